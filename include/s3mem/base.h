@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* base.h - the door of room base: bytes, memory, buffers, digests, clock, log, errors, ids, and
+ * the request/reply pair that http, s3 and admin share. Depends on no other room. */
+#ifndef S3MEM_BASE_H
+#define S3MEM_BASE_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/message.h"
+#include "base/random.h"
+#include "base/str.h"
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* store.h - the door of room store: branches, buckets, records, bodies, uploads, listings.
+ *
+ * Everything reachable from a root is immutable for whoever holds a reference on it; a writer
+ * changes in place only nodes that nobody else holds (persistent red-black trees, path copying).
+ *
+ *   store  ─ branches: name → root          snapshots: name → root
+ *   root   ─ buckets : name → bucket
+ *   bucket ─ settings, objects (key → current record), versions ((key, newest first) → noncurrent
+ *            records and delete markers), uploads ((key, upload id) → upload → parts)
+ *   record ─ size, ETag, times, attributes, checksum → body
+ *
+ * Threads: every function here may be called from any thread. A branch has one lock; readers hold
+ * it for a lookup, writers for the tree update. Records, bodies, uploads, docs and roots are
+ * counted (atomic) and immutable once published. Dropping the last reference to a tree is handed
+ * to the store's reaper thread. The store knows no HTTP, XML, JSON or files. */
+#ifndef S3MEM_STORE_H
+#define S3MEM_STORE_H
+
+#include "s3mem/base.h"
+
+struct store;
+struct branch;
+struct root;
+struct record;
+struct body;
+struct upload;
+struct doc;
+
+#define KEY_MAX 1024
+#define PART_NUMBER_MAX 10000
+
+/* ---- the store ---------------------------------------------------------------------------- */
+
+struct store_options {
+    uint64_t max_memory_bytes; /* 0 = no limit; beyond it body_new and record_new fail */
+};
+
+struct store_stats {
+    uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper */
+    uint64_t tree_bytes, record_bytes, body_bytes;
+    uint64_t reaping; /* nodes handed to the reaper and not yet freed */
+};
+
+struct store *store_new(const struct store_options *options);
+/* Waits for the reaper; all references handed out must be back. */
+void store_free(struct store *store);
+void store_stats(struct store *store, struct store_stats *out);
+/* Blocks until the reaper has nothing to do (tests, stats). */
+void store_reap_wait(struct store *store);
+
+/* Called after each change, with the branch's lock held: enqueue, never block. */
+enum change_kind {
+    CHANGE_BUCKET_CREATED, CHANGE_BUCKET_DELETED, CHANGE_BUCKET_SETTING,
+    CHANGE_OBJECT_PUT,     /* record: the new current record or rewritten version */
+    CHANGE_OBJECT_DELETED, /* record: what was removed */
+    CHANGE_DELETE_MARKER,  /* record: the marker */
+    CHANGE_UPLOAD_CREATED, CHANGE_UPLOAD_PART, CHANGE_UPLOAD_ENDED,
+    CHANGE_BRANCH_RESET,   /* restored, cleared */
+};
+struct change {
+    enum change_kind kind;
+    struct str branch, bucket, key;
+    struct record *record; /* borrowed, may be NULL */
+    struct upload *upload; /* borrowed, may be NULL */
+};
+typedef void store_observer(void *arg, const struct change *change);
+/* At most 8; register before traffic starts. */
+void store_observe(struct store *store, store_observer *fn, void *arg);
+
+/* ---- branches and snapshots --------------------------------------------------------------- */
+
+/* The branch of that name, a reference; NULL when there is none. "main" always exists. */
+struct branch *store_branch(struct store *store, struct str name);
+/* Forks a branch from another branch's or a snapshot's state. O(1). False: name taken / source
+ * missing (told apart by store_branch). */
+MUST_CHECK bool store_fork(struct store *store, struct str name, struct str from_branch,
+                           struct str from_snapshot);
+MUST_CHECK bool store_branch_delete(struct store *store, struct str name);
+void branch_unref(struct branch *b);
+struct str branch_name(const struct branch *b);
+
+/* Snapshots, O(1). take replaces nothing: false when the name exists. */
+MUST_CHECK bool store_snapshot_take(struct store *store, struct branch *b, struct str name);
+MUST_CHECK bool store_snapshot_restore(struct store *store, struct branch *b, struct str name);
+/* Only one bucket of it (created, replaced, or removed when the snapshot lacks it). */
+MUST_CHECK bool store_snapshot_restore_bucket(struct store *store, struct branch *b,
+                                              struct str name, struct str bucket);
+MUST_CHECK bool store_snapshot_drop(struct store *store, struct str name);
+/* Empties the branch. O(1). */
+void branch_clear(struct branch *b);
+
+/* A consistent view: all reads through a root see one instant. O(1). */
+struct root *branch_root(struct branch *b);
+void root_unref(struct root *root);
+
+/* ---- documents: counted immutable bytes (bucket settings) ----------------------------------- */
+
+struct doc *doc_new(struct str bytes);
+struct doc *doc_ref(struct doc *d);
+void doc_unref(struct doc *d);
+struct str doc_str(const struct doc *d);
+
+/* ---- bodies --------------------------------------------------------------------------------- */
+
+/* A body under construction or finished. Appended by one thread, then never changed. */
+/* expected: exact length when known (one allocation), BODY_LENGTH_UNKNOWN grows by segments.
+ * NULL when memory or max_memory is out. */
+#define BODY_LENGTH_UNKNOWN UINT64_MAX
+MUST_CHECK struct body *body_new(struct store *store, uint64_t expected);
+/* False when memory is out or more than expected arrives. */
+MUST_CHECK bool body_append(struct body *b, const void *data, size_t len);
+/* Where the next bytes go, to decode straight into the body: at least 1 and at most *len free
+ * bytes, or NULL. body_commit says how many were written. */
+void *body_space(struct body *b, size_t *len);
+void body_commit(struct body *b, size_t len);
+uint64_t body_len(const struct body *b);
+/* Concatenation that shares the segments of every part; bytes are not copied. */
+MUST_CHECK struct body *body_join(struct store *store, struct body *const *parts, size_t count);
+/* A range that shares segments (UploadPartCopy). */
+MUST_CHECK struct body *body_range(struct body *b, uint64_t first, uint64_t len);
+struct body *body_ref(struct body *b);
+void body_unref(struct body *b);
+
+/* ---- attributes: the headers an object remembers ------------------------------------------------ */
+
+/* Packed list of (attribute, value) kept with a record or upload; empty values are kept, absent
+ * ones are absent. Build with attrs_add*, read with attrs_get / attrs_next. */
+enum attr {
+    ATTR_END,
+#define X(name, header) ATTR_##name,
+#include "store/attrs.def"
+#undef X
+    ATTR_META, /* user metadata: name and value */
+    ATTR_COUNT
+};
+/* Header an attribute is returned as ("Content-Type"); empty for internal ones. */
+struct str attr_header(enum attr a);
+void attrs_add(struct buf *attrs, enum attr a, struct str value);
+void attrs_add_meta(struct buf *attrs, struct str name, struct str value);
+/* STR_NONE when absent. */
+struct str attrs_get(struct str attrs, enum attr a);
+/* Walks all: *at starts at 0; false at the end. name only for ATTR_META. */
+bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name, struct str *value);
+
+/* ---- records -------------------------------------------------------------------------------------- */
+
+/* One part of a completed multipart object, for ?partNumber and GetObjectAttributes. */
+struct part_info {
+    uint32_t number;
+    uint64_t size;
+    struct checksum checksum; /* alg NONE when the part had none */
+};
+
+/* What record_new builds from; everything is copied except body, which is taken. */
+struct record_spec {
+    struct str key;
+    int64_t mtime_ns;
+    uint8_t md5[MD5_SIZE];     /* of the bytes, or of the parts' digests */
+    uint32_t part_count;       /* 0: plain ETag; n: "-n" ETag */
+    struct checksum checksum;
+    struct str attrs;          /* packed; ATTR_TAGGING holds tags as a URL query string */
+    const struct part_info *parts; /* part_count entries, or NULL */
+    struct str upload_id;      /* of the upload that made it (idempotent Complete), or none */
+};
+
+/* Takes body even on failure; NULL when memory is out. Bodies of at most INLINE_BODY_MAX bytes
+ * are moved into the record's own allocation (100 bytes of overhead an object). */
+#define INLINE_BODY_MAX 4096
+MUST_CHECK struct record *record_new(struct store *store, const struct record_spec *spec,
+                                     struct body *body);
+/* The same object with other attributes (tagging, retention ...): shares the body, keeps version,
+ * mtime, ETag and checksum. */
+MUST_CHECK struct record *record_with_attrs(struct store *store, struct record *r,
+                                            struct str attrs);
+/* For copies: a body that shares r's bytes (an inline body is copied: it is small). */
+MUST_CHECK struct body *record_body(struct store *store, struct record *r);
+
+struct record *record_ref(struct record *r);
+void record_unref(struct record *r);
+
+struct str record_key(const struct record *r);
+uint64_t record_size(const struct record *r);
+int64_t record_mtime_ns(const struct record *r);
+struct str record_attrs(const struct record *r);
+bool record_is_delete_marker(const struct record *r);
+/* checksum->alg is CHECKSUM_NONE when it has none. */
+void record_checksum(const struct record *r, struct checksum *out);
+/* Quoted: "\"d41d8...\"" or with "-3". NUL-terminated. */
+#define ETAG_SIZE 48
+struct str record_etag(const struct record *r, char out[ETAG_SIZE]);
+/* 0 when it did not come from a multipart upload. */
+uint32_t record_part_count(const struct record *r);
+/* Part of a multipart record by position 0..count-1; its offset in the object too. */
+bool record_part(const struct record *r, uint32_t index, struct part_info *out,
+                 uint64_t *offset);
+struct str record_upload_id(const struct record *r);
+/* "null", or the 32-character id of a version; STR_NONE when the bucket was never versioned at
+ * the time of writing (then no x-amz-version-id is sent). NUL-terminated. */
+#define VERSION_ID_SIZE 33
+struct str record_version_id(const struct record *r, char out[VERSION_ID_SIZE]);
+
+/* Slices of bytes [first, first+len): how many there are; fills at most max. They live as long as
+ * the record does. */
+size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struct slice *out,
+                     size_t max);
+
+/* ---- buckets ---------------------------------------------------------------------------------------- */
+
+enum versioning { VERSIONING_NEVER, VERSIONING_ENABLED, VERSIONING_SUSPENDED };
+
+/* Documents a bucket keeps; more are added as operations are built. */
+enum bucket_doc { BUCKET_DOC_TAGGING, BUCKET_DOC_COUNT };
+
+/* A copy of a bucket's facts at one instant. Release with bucket_info_release. */
+struct bucket_info {
+    char name[64];
+    char region[32];
+    struct doc *owner; /* canonical user id \n display name \n account id (12 digits) */
+    int64_t created_ns;
+    enum versioning versioning;
+    uint64_t object_count;  /* current objects */
+    uint64_t object_bytes;  /* their sizes */
+    uint64_t version_count; /* noncurrent records and delete markers */
+    uint64_t version_bytes;
+    uint64_t upload_count;
+    struct doc *docs[BUCKET_DOC_COUNT]; /* NULL: not set */
+};
+void bucket_info_release(struct bucket_info *info);
+
+struct bucket_spec {
+    struct str name, region, owner;
+    struct str tagging; /* initial BUCKET_DOC_TAGGING, or STR_NONE */
+};
+/* BUCKET_ALREADY_EXISTS (the caller decides whether it is "owned by you"), SLOW_DOWN */
+MUST_CHECK enum s3_err bucket_create(struct branch *b, const struct bucket_spec *spec);
+/* NO_SUCH_BUCKET; BUCKET_NOT_EMPTY (objects, versions or delete markers; uploads do not count:
+ * they are dropped with the bucket, as S3 does) */
+MUST_CHECK enum s3_err bucket_delete(struct branch *b, struct str bucket);
+/* NO_SUCH_BUCKET. *out must be released on S3_OK. */
+MUST_CHECK enum s3_err bucket_get(struct branch *b, struct str bucket, struct bucket_info *out);
+/* doc NULL removes it. NO_SUCH_BUCKET. Takes doc. */
+MUST_CHECK enum s3_err bucket_set_doc(struct branch *b, struct str bucket, enum bucket_doc which,
+                                      struct doc *doc);
+MUST_CHECK enum s3_err bucket_set_versioning(struct branch *b, struct str bucket,
+                                             enum versioning versioning);
+/* Buckets in name order: the first whose name is > after (or >= when inclusive). False at the
+ * end. *out must be released when true. */
+bool root_bucket_next(struct root *root, struct str after, bool inclusive,
+                      struct bucket_info *out);
+
+/* ---- objects ---------------------------------------------------------------------------------------- */
+
+struct target {
+    struct str bucket, key;
+};
+
+/* Current record of a key, or one version of it.
+ * out      new reference on S3_OK, and also (the delete marker) on METHOD_NOT_ALLOWED and on
+ *          NO_SUCH_KEY when the current version is a delete marker; else NULL
+ * version  ptr NULL = current; "null" is a real version id
+ * Errors   NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION, METHOD_NOT_ALLOWED (id names a delete
+ *          marker), INVALID_ARGUMENT (not a version id at all)
+ * Source   AWS API: GetObject, versionId */
+MUST_CHECK enum s3_err object_get(struct record **out, struct branch *b, const struct target *at,
+                                  struct str version);
+
+/* Conditions of a write, checked under the same lock hold. All optional. */
+struct write_conditions {
+    struct str if_match;      /* list as sent: "*", or ETags with or without quotes */
+    struct str if_none_match; /* "*" is what S3 supports; ETag lists are checked too */
+    /* Delete only: */
+    bool has_mtime, has_size;
+    int64_t mtime_s;          /* x-amz-if-match-last-modified-time, compared at one second */
+    uint64_t size;            /* x-amz-if-match-size */
+};
+
+struct write_result {
+    char version_id[VERSION_ID_SIZE]; /* "" when no x-amz-version-id is to be sent */
+    bool delete_marker;               /* Delete: made one, or removed one */
+    bool existed;                     /* Put: replaced a current object; Delete: something went */
+    struct record *old;               /* what it replaced or removed (reference), or NULL */
+};
+
+/* Puts a record as the current one, by the bucket's versioning state (which gives the record its
+ * version). Takes record, even on failure. conditions and result may be NULL.
+ * NO_SUCH_BUCKET; PRECONDITION_FAILED (if_none_match: exists; if_match: other ETag);
+ * NO_SUCH_KEY (if_match on a key without current object) */
+MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
+                                  const struct write_conditions *conditions,
+                                  struct write_result *result);
+/* Deletes by S3's rules: no version: unversioned removes, enabled adds a delete marker, suspended
+ * replaces the null version by a null marker; with version: removes that version and promotes the
+ * next. Deleting what is not there succeeds (existed = false), but with conditions answers
+ * NO_SUCH_KEY or PRECONDITION_FAILED. */
+MUST_CHECK enum s3_err object_delete(struct branch *b, const struct target *at,
+                                     struct str version,
+                                     const struct write_conditions *conditions,
+                                     struct write_result *result);
+/* Replaces `expected` (current or version) by `changed` made with record_with_attrs, in place of
+ * the version it had. CONDITIONAL_REQUEST_CONFLICT when expected is no longer there: look again.
+ * Takes changed. */
+MUST_CHECK enum s3_err object_replace(struct branch *b, const struct target *at,
+                                      struct record *expected, struct record *changed);
+/* Moves the current object to another key of the bucket in one step (RenameObject). Both
+ * conditions may be NULL; source is checked against the current source object. */
+MUST_CHECK enum s3_err object_rename(struct branch *b, struct str bucket, struct str from,
+                                     struct str to, const struct write_conditions *destination,
+                                     const struct write_conditions *source);
+
+/* ---- multipart uploads ------------------------------------------------------------------------------ */
+
+#define UPLOAD_ID_SIZE 96
+
+struct upload_spec {
+    struct str key;
+    int64_t initiated_ns;
+    enum checksum_alg checksum_alg;
+    enum checksum_type checksum_type;
+    struct str owner;
+    struct str attrs; /* what the finished object will have */
+};
+/* A part: immutable. */
+struct part {
+    uint32_t number;
+    uint64_t size;
+    int64_t mtime_ns;
+    uint8_t md5[MD5_SIZE];
+    struct checksum checksum;
+    struct body *body; /* owned by the part */
+};
+
+/* upload_id: UPLOAD_ID_SIZE bytes, filled with a NUL-terminated id. */
+MUST_CHECK enum s3_err upload_create(struct branch *b, struct str bucket,
+                                     const struct upload_spec *spec, char *upload_id);
+/* An immutable view of an upload in progress (new reference). NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
+MUST_CHECK enum s3_err upload_get(struct upload **out, struct branch *b, const struct target *at,
+                                  struct str upload_id);
+struct upload *upload_ref(struct upload *u);
+void upload_unref(struct upload *u);
+struct str upload_id(const struct upload *u);
+struct str upload_key(const struct upload *u);
+struct str upload_owner(const struct upload *u);
+struct str upload_attrs(const struct upload *u);
+int64_t upload_initiated_ns(const struct upload *u);
+enum checksum_alg upload_checksum_alg(const struct upload *u);
+enum checksum_type upload_checksum_type(const struct upload *u);
+/* The first part whose number is >= number; NULL at the end. Borrowed from u. */
+const struct part *upload_part_from(const struct upload *u, uint32_t number);
+
+/* Adds or replaces a part. Takes part->body, even on failure. NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
+MUST_CHECK enum s3_err upload_put_part(struct branch *b, const struct target *at,
+                                       struct str upload_id, const struct part *part);
+/* Ends the upload `seen` with record as its object (object_put's rules and conditions).
+ * CONDITIONAL_REQUEST_CONFLICT when parts changed since `seen` was read: read and check again.
+ * NO_SUCH_UPLOAD. Takes record. */
+MUST_CHECK enum s3_err upload_complete(struct branch *b, const struct target *at,
+                                       struct upload *seen, struct record *record,
+                                       const struct write_conditions *conditions,
+                                       struct write_result *result);
+MUST_CHECK enum s3_err upload_abort(struct branch *b, const struct target *at,
+                                    struct str upload_id);
+
+/* ---- listings ---------------------------------------------------------------------------------------- */
+
+enum listing_kind { LIST_OBJECTS, LIST_VERSIONS, LIST_UPLOADS };
+
+struct listing_query {
+    enum listing_kind kind;
+    struct str bucket;
+    struct str prefix, delimiter; /* empty = none */
+    struct str after;             /* keys > after (a key, or a common prefix to skip entirely) */
+    struct str after_id;          /* LIST_VERSIONS: version id; LIST_UPLOADS: upload id; then
+                                   * entries of key == after behind that id are listed too */
+};
+
+struct listing_entry {
+    struct str common_prefix; /* ptr != NULL: this is a common prefix, all else empty */
+    struct record *record;    /* LIST_OBJECTS, LIST_VERSIONS; borrowed from the listing's root */
+    struct upload *upload;    /* LIST_UPLOADS; borrowed */
+    bool is_latest;           /* LIST_VERSIONS */
+};
+
+struct listing;
+/* Works on the root as it was: consistent, no lock held. The listing holds its own reference.
+ * NO_SUCH_BUCKET. Cost O(log n) a result: common prefixes are seeked past. */
+MUST_CHECK enum s3_err listing_open(struct listing **out, struct root *root,
+                                    const struct listing_query *query);
+bool listing_next(struct listing *l, struct listing_entry *entry);
+void listing_close(struct listing *l);
+
+AUTO_DEFINE(branch, branch_unref)
+AUTO_DEFINE(root, root_unref)
+AUTO_DEFINE(doc, doc_unref)
+AUTO_DEFINE(body, body_unref)
+AUTO_DEFINE(record, record_unref)
+AUTO_DEFINE(upload, upload_unref)
+AUTO_DEFINE(listing, listing_close)
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* mem.h - every allocation of the program passes here (lint bans malloc and free elsewhere).
+ * Small allocations of fixed size abort when memory is out (x*); what a client sizes may fail
+ * (try_*), and the caller answers SlowDown. Tests make the nth try_* fail. */
+#ifndef S3MEM_BASE_MEM_H
+#define S3MEM_BASE_MEM_H
+
+#include "base/str.h"
+
+/* Abort on failure. Freed with mem_free. */
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *ptr, size_t size) __attribute__((returns_nonnull));
+/* NUL-terminated copies. */
+char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
+char *xstrndup(struct str s) __attribute__((malloc, returns_nonnull));
+
+/* NULL on failure (or when a test asked for it). Not zeroed. */
+MUST_CHECK void *try_malloc(size_t size) __attribute__((malloc));
+MUST_CHECK void *try_realloc(void *ptr, size_t size);
+
+/* Accepts NULL. */
+void mem_free(void *ptr);
+
+/* Zeroes in a way the compiler keeps: signing keys, secrets. */
+void mem_wipe(void *ptr, size_t size);
+
+/* Test hook: the nth try_* from now fails (1 = the next); 0 turns it off. Per thread. */
+void mem_fail_nth(uint64_t nth);
+
+/* AUTO(body) b = ...; calls body_unref(b) when the scope ends: each room that uses it defines
+ * `static inline void auto_body(struct body **p) { body_unref(*p); }` by AUTO_DEFINE. */
+#define AUTO_DEFINE(type, release)                                                             \
+    static inline void auto_##type(struct type **p)                                            \
+    {                                                                                          \
+        release(*p);                                                                           \
+    }
+#define AUTO(type) __attribute__((cleanup(auto_##type))) struct type *
+
+/* Hands ownership over visibly: the variable is NULL afterwards. */
+#define TAKE(p)                                                                                \
+    ({                                                                                         \
+        __typeof__(p) taken_ = (p);                                                            \
+        (p) = NULL;                                                                            \
+        taken_;                                                                                \
+    })
+
+#endif

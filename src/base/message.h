@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* message.h - what the front end (http) and the applications (s3, admin) say to each other.
+ *
+ * Life of a call, all on one I/O thread at a time, none of it may block:
+ *   begin(request)         headers are known. Decides and may already answer (a refusal).
+ *   body(bytes) ...        zero or more times, only when begin said APP_WANT_BODY.
+ *   finish()               the request is complete: fill in the reply.
+ *   done()                 always, once, last: reply sent, refused, or client gone. Frees the call.
+ * When begin answers APP_REPLY the front end discards the client's body and sends call's reply. */
+#ifndef S3MEM_BASE_MESSAGE_H
+#define S3MEM_BASE_MESSAGE_H
+
+#include "base/buf.h"
+
+struct header {
+    struct str name;
+    struct str value; /* without surrounding blanks */
+};
+
+#define CONTENT_LENGTH_NONE UINT64_MAX
+
+/* Everything is borrowed from the front end and valid until done(). */
+struct request {
+    struct str method; /* "GET" */
+    struct str target; /* exactly as on the request line, still percent-encoded: what SigV4 signs */
+    struct str path;   /* target up to '?', raw */
+    struct str query;  /* behind '?', raw; {NULL,0} without '?' */
+    struct str host;   /* Host header, or empty */
+    struct str remote; /* "127.0.0.1:5123" */
+    const struct header *headers;
+    size_t header_count;
+    uint64_t content_length; /* CONTENT_LENGTH_NONE when there is no such header */
+    bool chunked;            /* Transfer-Encoding: chunked */
+    bool expects_continue;
+    bool tls;
+};
+
+/* First header of that name (ASCII case ignored); STR_NONE when absent. */
+struct str request_header(const struct request *req, struct str name);
+/* How often it occurs. */
+size_t request_header_count(const struct request *req, struct str name);
+
+/* One decoded query parameter. */
+struct param {
+    struct str name;
+    struct str value;
+    bool has_value; /* there was a '=' */
+};
+
+/* One stretch of a reply's body in somebody else's memory. */
+struct slice {
+    const void *ptr;
+    size_t len;
+};
+
+/* What to send. The front end adds Date, Server, Content-Length (from the body's length) and
+ * Connection; everything else is in headers. Initialise with reply_init, release with
+ * reply_release (the front end does both; it takes body and release over when it sends). */
+struct reply {
+    unsigned status;
+    struct buf headers; /* "Name: value\0" runs, built by reply_header; limit 64 KiB */
+    size_t header_count;
+    struct buf text;          /* a body made for this reply (XML, JSON) ... */
+    struct slice *slices;     /* ... or slices of immutable memory (owned array), not both */
+    size_t slice_count;
+    uint64_t slices_len;      /* their sum */
+    void (*release)(void *);  /* called once when the slices are no longer read */
+    void *release_arg;
+    uint64_t content_length;  /* HEAD: the length to announce; else CONTENT_LENGTH_NONE */
+    bool no_body;             /* HEAD, 204, 304: announce, send nothing */
+    bool close;               /* close the connection afterwards */
+};
+
+void reply_init(struct reply *r);
+/* Releases buffers, calls release when it is still there. */
+void reply_release(struct reply *r);
+/* Appends a header. CR, LF and NUL in a value are replaced by a space: no header injection. */
+void reply_header(struct reply *r, struct str name, struct str value);
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Walks them: pass NULL first; returns a pointer to hand in next time, NULL at the end. Name and
+ * value are NUL-terminated in place (name = ptr, value = name + strlen(name) + 1). */
+const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
+                              const char **value);
+
+enum app_next {
+    APP_WANT_BODY, /* feed body(), then finish() */
+    APP_REPLY,     /* the reply is ready now; the rest of the request is to be discarded */
+};
+
+/* An application: what daemon gives to http. */
+struct app {
+    void *arg;
+    /* *call: new call, never NULL afterwards, released by done. */
+    enum app_next (*begin)(void *arg, const struct request *req, void **call);
+    /* APP_REPLY: the body is already known to be bad; discard the rest, then finish is not called. */
+    enum app_next (*body)(void *call, const char *data, size_t len);
+    void (*finish)(void *call);
+    /* The call's reply; valid once begin or body said APP_REPLY, or finish returned. */
+    struct reply *(*reply)(void *call);
+    /* sent: body bytes handed to the client; aborted: the client left or timed out. */
+    void (*done)(void *call, uint64_t sent, bool aborted);
+};
+
+#endif
