@@ -19,7 +19,12 @@ struct credential {
     char *account_id;    /* 12 digits; derived from the access key when not given */
     char *email;         /* NULL when not given */
     char *session_token; /* NULL when not given: then any token is accepted */
+    char *owner;         /* made by credentials_add: canonical id \n display name \n account id */
 };
+static inline struct str credential_owner(const struct credential *c)
+{
+    return str_c(c->owner);
+}
 
 struct credentials; /* an immutable set, looked up by access key */
 struct credentials *credentials_new(void);

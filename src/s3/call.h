@@ -25,6 +25,7 @@ enum op_flags {
     BODY_STREAM = 1 << 2,   /* object bytes, streamed into c->payload.body */
     BODY_FORM = 1 << 3,     /* browser POST: begin installs its own sink */
     NEW_BUCKET = 1 << 4,    /* the bucket need not exist */
+    OBJECT_CHECKSUM = 1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
 };
 
 /* A row of ops.def. */

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - the pipeline: route, authenticate, authorize, body, handler, reply, log.
+ * Life of a call: begin → (body)* → finish → done. The call owns everything it hands out but the
+ * request, which the front end keeps until done. */
+#include "s3/call.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "s3/error_reply.h"
+#include "s3/route.h"
+#include "s3/service.h"
+
+#define DOCUMENT_MAX MiB(1)
+#define REPLY_TEXT_MAX MiB(64)
+
+/* ---- memory that lives as long as the call --------------------------------------------------- */
+
+#define ARENA_BLOCK 2048
+
+struct arena {
+    struct arena *next;
+    size_t used, size;
+    char bytes[];
+};
+
+static struct arena *arena_new(size_t size, struct arena *next)
+{
+    struct arena *a = xmalloc(sizeof(*a) + size);
+    *a = (struct arena){.next = next, .size = size};
+    return a;
+}
+
+void *s3_alloc(struct s3_call *c, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    if (!c->arena || c->arena->size - c->arena->used < size)
+        c->arena = arena_new(size > ARENA_BLOCK ? size : ARENA_BLOCK, c->arena);
+    void *p = c->arena->bytes + c->arena->used;
+    c->arena->used += size;
+    return p;
+}
+
+static void arena_free(struct arena *a)
+{
+    while (a) {
+        struct arena *next = a->next;
+        mem_free(a);
+        a = next;
+    }
+}
+
+struct str s3_copy(struct s3_call *c, struct str s)
+{
+    char *p = s3_alloc(c, s.len + 1);
+    if (s.len)
+        memcpy(p, s.ptr, s.len);
+    p[s.len] = '\0';
+    return str_of(p, s.len);
+}
+
+struct str s3_printf(struct s3_call *c, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    size_t len = n > 0 ? (size_t)n : 0;
+    char *p = s3_alloc(c, len + 1);
+    va_start(args, fmt);
+    vsnprintf(p, len + 1, fmt, args);
+    va_end(args);
+    return str_of(p, len);
+}
+
+/* ---- what is asked --------------------------------------------------------------------------- */
+
+struct str s3_header(const struct s3_call *c, struct str name)
+{
+    for (size_t i = 0; i < c->header_count; i++)
+        if (str_eq_nocase(c->headers[i].name, name))
+            return c->headers[i].value;
+    return STR_NONE;
+}
+
+struct str s3_param(const struct s3_call *c, struct str name)
+{
+    for (size_t i = 0; i < c->param_count; i++)
+        if (str_eq(c->params[i].name, name))
+            return c->params[i].value;
+    return STR_NONE;
+}
+
+enum s3_err s3_param_count(struct s3_call *c, struct str name, uint32_t max, uint32_t *out)
+{
+    struct str text = s3_param(c, name);
+    uint64_t value;
+    if (!text.len)
+        return S3_OK;
+    if (!str_to_u64(text, &value) || value > INT32_MAX)
+        return s3_invalid_argument(
+            c,
+            s3_printf(c, "Provided %s not an integer or within integer range", name.ptr).ptr,
+            name, text);
+    *out = value < max ? (uint32_t)value : max;
+    return S3_OK;
+}
+
+static bool hoisted(struct str name)
+{
+    static const char *const signing[] = {"x-amz-algorithm",     "x-amz-credential",
+                                          "x-amz-date",          "x-amz-expires",
+                                          "x-amz-signedheaders", "x-amz-signature"};
+    if (!str_has_prefix_nocase(name, STR("x-amz-")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(signing); i++)
+        if (str_eq_nocase(name, str_c(signing[i])))
+            return false;
+    return true;
+}
+
+/* SDKs hoist x-amz-* headers into presigned URLs; S3 reads them as headers (aws-recorded:
+ * test_presigned_url_v4_x_amz_in_qs). A header of the same name comes first and wins. */
+static void merge_hoisted_headers(struct s3_call *c)
+{
+    c->headers = c->req->headers;
+    c->header_count = c->req->header_count;
+    if (!c->param_count || !s3_param(c, STR("X-Amz-Signature")).ptr)
+        return;
+    struct header *all = s3_alloc(c, (c->header_count + c->param_count) * sizeof(*all));
+    memcpy(all, c->headers, c->header_count * sizeof(*all));
+    size_t n = c->header_count;
+    for (size_t i = 0; i < c->param_count; i++)
+        if (hoisted(c->params[i].name))
+            all[n++] = (struct header){c->params[i].name, c->params[i].value};
+    c->headers = all;
+    c->header_count = n;
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+void s3_reply_header(struct s3_call *c, const char *name, struct str value)
+{
+    reply_header(&c->reply, str_c(name), value);
+}
+
+struct buf *s3_reply_xml(struct s3_call *c)
+{
+    c->reply.status = 200;
+    s3_reply_header(c, "Content-Type", STR("application/xml"));
+    buf_add(&c->reply.text, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
+    return &c->reply.text;
+}
+
+enum s3_err s3_xml_done(struct s3_call *c)
+{
+    return buf_ok(&c->reply.text) ? S3_OK : s3_fail(c, S3_INTERNAL_ERROR, "reply too large");
+}
+
+enum s3_err s3_reply_empty(struct s3_call *c, unsigned status)
+{
+    c->reply.status = status;
+    c->reply.no_body = status == 204 || status == 304;
+    return S3_OK;
+}
+
+void xml_text(struct buf *b, const char *name, struct str text)
+{
+    buf_add_char(b, '<');
+    buf_add_c(b, name);
+    buf_add_char(b, '>');
+    buf_add_xml(b, text);
+    buf_add(b, STR("</"));
+    buf_add_c(b, name);
+    buf_add_char(b, '>');
+}
+
+void xml_u64(struct buf *b, const char *name, uint64_t v)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof(digits), "%" PRIu64, v);
+    xml_text(b, name, str_of(digits, (size_t)n));
+}
+
+void xml_bool(struct buf *b, const char *name, bool v)
+{
+    xml_text(b, name, v ? STR("true") : STR("false"));
+}
+
+void xml_time(struct buf *b, const char *name, int64_t unix_ns)
+{
+    char text[ISO_DATE_SIZE];
+    clock_format_iso(unix_ns, text);
+    xml_text(b, name, str_c(text));
+}
+
+/* ---- the pipeline ------------------------------------------------------------------------------ */
+
+static struct s3_call *call_new(struct s3_service *service, const struct request *req)
+{
+    struct s3_call *c = xcalloc(1, sizeof(*c));
+    c->service = service;
+    c->options = &service->options;
+    c->req = req;
+    c->branch = service->main;
+    c->headers = req->headers;
+    c->header_count = req->header_count;
+    c->at.key = c->at.bucket = c->virtual_bucket = STR("");
+    c->started_ns = clock_monotonic_ns();
+    buf_init(&c->document, DOCUMENT_MAX);
+    buf_init(&c->message, 1024);
+    buf_init(&c->detail, 1024);
+    auth_failure_init(&c->failure);
+    reply_init(&c->reply);
+    c->reply.text.max = REPLY_TEXT_MAX;
+    random_id(c->request_id, sizeof(c->request_id) - 1);
+    s3_reply_header(c, "x-amz-request-id", str_c(c->request_id));
+    s3_reply_header(c, "x-amz-id-2", str_c(service->host_id));
+    return c;
+}
+
+static enum s3_err authenticate(struct s3_call *c)
+{
+    struct auth_config config = {c->options->credentials, c->options->region};
+    enum s3_err err = auth_request(&c->auth, &c->failure, &config, c->req, c->virtual_bucket);
+    if (err)
+        return s3_fail(c, err, "authentication");
+    c->owner = c->auth.credential ? credential_owner(c->auth.credential)
+                                  : s3_service_default_owner(c->service);
+    return S3_OK;
+}
+
+static bool anonymous_may_ask(const struct s3_call *c)
+{
+    /* A form carries its signature in its fields; a preflight is never signed. */
+    return (c->op->flags & BODY_FORM) || str_eq(c->req->method, STR("OPTIONS"));
+}
+
+static bool owns(const struct s3_call *c, const struct bucket_info *bucket)
+{
+    return !c->options->credentials || !c->auth.credential ||
+           str_eq(owner_id(c->owner), owner_id(doc_str(bucket->owner)));
+}
+
+static enum s3_err create_on_first_use(struct s3_call *c)
+{
+    enum s3_err err = s3_service_create_bucket(c->service, c->at.bucket);
+    if (err && err != S3_BUCKET_ALREADY_OWNED_BY_YOU)
+        return s3_fail(c, err, "--auto-bucket");
+    return S3_OK;
+}
+
+/* Whether the answer depends on the bucket before its handler looks at it: a body is refused before
+ * it is sent, and with credentials only the owner may go on. */
+static bool needs_bucket_check(const struct s3_call *c)
+{
+    return c->options->credentials || c->options->auto_bucket ||
+           (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM)) ||
+           s3_header(c, STR("x-amz-expected-bucket-owner")).ptr;
+}
+
+static enum s3_err authorize(struct s3_call *c)
+{
+    if (c->options->credentials && !c->auth.credential && !anonymous_may_ask(c))
+        return s3_fail(c, S3_ACCESS_DENIED, "anonymous");
+    if (c->op->scope == SCOPE_SERVICE || (c->op->flags & NEW_BUCKET) ||
+        c->op->handler == op_not_implemented || !needs_bucket_check(c))
+        return S3_OK;
+    struct bucket_info bucket;
+    enum s3_err err = bucket_get(c->branch, c->at.bucket, &bucket);
+    if (err == S3_NO_SUCH_BUCKET && c->options->auto_bucket &&
+        c->op->handler != op_delete_bucket) {
+        if (create_on_first_use(c))
+            return c->err;
+        err = bucket_get(c->branch, c->at.bucket, &bucket);
+    }
+    if (err)
+        return s3_fail(c, err, "bucket check");
+    if (!owns(c, &bucket))
+        err = s3_fail(c, S3_ACCESS_DENIED, "bucket of another owner");
+    else
+        err = s3_check_expected_owner(c, STR("x-amz-expected-bucket-owner"), &bucket);
+    bucket_info_release(&bucket);
+    return err;
+}
+
+static enum s3_err document_sink(void *arg, const char *data, size_t len)
+{
+    struct s3_call *c = arg;
+    buf_add(&c->document, str_of(data, len));
+    return buf_ok(&c->document) ? S3_OK
+                                : s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "document too large");
+}
+
+static enum s3_err begin_document(struct s3_call *c)
+{
+    if (payload_begin(c, CHECKSUM_NONE, false))
+        return c->err;
+    if (c->payload.expected > DOCUMENT_MAX) {
+        s3_error_field(c, "MaxMessageLengthBytes", s3_printf(c, "%zu", DOCUMENT_MAX));
+        return s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "%" PRIu64 " bytes",
+                       c->payload.expected);
+    }
+    payload_set_sink(&c->payload, document_sink, c);
+    return S3_OK;
+}
+
+static enum s3_err begin(struct s3_call *c)
+{
+    if (route_target(c))
+        return c->err;
+    merge_hoisted_headers(c);
+    if (route_operation(c) || authenticate(c) || authorize(c))
+        return c->err;
+    if ((c->op->flags & BODY_DOCUMENT) && begin_document(c))
+        return c->err;
+    return c->op->begin ? c->op->begin(c) : S3_OK;
+}
+
+static enum app_next call_begin(void *arg, const struct request *req, void **call)
+{
+    struct s3_call *c = call_new(arg, req);
+    *call = c;
+    enum s3_err err = begin(c);
+    if (!err)
+        return APP_WANT_BODY;
+    error_reply(c, err);
+    return APP_REPLY;
+}
+
+static enum app_next call_body(void *call, const char *data, size_t len)
+{
+    struct s3_call *c = call;
+    c->bytes_in += len;
+    if (!(c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM)))
+        return APP_WANT_BODY; /* an operation without a body ignores one */
+    enum s3_err err = payload_feed(c, data, len);
+    if (!err)
+        return APP_WANT_BODY;
+    error_reply(c, err);
+    return APP_REPLY;
+}
+
+static void call_finish(void *call)
+{
+    struct s3_call *c = call;
+    enum s3_err err = S3_OK;
+    if (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM))
+        err = payload_finish(c);
+    if (!err)
+        err = c->op->handler(c);
+    if (err)
+        error_reply(c, err);
+}
+
+static struct reply *call_reply(void *call)
+{
+    return &((struct s3_call *)call)->reply;
+}
+
+static void write_access_log(struct s3_call *c, uint64_t sent)
+{
+    struct log_access_entry entry = {
+        .request_id = str_c(c->request_id),
+        .operation = c->op ? str_c(c->op->name) : STR("-"),
+        .method = c->req->method,
+        .target = c->req->target,
+        .remote = c->req->remote,
+        .code = c->err ? str_c(s3_err_code(c->err)) : STR("-"),
+        .detail = buf_str(&c->detail),
+        .status = c->reply.status,
+        .bytes_in = c->bytes_in,
+        .bytes_out = sent,
+        .duration_ns = clock_monotonic_ns() - c->started_ns,
+    };
+    log_access(&entry);
+}
+
+static void call_done(void *call, uint64_t sent, bool aborted)
+{
+    struct s3_call *c = call;
+    if (aborted && !c->err)
+        s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
+    if (log_access_enabled())
+        write_access_log(c, sent);
+    if (c->err == S3_SLOW_DOWN)
+        log_warn("%s refused with SlowDown: %.*s (see --max-memory)", c->op ? c->op->name : "-",
+                 (int)c->detail.len, c->detail.len ? c->detail.ptr : "");
+    if (c->state_free)
+        c->state_free(c->state);
+    payload_release(&c->payload);
+    reply_release(&c->reply);
+    auth_result_wipe(&c->auth);
+    auth_failure_release(&c->failure);
+    buf_release(&c->document);
+    buf_release(&c->message);
+    buf_release(&c->detail);
+    arena_free(c->arena);
+    mem_free(c);
+}
+
+struct app s3_service_app(struct s3_service *service)
+{
+    return (struct app){.arg = service,
+                        .begin = call_begin,
+                        .body = call_body,
+                        .finish = call_finish,
+                        .reply = call_reply,
+                        .done = call_done};
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* route.c - addressing styles, query parsing, and the match against ops.def.
+ * Keys are percent-decoded once and never normalised: a//b and a/../b are keys. */
+#include "s3/route.h"
+
+#include "s3/service.h"
+
+#define OP(op_name, op_method, op_scope, op_query, op_header, op_action, op_handler, op_begin, \
+           op_flags)                                                                           \
+    {#op_name,  op_method,  op_scope, op_query, op_header,                                     \
+     op_action, op_handler, op_begin, op_flags},
+static const struct op operations[] = {
+#include "s3/ops.def"
+};
+#undef OP
+
+bool s3_op_at(size_t index, struct s3_op_info *out)
+{
+    static const char *const scopes[] = {"service", "bucket", "object"};
+    if (index >= ARRAY_LEN(operations))
+        return false;
+    const struct op *op = &operations[index];
+    *out = (struct s3_op_info){op->name,
+                               op->method,
+                               scopes[op->scope],
+                               op->query,
+                               op->header,
+                               op->action,
+                               op->handler != op_not_implemented};
+    return true;
+}
+
+/* ---- addressing ------------------------------------------------------------------------------ */
+
+static struct str host_without_port(struct str host)
+{
+    if (host.len && host.ptr[0] == '[') {
+        size_t end = str_find_char(host, ']');
+        return end == SIZE_MAX ? host : str_of(host.ptr, end + 1);
+    }
+    size_t colon = str_find_char(host, ':');
+    return colon == SIZE_MAX ? host : str_of(host.ptr, colon);
+}
+
+/* "s3" and "s3.eu-west-1" before the domain are the service's own name, not part of a bucket's:
+ * LocalStack's tools address buckets as BUCKET.s3.REGION.DOMAIN. */
+static struct str without_service_label(struct str label)
+{
+    struct str last = label, rest = label;
+    size_t dot = SIZE_MAX;
+    for (size_t i = 0; i < label.len; i++)
+        if (label.ptr[i] == '.')
+            dot = i;
+    if (dot != SIZE_MAX) {
+        last = str_from(label, dot + 1);
+        rest = str_of(label.ptr, dot);
+    }
+    if (str_eq_nocase(last, STR("s3")))
+        return dot == SIZE_MAX ? str_of(label.ptr, 0) : rest;
+    if (dot == SIZE_MAX || str_find_char(last, '-') == SIZE_MAX)
+        return label;
+    if (str_eq_nocase(rest, STR("s3")))
+        return str_of(label.ptr, 0);
+    if (str_has_suffix(rest, STR(".s3")))
+        return str_of(rest.ptr, rest.len - 3);
+    return label;
+}
+
+struct str route_virtual_bucket(struct str host, const struct str *domains, size_t domain_count)
+{
+    struct str name = host_without_port(host);
+    struct str best = STR("");
+    size_t best_domain = 0;
+    for (size_t i = 0; i < domain_count; i++) {
+        struct str domain = domains[i];
+        if (str_eq_nocase(name, domain))
+            return STR("");
+        if (name.len <= domain.len + 1 || domain.len < best_domain)
+            continue;
+        struct str tail = str_from(name, name.len - domain.len);
+        if (tail.ptr[-1] == '.' && str_eq_nocase(tail, domain)) {
+            best = str_of(name.ptr, name.len - domain.len - 1);
+            best_domain = domain.len;
+        }
+    }
+    return best.len ? without_service_label(best) : best;
+}
+
+/* Decodes into the call's memory; the decoded form is never longer. */
+static enum s3_err unescape(struct s3_call *c, struct str raw, bool plus_is_space,
+                            struct str *out)
+{
+    if (!memchr(raw.ptr ? raw.ptr : "", '%', raw.len) &&
+        !(plus_is_space && memchr(raw.ptr ? raw.ptr : "", '+', raw.len))) {
+        *out = raw;
+        return S3_OK;
+    }
+    AUTO_BUF(decoded, raw.len + 1);
+    if (!buf_add_unescaped(&decoded, raw, plus_is_space) || !buf_ok(&decoded))
+        return s3_fail(c, S3_INVALID_URI, "bad percent-encoding");
+    *out = s3_copy(c, buf_str(&decoded));
+    return S3_OK;
+}
+
+static enum s3_err parse_query(struct s3_call *c)
+{
+    if (!c->req->query.len)
+        return S3_OK;
+    size_t count = 1;
+    for (size_t i = 0; i < c->req->query.len; i++)
+        count += c->req->query.ptr[i] == '&';
+    struct param *params = s3_alloc(c, count * sizeof(*params));
+    struct str rest = c->req->query, part;
+    size_t n = 0;
+    while (str_split(&rest, '&', &part)) {
+        if (!part.len)
+            continue;
+        size_t equals = str_find_char(part, '=');
+        struct param *p = &params[n];
+        p->has_value = equals != SIZE_MAX;
+        struct str name = p->has_value ? str_of(part.ptr, equals) : part;
+        struct str value = p->has_value ? str_from(part, equals + 1) : STR("");
+        if (unescape(c, name, true, &p->name) || unescape(c, value, true, &p->value))
+            return c->err;
+        n++;
+    }
+    c->params = params;
+    c->param_count = n;
+    return S3_OK;
+}
+
+/* The path of origin-form targets; absolute-form ("GET http://host/b/k") loses its authority. */
+static struct str target_path(struct str path)
+{
+    if (path.len && path.ptr[0] == '/')
+        return path;
+    size_t scheme = str_find(path, STR("://"));
+    if (scheme == SIZE_MAX)
+        return STR_NONE;
+    struct str rest = str_from(path, scheme + 3);
+    size_t slash = str_find_char(rest, '/');
+    return slash == SIZE_MAX ? STR("/") : str_from(rest, slash);
+}
+
+enum s3_err route_target(struct s3_call *c)
+{
+    struct str path = target_path(c->req->path);
+    if (!path.ptr)
+        return s3_fail(c, S3_INVALID_URI, "target does not start with /");
+    path = str_from(path, 1);
+    struct str key = path;
+    c->virtual_bucket = route_virtual_bucket(c->req->host, c->options->domains,
+                                             c->options->domain_count);
+    if (c->virtual_bucket.len) {
+        c->at.bucket = c->virtual_bucket;
+    } else {
+        size_t slash = str_find_char(path, '/');
+        key = slash == SIZE_MAX ? STR("") : str_from(path, slash + 1);
+        struct str bucket = slash == SIZE_MAX ? path : str_of(path.ptr, slash);
+        if (unescape(c, bucket, false, &c->at.bucket))
+            return c->err;
+    }
+    if (unescape(c, key, false, &c->at.key) || parse_query(c))
+        return c->err;
+    if (!str_is_utf8(c->at.key))
+        return s3_fail(c, S3_INVALID_URI, "key is not UTF-8");
+    if (c->at.key.len > KEY_MAX) {
+        s3_error_field(c, "Size", s3_printf(c, "%zu", c->at.key.len));
+        s3_error_field(c, "MaxSizeAllowed", s3_printf(c, "%d", KEY_MAX));
+        return s3_fail(c, S3_KEY_TOO_LONG_ERROR, "key of %zu bytes", c->at.key.len);
+    }
+    return S3_OK;
+}
+
+/* ---- the match ------------------------------------------------------------------------------- */
+
+/* Parameters that qualify an operation rather than choose one. Anything else without a value might
+ * be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
+static const char *const qualifiers[] = {
+    "prefix",         "delimiter",     "marker",          "max-keys",    "encoding-type",
+    "start-after",    "fetch-owner",   "key-marker",      "max-uploads", "continuation-token",
+    "list-type",      "versionId",     "upload-id-marker", "max-parts",  "version-id-marker",
+    "max-buckets",    "bucket-region", "part-number-marker", "x-id",     "id",
+    "optional-object-attributes",      "max-directory-buckets", "select-type",
+    "AWSAccessKeyId", "Signature",     "Expires",         "partNumber",
+};
+
+static bool in_list(struct str name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(name, str_c(list[i])))
+            return true;
+    return false;
+}
+
+static bool is_qualifier(struct str name)
+{
+    return in_list(name, qualifiers, ARRAY_LEN(qualifiers)) ||
+           str_has_prefix_nocase(name, STR("x-amz-")) ||
+           str_has_prefix_nocase(name, STR("response-"));
+}
+
+/* Takes one condition off a row's query column: "a&b=c" → name a, then name b with value c. */
+static bool next_condition(struct str *column, struct str *name, struct str *value)
+{
+    struct str part;
+    if (!str_split(column, '&', &part))
+        return false;
+    size_t equals = str_find_char(part, '=');
+    *name = equals == SIZE_MAX ? part : str_of(part.ptr, equals);
+    *value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
+    return true;
+}
+
+static bool column_names(const char *query, struct str name)
+{
+    struct str column = str_c(query), condition, value;
+    while (next_condition(&column, &condition, &value))
+        if (str_eq(condition, name))
+            return true;
+    return false;
+}
+
+static bool is_subresource(struct str name)
+{
+    if (is_qualifier(name))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(operations); i++)
+        if (column_names(operations[i].query, name))
+            return true;
+    return false;
+}
+
+static bool query_matches(const struct s3_call *c, const char *query)
+{
+    struct str column = str_c(query), name, value;
+    while (next_condition(&column, &name, &value)) {
+        struct str given = s3_param(c, name);
+        if (!given.ptr || (value.ptr && !str_eq(given, value)))
+            return false;
+    }
+    return true;
+}
+
+static bool header_matches(const struct s3_call *c, const char *header)
+{
+    struct str column = str_c(header), name, value;
+    if (!next_condition(&column, &name, &value))
+        return true;
+    struct str given = s3_header(c, name);
+    return given.ptr && (!value.ptr || str_has_prefix_nocase(given, value));
+}
+
+static enum op_scope scope_of(const struct s3_call *c)
+{
+    if (c->at.key.len)
+        return SCOPE_OBJECT;
+    return c->at.bucket.len ? SCOPE_BUCKET : SCOPE_SERVICE;
+}
+
+static enum s3_err method_not_allowed(struct s3_call *c, const char *resource)
+{
+    s3_error_field(c, "Method", c->req->method);
+    s3_error_field(c, "ResourceType", str_c(resource));
+    return s3_fail(c, S3_METHOD_NOT_ALLOWED, "no such operation");
+}
+
+/* The row matched by method, scope, its own query and header; now nothing else in the query may
+ * ask for a different operation. */
+static enum s3_err check_leftovers(struct s3_call *c)
+{
+    for (size_t i = 0; i < c->param_count; i++) {
+        struct str name = c->params[i].name;
+        if (column_names(c->op->query, name) || is_qualifier(name))
+            continue;
+        if (is_subresource(name)) {
+            if (!c->op->query)
+                return method_not_allowed(c, s3_printf(c, "%.*s", (int)name.len, name.ptr).ptr);
+            return s3_fail_message(c, S3_INVALID_REQUEST,
+                                   "Conflicting query string parameters: %s, %.*s", c->op->query,
+                                   (int)name.len, name.ptr);
+        }
+        if (!c->params[i].value.len) {
+            s3_error_field(c, "Resource", name);
+            return s3_fail_message(c, S3_NOT_IMPLEMENTED,
+                                   "The sub-resource you requested is not implemented");
+        }
+    }
+    return S3_OK;
+}
+
+/* partNumber alone qualifies reads of one part; on a write it is half of UploadPart. */
+static bool half_upload_part(const struct s3_call *c)
+{
+    return s3_param(c, STR("partNumber")).ptr && !s3_param(c, STR("uploadId")).ptr &&
+           (c->op->flags & BODY_STREAM);
+}
+
+enum s3_err route_operation(struct s3_call *c)
+{
+    static const char *const types[] = {"SERVICE", "BUCKET", "OBJECT"};
+    enum op_scope scope = scope_of(c);
+    for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
+        const struct op *op = &operations[i];
+        if (op->scope == scope && str_eq(c->req->method, str_c(op->method)) &&
+            (!op->query || (c->param_count && query_matches(c, op->query))) &&
+            (!op->header || header_matches(c, op->header))) {
+            c->op = op;
+            if (half_upload_part(c))
+                return s3_invalid_argument(c, "This operation does not accept a query-string.",
+                                           STR("partNumber"), s3_param(c, STR("partNumber")));
+            return c->param_count ? check_leftovers(c) : S3_OK;
+        }
+    }
+    return method_not_allowed(c, types[scope]);
+}
+
+enum s3_err op_not_implemented(struct s3_call *c)
+{
+    s3_error_field(c, "Operation", str_c(c->op->name));
+    return s3_fail_message(c, S3_NOT_IMPLEMENTED, "%s is not implemented", c->op->name);
+}

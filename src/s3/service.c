@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* service.c - one S3 server: its options and what every call shares. */
+#include "s3/service.h"
+
+#define DEFAULT_OWNER DEFAULT_OWNER_ID "\n" DEFAULT_OWNER_NAME "\n" DEFAULT_OWNER_ACCOUNT
+
+static void make_host_id(char out[HOST_ID_SIZE])
+{
+    uint8_t bytes[57];
+    random_bytes(bytes, sizeof(bytes));
+    AUTO_BUF(text, HOST_ID_SIZE);
+    buf_add_base64(&text, str_of((const char *)bytes, sizeof(bytes)));
+    memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+}
+
+struct s3_service *s3_service_new(const struct s3_options *options)
+{
+    struct s3_service *service = xcalloc(1, sizeof(*service));
+    service->options = *options;
+    service->main = store_branch(options->store, STR("main"));
+    make_host_id(service->host_id);
+    return service;
+}
+
+void s3_service_free(struct s3_service *service)
+{
+    if (!service)
+        return;
+    branch_unref(service->main);
+    mem_free(service);
+}
+
+struct str s3_service_default_owner(const struct s3_service *service)
+{
+    const struct credentials *credentials = service->options.credentials;
+    return credentials && credentials_count(credentials)
+               ? credential_owner(credentials_at(credentials, 0))
+               : STR(DEFAULT_OWNER);
+}
+
+enum s3_err s3_service_create_bucket(struct s3_service *service, struct str name)
+{
+    if (!s3_bucket_name_ok(name))
+        return S3_INVALID_BUCKET_NAME;
+    struct bucket_spec spec = {.name = name,
+                               .region = service->options.region,
+                               .owner = s3_service_default_owner(service)};
+    enum s3_err err = bucket_create(service->main, &spec);
+    return err == S3_BUCKET_ALREADY_EXISTS ? S3_BUCKET_ALREADY_OWNED_BY_YOU : err;
+}
