@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#include <stdarg.h>
+
 struct buf {
     char *ptr; /* owned; NULL until the first byte */
     size_t len;
@@ -36,11 +38,14 @@ void buf_add_c(struct buf *b, const char *c_string);
 void buf_add_char(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t v);
 void buf_add_i64(struct buf *b, int64_t v);
+/* The longest text needs one byte below the limit (printf's NUL). */
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vaddf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* Lower-case hex. */
 void buf_add_hex(struct buf *b, struct str bytes);
 void buf_add_base64(struct buf *b, struct str bytes);
-/* XML text: & < > " escaped, CR as &#13;, other bytes that XML 1.0 forbids as &#xN; (as S3). */
+/* XML text: & < > " escaped, CR as &#13;, other characters that XML 1.0 forbids as &#xN; (as
+ * S3). Bytes that are no UTF-8 become U+FFFD, so that the document stays well-formed. */
 void buf_add_xml(struct buf *b, struct str text);
 /* JSON string body without the quotes; invalid UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct str text);

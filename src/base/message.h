@@ -58,7 +58,7 @@ struct slice {
  * reply_release (the front end does both; it takes body and release over when it sends). */
 struct reply {
     unsigned status;
-    struct buf headers; /* "Name: value\0" runs, built by reply_header; limit 64 KiB */
+    struct buf headers; /* "Name\0value\0" runs, built by reply_header; limit 64 KiB */
     size_t header_count;
     struct buf text;          /* a body made for this reply (XML, JSON) ... */
     struct slice *slices;     /* ... or slices of immutable memory (owned array), not both */

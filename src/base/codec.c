@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* codec.c - hex and base64 (RFC 4648), strict. */
+#include "base/buf.h"
+
+static const char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void buf_add_hex(struct buf *b, struct str bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (bytes.len > SIZE_MAX / 2 || !buf_reserve(b, 2 * bytes.len)) {
+        b->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char byte = (unsigned char)bytes.ptr[i];
+
+        b->ptr[b->len++] = digits[byte >> 4];
+        b->ptr[b->len++] = digits[byte & 15];
+    }
+}
+
+/* One to three bytes as four characters. */
+static void encode_quantum(char out[4], const unsigned char *in, size_t len)
+{
+    uint32_t bits = (uint32_t)in[0] << 16;
+
+    if (len > 1)
+        bits |= (uint32_t)in[1] << 8;
+    if (len > 2)
+        bits |= in[2];
+    out[0] = base64_alphabet[bits >> 18];
+    out[1] = base64_alphabet[bits >> 12 & 63];
+    out[2] = len > 1 ? base64_alphabet[bits >> 6 & 63] : '=';
+    out[3] = len > 2 ? base64_alphabet[bits & 63] : '=';
+}
+
+void buf_add_base64(struct buf *b, struct str bytes)
+{
+    const unsigned char *in = (const unsigned char *)bytes.ptr;
+
+    if (bytes.len > SIZE_MAX / 2 || !buf_reserve(b, (bytes.len + 2) / 3 * 4)) {
+        b->failed = true;
+        return;
+    }
+    for (size_t at = 0; at < bytes.len; at += 3) {
+        encode_quantum(b->ptr + b->len, in + at, bytes.len - at);
+        b->len += 4;
+    }
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool hex_decode(struct str text, char *out)
+{
+    for (size_t i = 0; i < text.len; i += 2) {
+        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        *out++ = (char)(high << 4 | low);
+    }
+    return true;
+}
+
+bool hex_decode_exact(struct str text, void *out, size_t size)
+{
+    return text.len % 2 == 0 && text.len / 2 == size && hex_decode(text, out);
+}
+
+bool buf_add_unhex(struct buf *b, struct str text)
+{
+    if (text.len % 2 != 0)
+        return false;
+    if (text.len == 0 || !buf_reserve(b, text.len / 2))
+        return true; /* out of room sticks to the buf; the text is not to blame */
+    if (!hex_decode(text, b->ptr + b->len))
+        return false;
+    b->len += text.len / 2;
+    return true;
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Length of what the text decodes to, if its characters are right; SIZE_MAX when they cannot
+ * be. */
+static size_t base64_decoded_len(struct str text)
+{
+    size_t padding = 0;
+
+    if (text.len % 4 != 0)
+        return SIZE_MAX;
+    while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
+        padding++;
+    return text.len / 4 * 3 - padding;
+}
+
+/* Writes decoded_len bytes. The bits that padding leaves over must be zero: one value, one
+ * text. */
+static bool base64_decode(struct str text, size_t decoded_len, unsigned char *out)
+{
+    for (size_t at = 0, done = 0; at < text.len; at += 4, done += 3) {
+        size_t len = decoded_len - done < 3 ? decoded_len - done : 3;
+        uint32_t bits = 0;
+
+        for (size_t i = 0; i < 4; i++) {
+            int value = i <= len ? base64_value(text.ptr[at + i]) : 0;
+
+            if (value < 0)
+                return false;
+            bits = bits << 6 | (uint32_t)value;
+        }
+        if (bits & (UINT32_C(0xFFFFFF) >> 8 * len))
+            return false;
+        for (size_t i = 0; i < len; i++)
+            out[done + i] = (unsigned char)(bits >> (16 - 8 * i));
+    }
+    return true;
+}
+
+bool base64_decode_exact(struct str text, void *out, size_t size)
+{
+    return base64_decoded_len(text) == size && base64_decode(text, size, out);
+}
+
+bool buf_add_unbase64(struct buf *b, struct str text)
+{
+    size_t len = base64_decoded_len(text);
+
+    if (len == SIZE_MAX)
+        return false;
+    if (len == 0 || !buf_reserve(b, len))
+        return true; /* as in buf_add_unhex */
+    if (!base64_decode(text, len, (unsigned char *)b->ptr + b->len))
+        return false;
+    b->len += len;
+    return true;
+}

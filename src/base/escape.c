@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* escape.c - text inside XML, JSON and URLs. All of them copy runs that need no escape whole.
+ */
+#include "base/buf.h"
+#include "base/utf8.h"
+
+#define REPLACEMENT STR("\xEF\xBF\xBD") /* U+FFFD */
+
+static const char upper_hex[] = "0123456789ABCDEF";
+
+static bool is_plain_xml(unsigned char c)
+{
+    return c < 0x80 && (c >= ' ' || c == '\t' || c == '\n') && c != '&' && c != '<' &&
+           c != '>' && c != '"';
+}
+
+static void add_xml_ascii(struct buf *b, unsigned char c)
+{
+    switch (c) {
+    case '&':
+        buf_add(b, STR("&amp;"));
+        break;
+    case '<':
+        buf_add(b, STR("&lt;"));
+        break;
+    case '>':
+        buf_add(b, STR("&gt;"));
+        break;
+    case '"':
+        buf_add(b, STR("&quot;"));
+        break;
+    case '\r':
+        buf_add(b, STR("&#13;"));
+        break;
+    default:
+        buf_addf(b, "&#x%x;", c);
+    }
+}
+
+/* One character beyond ASCII. Returns its length. */
+static size_t add_xml_multibyte(struct buf *b, struct str text)
+{
+    size_t len = utf8_sequence(text);
+    struct str sequence = str_of(text.ptr, len);
+
+    if (len == 0) {
+        buf_add(b, REPLACEMENT);
+        return 1;
+    }
+    if (str_eq(sequence, STR("\xEF\xBF\xBE")))
+        buf_add(b, STR("&#xfffe;"));
+    else if (str_eq(sequence, STR("\xEF\xBF\xBF")))
+        buf_add(b, STR("&#xffff;"));
+    else
+        buf_add(b, sequence);
+    return len;
+}
+
+void buf_add_xml(struct buf *b, struct str text)
+{
+    while (text.len > 0 && buf_ok(b)) {
+        size_t run = 0;
+        unsigned char c;
+
+        while (run < text.len && is_plain_xml((unsigned char)text.ptr[run]))
+            run++;
+        buf_add(b, str_of(text.ptr, run));
+        text = str_from(text, run);
+        if (text.len == 0)
+            return;
+        c = (unsigned char)text.ptr[0];
+        if (c < 0x80) {
+            add_xml_ascii(b, c);
+            text = str_from(text, 1);
+        } else {
+            text = str_from(text, add_xml_multibyte(b, text));
+        }
+    }
+}
+
+static void add_json_ascii(struct buf *b, unsigned char c)
+{
+    static const char short_forms[] = "\"\\bfnrt";
+    size_t at = str_find_char(STR("\"\\\b\f\n\r\t"), (char)c);
+
+    if (at == SIZE_MAX) {
+        buf_addf(b, "\\u%04x", c);
+    } else {
+        buf_add_char(b, '\\');
+        buf_add_char(b, short_forms[at]);
+    }
+}
+
+void buf_add_json(struct buf *b, struct str text)
+{
+    while (text.len > 0 && buf_ok(b)) {
+        size_t run = 0, len;
+
+        while (run < text.len) {
+            unsigned char c = (unsigned char)text.ptr[run];
+
+            if (c < ' ' || c == '"' || c == '\\')
+                break;
+            len = c < 0x80 ? 1 : utf8_sequence(str_from(text, run));
+            if (len == 0)
+                break;
+            run += len;
+        }
+        buf_add(b, str_of(text.ptr, run));
+        text = str_from(text, run);
+        if (text.len == 0)
+            return;
+        if ((unsigned char)text.ptr[0] < 0x80)
+            add_json_ascii(b, (unsigned char)text.ptr[0]);
+        else
+            buf_add(b, REPLACEMENT);
+        text = str_from(text, 1);
+    }
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* Keeps what is unreserved and what is in `also`; all else becomes %XX. */
+static void add_percent_encoded(struct buf *b, struct str bytes, struct str also)
+{
+    while (bytes.len > 0 && buf_ok(b)) {
+        size_t run = 0;
+        unsigned char c;
+
+        while (run < bytes.len && (is_unreserved(bytes.ptr[run]) ||
+                                   str_find_char(also, bytes.ptr[run]) != SIZE_MAX))
+            run++;
+        buf_add(b, str_of(bytes.ptr, run));
+        bytes = str_from(bytes, run);
+        if (bytes.len == 0)
+            return;
+        c = (unsigned char)bytes.ptr[0];
+        buf_add(b, str_of((char[]){'%', upper_hex[c >> 4], upper_hex[c & 15]}, 3));
+        bytes = str_from(bytes, 1);
+    }
+}
+
+void buf_add_uri(struct buf *b, struct str bytes, bool keep_slash)
+{
+    add_percent_encoded(b, bytes, keep_slash ? STR("/") : STR(""));
+}
+
+void buf_add_listing_url(struct buf *b, struct str bytes)
+{
+    while (bytes.len > 0) {
+        size_t space = str_find_char(bytes, ' ');
+        size_t run = space == SIZE_MAX ? bytes.len : space;
+
+        add_percent_encoded(b, str_of(bytes.ptr, run), STR("/*"));
+        if (space != SIZE_MAX)
+            buf_add_char(b, '+');
+        bytes = str_from(bytes, space == SIZE_MAX ? run : run + 1);
+    }
+}
+
+bool buf_add_unescaped(struct buf *b, struct str escaped, bool plus_is_space)
+{
+    while (escaped.len > 0) {
+        size_t run = 0;
+        char byte;
+
+        while (run < escaped.len && escaped.ptr[run] != '%' &&
+               !(plus_is_space && escaped.ptr[run] == '+'))
+            run++;
+        buf_add(b, str_of(escaped.ptr, run));
+        escaped = str_from(escaped, run);
+        if (escaped.len == 0)
+            break;
+        if (escaped.ptr[0] == '+') {
+            buf_add_char(b, ' ');
+            escaped = str_from(escaped, 1);
+            continue;
+        }
+        if (escaped.len < 3 || !hex_decode_exact(str_of(escaped.ptr + 1, 2), &byte, 1))
+            return false;
+        buf_add_char(b, byte);
+        escaped = str_from(escaped, 3);
+    }
+    return true;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* message.c - looking headers up in requests, building them in replies. */
+#include "base/message.h"
+
+#define REPLY_HEADERS_MAX KiB(64)
+#define REPLY_TEXT_MAX    MiB(64)
+
+struct str request_header(const struct request *req, struct str name)
+{
+    for (size_t i = 0; i < req->header_count; i++) {
+        if (str_eq_nocase(req->headers[i].name, name))
+            return req->headers[i].value;
+    }
+    return STR_NONE;
+}
+
+size_t request_header_count(const struct request *req, struct str name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < req->header_count; i++)
+        count += str_eq_nocase(req->headers[i].name, name);
+    return count;
+}
+
+void reply_init(struct reply *r)
+{
+    *r = (struct reply){.status = 200, .content_length = CONTENT_LENGTH_NONE};
+    buf_init(&r->headers, REPLY_HEADERS_MAX);
+    buf_init(&r->text, REPLY_TEXT_MAX);
+}
+
+void reply_release(struct reply *r)
+{
+    void (*release)(void *) = TAKE(r->release);
+
+    buf_release(&r->headers);
+    r->header_count = 0;
+    buf_release(&r->text);
+    mem_free(TAKE(r->slices));
+    r->slice_count = 0;
+    r->slices_len = 0;
+    if (release)
+        release(TAKE(r->release_arg));
+}
+
+/* What would end the header, or the run it is kept in. */
+static void make_harmless(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\r' || text[i] == '\n' || text[i] == '\0')
+            text[i] = ' ';
+    }
+}
+
+static void add_terminated(struct buf *b, struct str text)
+{
+    buf_add(b, text);
+    make_harmless(b->ptr + b->len - text.len, text.len);
+    buf_add_char(b, '\0');
+}
+
+void reply_header(struct reply *r, struct str name, struct str value)
+{
+    /* All or nothing: half a header would break the run. */
+    if (name.len > REPLY_HEADERS_MAX || value.len > REPLY_HEADERS_MAX ||
+        !buf_reserve(&r->headers, name.len + value.len + 2)) {
+        r->headers.failed = true;
+        return;
+    }
+    add_terminated(&r->headers, name);
+    add_terminated(&r->headers, value);
+    r->header_count++;
+}
+
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
+{
+    AUTO_BUF(value, REPLY_HEADERS_MAX);
+    va_list args;
+
+    va_start(args, fmt);
+    buf_vaddf(&value, fmt, args);
+    va_end(args);
+    if (buf_ok(&value))
+        reply_header(r, str_c(name), buf_str(&value));
+    else
+        r->headers.failed = true;
+}
+
+const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
+                              const char **value)
+{
+    const char *end = r->headers.ptr + r->headers.len;
+    const char *at = r->headers.ptr;
+
+    if (previous) {
+        at = previous + strlen(previous) + 1;
+        at += strlen(at) + 1;
+    }
+    if (!at || at == end)
+        return NULL;
+    *name = at;
+    *value = at + strlen(at) + 1;
+    return at;
+}

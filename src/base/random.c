@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* random.c - xoshiro256** (Blackman and Vigna, public domain), one state per thread. */
+#include "base/random.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+static _Thread_local struct {
+    uint64_t s[4];
+    bool seeded;
+} generator;
+
+static void seed(void)
+{
+    char *at = (char *)generator.s;
+    size_t left = sizeof(generator.s);
+
+    while (left > 0) {
+        ssize_t got = getrandom(at, left, 0);
+
+        if (got > 0) {
+            at += got;
+            left -= (size_t)got;
+        } else if (errno != EINTR) {
+            fprintf(stderr, "s3memd: getrandom: %s\n", strerror(errno));
+            abort();
+        }
+    }
+    generator.s[0] |= 1; /* all zero would stay zero */
+    generator.seeded = true;
+}
+
+static uint64_t rotate(uint64_t x, unsigned bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+uint64_t random_u64(void)
+{
+    uint64_t *s = generator.s;
+    uint64_t result, t;
+
+    if (!generator.seeded)
+        seed();
+    result = rotate(s[1] * 5, 7) * 9;
+    t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return result;
+}
+
+void random_bytes(void *out, size_t size)
+{
+    char *at = out;
+
+    while (size > 0) {
+        uint64_t word = random_u64();
+        size_t len = size < sizeof(word) ? size : sizeof(word);
+
+        memcpy(at, &word, len);
+        at += len;
+        size -= len;
+    }
+}
+
+/* Six bits choose a character; those beyond the alphabet are thrown away, so that each of its
+ * characters is equally likely. */
+static void random_text(char *out, size_t n, struct str alphabet)
+{
+    uint64_t bits = 0;
+
+    for (size_t at = 0, left = 0; at < n; bits >>= 6, left--) {
+        if (left == 0) {
+            bits = random_u64();
+            left = 10;
+        }
+        if ((bits & 63) < alphabet.len)
+            out[at++] = alphabet.ptr[bits & 63];
+    }
+}
+
+void random_id(char *out, size_t n)
+{
+    random_text(out, n, STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"));
+}
+
+void random_token(char *out, size_t n)
+{
+    random_text(out, n,
+                STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"));
+}

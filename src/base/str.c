@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* str.c - comparing, searching and splitting bytes, and small parsers. */
+#include "base/str.h"
+#include "base/utf8.h"
+
+#include <openssl/crypto.h>
+
+static char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool same_nocase(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    }
+    return true;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && same_nocase(a.ptr, b.ptr, a.len);
+}
+
+bool str_has_prefix(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && str_eq(str_of(s.ptr, prefix.len), prefix);
+}
+
+bool str_has_prefix_nocase(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && same_nocase(s.ptr, prefix.ptr, prefix.len);
+}
+
+bool str_has_suffix(struct str s, struct str suffix)
+{
+    return s.len >= suffix.len && str_eq(str_from(s, s.len - suffix.len), suffix);
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common > 0 ? memcmp(a.ptr, b.ptr, common) : 0;
+
+    if (order != 0)
+        return order;
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+size_t str_find(struct str s, struct str needle)
+{
+    const char *at;
+
+    if (needle.len == 0)
+        return 0;
+    if (s.len < needle.len)
+        return SIZE_MAX;
+    at = memmem(s.ptr, s.len, needle.ptr, needle.len);
+    return at ? (size_t)(at - s.ptr) : SIZE_MAX;
+}
+
+size_t str_find_char(struct str s, char c)
+{
+    const char *at = s.len > 0 ? memchr(s.ptr, c, s.len) : NULL;
+
+    return at ? (size_t)(at - s.ptr) : SIZE_MAX;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0]))
+        s = str_from(s, 1);
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool str_split(struct str *rest, char sep, struct str *part)
+{
+    size_t at;
+
+    if (!rest->ptr)
+        return false;
+    at = str_find_char(*rest, sep);
+    if (at == SIZE_MAX) {
+        *part = *rest;
+        *rest = STR_NONE;
+    } else {
+        *part = str_of(rest->ptr, at);
+        *rest = str_from(*rest, at + 1);
+    }
+    return true;
+}
+
+bool str_to_u64(struct str s, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned digit = (unsigned char)s.ptr[i] - (unsigned)'0';
+
+        if (digit > 9 || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
+            __builtin_add_overflow(value, (uint64_t)digit, &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool str_to_i64(struct str s, int64_t *out)
+{
+    bool negative = str_has_prefix(s, STR("-"));
+    uint64_t magnitude;
+
+    if (!str_to_u64(str_from(s, negative), &magnitude) ||
+        magnitude > (uint64_t)INT64_MAX + negative)
+        return false;
+    /* Unsigned negation wraps, so that INT64_MIN needs no case of its own. */
+    *out = (int64_t)(negative ? -magnitude : magnitude);
+    return true;
+}
+
+bool str_to_size(struct str s, uint64_t *out)
+{
+    static const char units[] = "kmgt";
+    size_t digits = 0;
+    unsigned shift = 0;
+    uint64_t value;
+    struct str unit;
+
+    while (digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9')
+        digits++;
+    if (!str_to_u64(str_of(s.ptr, digits), &value))
+        return false;
+
+    unit = str_from(s, digits);
+    if (unit.len > 0) {
+        size_t at = str_find_char(str_c(units), ascii_lower(unit.ptr[0]));
+
+        if (at == SIZE_MAX)
+            return false;
+        shift = 10 * (unsigned)(at + 1);
+        unit = str_from(unit, 1);
+    }
+    if (unit.len > 0 && !str_eq_nocase(unit, STR("iB")) && !str_eq_nocase(unit, STR("B")))
+        return false;
+    if (value > UINT64_MAX >> shift)
+        return false;
+    *out = value << shift;
+    return true;
+}
+
+static bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+size_t utf8_sequence(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    /* What the second byte may be: narrower behind E0, ED, F0 and F4, which is what keeps
+     * overlong forms, surrogates and code points above U+10FFFF out. */
+    unsigned char low = 0x80, high = 0xBF;
+    size_t len;
+
+    if (s.len == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xC2 || p[0] > 0xF4)
+        return 0;
+    len = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    if (s.len < len)
+        return 0;
+    switch (p[0]) {
+    case 0xE0:
+        low = 0xA0;
+        break;
+    case 0xED:
+        high = 0x9F;
+        break;
+    case 0xF0:
+        low = 0x90;
+        break;
+    case 0xF4:
+        high = 0x8F;
+        break;
+    }
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++) {
+        if (!is_continuation(p[i]))
+            return 0;
+    }
+    return len;
+}
+
+/* Length of the run of ASCII that s starts with, eight bytes at a time. */
+static size_t ascii_run(struct str s)
+{
+    size_t at = 0;
+    uint64_t eight;
+
+    for (; s.len - at >= sizeof(eight); at += sizeof(eight)) {
+        memcpy(&eight, s.ptr + at, sizeof(eight));
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (at < s.len && (unsigned char)s.ptr[at] < 0x80)
+        at++;
+    return at;
+}
+
+bool str_is_utf8(struct str s)
+{
+    for (;;) {
+        size_t len;
+
+        s = str_from(s, ascii_run(s));
+        if (s.len == 0)
+            return true;
+        len = utf8_sequence(s);
+        if (len == 0)
+            return false;
+        s = str_from(s, len);
+    }
+}
+
+bool str_is_ascii(struct str s)
+{
+    return ascii_run(s) == s.len;
+}
+
+bool str_eq_constant_time(struct str a, struct str b)
+{
+    /* The lengths of signatures and digests are no secret. */
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0);
+}
