@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.c - the pipeline: route, authenticate, authorize, body, handler, reply, log.
- * Life of a call: begin → (body)* → finish → done. The call owns everything it hands out but the
- * request, which the front end keeps until done. */
+ * Life of a call: begin → (body)* → finish → done. The call owns everything it hands out but
+ * the request, which the front end keeps until done. */
 #include "s3/call.h"
 
 #include <inttypes.h>
@@ -12,10 +12,11 @@
 #include "s3/route.h"
 #include "s3/service.h"
 
-#define DOCUMENT_MAX MiB(1)
+#define DOCUMENT_MAX   MiB(1)
 #define REPLY_TEXT_MAX MiB(64)
 
-/* ---- memory that lives as long as the call --------------------------------------------------- */
+/* ---- memory that lives as long as the call
+ * --------------------------------------------------- */
 
 #define ARENA_BLOCK 2048
 
@@ -74,7 +75,8 @@ struct str s3_printf(struct s3_call *c, const char *fmt, ...)
     return str_of(p, len);
 }
 
-/* ---- what is asked --------------------------------------------------------------------------- */
+/* ---- what is asked
+ * --------------------------------------------------------------------------- */
 
 struct str s3_header(const struct s3_call *c, struct str name)
 {
@@ -100,8 +102,7 @@ enum s3_err s3_param_count(struct s3_call *c, struct str name, uint32_t max, uin
         return S3_OK;
     if (!str_to_u64(text, &value) || value > INT32_MAX)
         return s3_invalid_argument(
-            c,
-            s3_printf(c, "Provided %s not an integer or within integer range", name.ptr).ptr,
+            c, s3_printf(c, "Provided %s not an integer or within integer range", name.ptr).ptr,
             name, text);
     *out = value < max ? (uint32_t)value : max;
     return S3_OK;
@@ -138,7 +139,8 @@ static void merge_hoisted_headers(struct s3_call *c)
     c->header_count = n;
 }
 
-/* ---- answering ------------------------------------------------------------------------------- */
+/* ---- answering
+ * ------------------------------------------------------------------------------- */
 
 void s3_reply_header(struct s3_call *c, const char *name, struct str value)
 {
@@ -195,7 +197,8 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns)
     xml_text(b, name, str_c(text));
 }
 
-/* ---- the pipeline ------------------------------------------------------------------------------ */
+/* ---- the pipeline
+ * ------------------------------------------------------------------------------ */
 
 static struct s3_call *call_new(struct s3_service *service, const struct request *req)
 {
@@ -251,8 +254,8 @@ static enum s3_err create_on_first_use(struct s3_call *c)
     return S3_OK;
 }
 
-/* Whether the answer depends on the bucket before its handler looks at it: a body is refused before
- * it is sent, and with credentials only the owner may go on. */
+/* Whether the answer depends on the bucket before its handler looks at it: a body is refused
+ * before it is sent, and with credentials only the owner may go on. */
 static bool needs_bucket_check(const struct s3_call *c)
 {
     return c->options->credentials || c->options->auto_bucket ||
@@ -289,8 +292,9 @@ static enum s3_err document_sink(void *arg, const char *data, size_t len)
 {
     struct s3_call *c = arg;
     buf_add(&c->document, str_of(data, len));
-    return buf_ok(&c->document) ? S3_OK
-                                : s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "document too large");
+    return buf_ok(&c->document)
+               ? S3_OK
+               : s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "document too large");
 }
 
 static enum s3_err begin_document(struct s3_call *c)

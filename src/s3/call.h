@@ -147,6 +147,11 @@ MUST_CHECK enum s3_err s3_attrs_from_headers(struct s3_call *c, struct buf *attr
 /* Reply headers of an object: ETag, Last-Modified, attributes, version id, checksum when
  * x-amz-checksum-mode asks. */
 void s3_reply_object_headers(struct s3_call *c, const struct record *r);
+/* x-amz-server-side-encryption* of packed attributes; AES256 is implied, as S3 does by default. */
+void s3_reply_encryption_headers(struct s3_call *c, struct str attrs);
+/* SSE-C headers of an UploadPart against those its upload began with. INVALID_REQUEST
+ * (aws-recorded: test_multipart_upload_sse_c_validation) */
+MUST_CHECK enum s3_err s3_check_part_encryption(struct s3_call *c, struct str upload_attrs);
 /* x-amz-version-id / x-amz-delete-marker of a write. */
 void s3_reply_write_result(struct s3_call *c, const struct write_result *w);
 /* "<Checksum..>" elements and x-amz-checksum-* headers; nothing for CHECKSUM_NONE. parts: "-n" is

@@ -5,8 +5,8 @@
 
 #include "s3/call.h"
 
-/* Replaces whatever the reply held, keeps headers already set (x-amz-delete-marker ...). HEAD and
- * 304 get no body. */
+/* Replaces whatever the reply held, keeps headers already set (x-amz-delete-marker ...). HEAD
+ * and 304 get no body. */
 void error_reply(struct s3_call *c, enum s3_err err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* payload.c - what a body promises in its headers, and whether it kept the promise.
- * Sources: AWS "Checking object integrity", "Signature calculations ... chunked upload", and the
- * recorded replies for codes and messages. */
+ * Sources: AWS "Checking object integrity", "Signature calculations ... chunked upload", and
+ * the recorded replies for codes and messages. */
 #include "s3/payload.h"
 
 #include <inttypes.h>
@@ -10,7 +10,8 @@
 
 #define STREAMED_PUT_MAX GiB(5)
 
-/* ---- reading the promises ---------------------------------------------------------------------- */
+/* ---- reading the promises
+ * ---------------------------------------------------------------------- */
 
 static enum s3_err read_length(struct s3_call *c, struct payload *p)
 {
@@ -103,7 +104,8 @@ static enum s3_err check_announced(struct s3_call *c, enum checksum_alg given)
     if (alg == CHECKSUM_NONE)
         return s3_fail_message(
             c, S3_INVALID_REQUEST,
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+            "Checksum algorithm provided is unsupported. Please try again with any of the "
+            "valid "
             "types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, "
             "XXHASH128]");
     if (given == CHECKSUM_NONE)
@@ -149,13 +151,22 @@ enum s3_err payload_begin(struct s3_call *c, enum checksum_alg default_alg, bool
     return S3_OK;
 }
 
+void payload_add_crc64(struct payload *p)
+{
+    if (p->sum.alg == CHECKSUM_CRC64NVME)
+        return;
+    p->has_crc64 = true;
+    digest_init(&p->crc64, CHECKSUM_CRC64NVME);
+}
+
 void payload_set_sink(struct payload *p, payload_sink *sink, void *arg)
 {
     p->sink = sink;
     p->sink_arg = arg;
 }
 
-/* ---- the bytes --------------------------------------------------------------------------------- */
+/* ---- the bytes
+ * --------------------------------------------------------------------------------- */
 
 static enum s3_err take_decoded(void *arg, const char *data, size_t len)
 {
@@ -170,6 +181,8 @@ static enum s3_err take_decoded(void *arg, const char *data, size_t len)
         digest_update(&p->sha256, data, len);
     if (p->sum.alg != CHECKSUM_NONE && !p->sum_is_payload_hash)
         digest_update(&p->sum, data, len);
+    if (p->has_crc64)
+        digest_update(&p->crc64, data, len);
     return p->sink ? p->sink(p->sink_arg, data, len) : S3_OK;
 }
 
@@ -212,7 +225,8 @@ enum s3_err payload_into_body(struct s3_call *c)
     return S3_OK;
 }
 
-/* ---- the checks at the end ----------------------------------------------------------------------- */
+/* ---- the checks at the end
+ * ----------------------------------------------------------------------- */
 
 static struct str base64(struct s3_call *c, const void *bytes, size_t size)
 {
@@ -266,8 +280,10 @@ static enum s3_err read_trailer(struct s3_call *c, struct payload *p)
         if (!str_eq_nocase(trailer.name, wanted))
             continue;
         if (!base64_decode_exact(trailer.value, p->claimed.bytes, checksum_size(p->sum.alg)))
-            return s3_fail_message(c, S3_INVALID_REQUEST, "Value for %s trailing header is "
-                                   "invalid.", wanted.ptr);
+            return s3_fail_message(c, S3_INVALID_REQUEST,
+                                   "Value for %s trailing header is "
+                                   "invalid.",
+                                   wanted.ptr);
         p->claimed.alg = (uint8_t)p->sum.alg;
         return S3_OK;
     }
@@ -281,6 +297,11 @@ static enum s3_err check_checksum(struct s3_call *c, struct payload *p,
 {
     if (p->claimed_in_trailer && read_trailer(c, p))
         return c->err;
+    if (p->has_crc64) {
+        p->crc64_value.alg = CHECKSUM_CRC64NVME;
+        p->crc64_value.type = CHECKSUM_FULL_OBJECT;
+        digest_final(&p->crc64, p->crc64_value.bytes);
+    }
     if (p->sum.alg == CHECKSUM_NONE)
         return S3_OK;
     p->checksum.alg = (uint8_t)p->sum.alg;

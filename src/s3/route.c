@@ -30,7 +30,8 @@ bool s3_op_at(size_t index, struct s3_op_info *out)
     return true;
 }
 
-/* ---- addressing ------------------------------------------------------------------------------ */
+/* ---- addressing
+ * ------------------------------------------------------------------------------ */
 
 static struct str host_without_port(struct str host)
 {
@@ -129,7 +130,8 @@ static enum s3_err parse_query(struct s3_call *c)
     return S3_OK;
 }
 
-/* The path of origin-form targets; absolute-form ("GET http://host/b/k") loses its authority. */
+/* The path of origin-form targets; absolute-form ("GET http://host/b/k") loses its authority.
+ */
 static struct str target_path(struct str path)
 {
     if (path.len && path.ptr[0] == '/')
@@ -149,8 +151,8 @@ enum s3_err route_target(struct s3_call *c)
         return s3_fail(c, S3_INVALID_URI, "target does not start with /");
     path = str_from(path, 1);
     struct str key = path;
-    c->virtual_bucket = route_virtual_bucket(c->req->host, c->options->domains,
-                                             c->options->domain_count);
+    c->virtual_bucket =
+        route_virtual_bucket(c->req->host, c->options->domains, c->options->domain_count);
     if (c->virtual_bucket.len) {
         c->at.bucket = c->virtual_bucket;
     } else {
@@ -172,17 +174,39 @@ enum s3_err route_target(struct s3_call *c)
     return S3_OK;
 }
 
-/* ---- the match ------------------------------------------------------------------------------- */
+/* ---- the match
+ * ------------------------------------------------------------------------------- */
 
-/* Parameters that qualify an operation rather than choose one. Anything else without a value might
- * be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
+/* Parameters that qualify an operation rather than choose one. Anything else without a value
+ * might be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
 static const char *const qualifiers[] = {
-    "prefix",         "delimiter",     "marker",          "max-keys",    "encoding-type",
-    "start-after",    "fetch-owner",   "key-marker",      "max-uploads", "continuation-token",
-    "list-type",      "versionId",     "upload-id-marker", "max-parts",  "version-id-marker",
-    "max-buckets",    "bucket-region", "part-number-marker", "x-id",     "id",
-    "optional-object-attributes",      "max-directory-buckets", "select-type",
-    "AWSAccessKeyId", "Signature",     "Expires",         "partNumber",
+    "prefix",
+    "delimiter",
+    "marker",
+    "max-keys",
+    "encoding-type",
+    "start-after",
+    "fetch-owner",
+    "key-marker",
+    "max-uploads",
+    "continuation-token",
+    "list-type",
+    "versionId",
+    "upload-id-marker",
+    "max-parts",
+    "version-id-marker",
+    "max-buckets",
+    "bucket-region",
+    "part-number-marker",
+    "x-id",
+    "id",
+    "optional-object-attributes",
+    "max-directory-buckets",
+    "select-type",
+    "AWSAccessKeyId",
+    "Signature",
+    "Expires",
+    "partNumber",
 };
 
 static bool in_list(struct str name, const char *const *list, size_t count)
@@ -277,8 +301,8 @@ static enum s3_err check_leftovers(struct s3_call *c)
             if (!c->op->query)
                 return method_not_allowed(c, s3_printf(c, "%.*s", (int)name.len, name.ptr).ptr);
             return s3_fail_message(c, S3_INVALID_REQUEST,
-                                   "Conflicting query string parameters: %s, %.*s", c->op->query,
-                                   (int)name.len, name.ptr);
+                                   "Conflicting query string parameters: %s, %.*s",
+                                   c->op->query, (int)name.len, name.ptr);
         }
         if (!c->params[i].value.len) {
             s3_error_field(c, "Resource", name);

@@ -11,6 +11,7 @@ MUST_CHECK enum s3_err route_target(struct s3_call *c);
  * of this method and scope knows never becomes another operation. */
 MUST_CHECK enum s3_err route_operation(struct s3_call *c);
 /* Bucket named by a Host value below one of the domains; empty for path style. Pure. */
-struct str route_virtual_bucket(struct str host, const struct str *domains, size_t domain_count);
+struct str route_virtual_bucket(struct str host, const struct str *domains,
+                                size_t domain_count);
 
 #endif

@@ -5,14 +5,14 @@
 
 #include "s3/call.h"
 
-#define DEFAULT_OWNER_ID "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
-#define DEFAULT_OWNER_NAME "webfile"
+#define DEFAULT_OWNER_ID      "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
+#define DEFAULT_OWNER_NAME    "webfile"
 #define DEFAULT_OWNER_ACCOUNT "000000000000"
-#define HOST_ID_SIZE 77
+#define HOST_ID_SIZE          77
 
 struct s3_service {
     struct s3_options options;
-    struct branch *main;       /* reference */
+    struct branch *main;        /* reference */
     char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
 };
 

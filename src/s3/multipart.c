@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* multipart.c - CreateMultipartUpload, UploadPart, UploadPartCopy, AbortMultipartUpload.
+ * Sources: aws-recorded TestS3Multipart*, TestS3MultipartUploadChecksum; AWS API reference. */
+#include "s3/multipart.h"
+
+#include <inttypes.h>
+
+enum s3_err multipart_upload(struct s3_call *c, struct upload **out)
+{
+    enum s3_err err = upload_get(out, c->branch, &c->at, s3_param(c, STR("uploadId")));
+    return err ? s3_fail(c, err, "upload") : S3_OK;
+}
+
+const char *multipart_alg_name(struct s3_call *c, enum checksum_alg alg)
+{
+    if (alg == CHECKSUM_NONE)
+        return "null";
+    struct str name = checksum_name(alg);
+    char *lower = s3_alloc(c, name.len + 1);
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] =
+            (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] + 32 : name.ptr[i]);
+    lower[name.len] = '\0';
+    return lower;
+}
+
+const char *multipart_type_name(enum checksum_type type)
+{
+    return type == CHECKSUM_COMPOSITE     ? "COMPOSITE"
+           : type == CHECKSUM_FULL_OBJECT ? "FULL_OBJECT"
+                                          : "null";
+}
+
+/* ---- CreateMultipartUpload
+ * --------------------------------------------------------------------- */
+
+static enum s3_err read_checksum_type(struct s3_call *c, struct upload_spec *spec)
+{
+    struct str type = s3_header(c, STR("x-amz-checksum-type"));
+    bool full = str_eq(type, STR("FULL_OBJECT"));
+    if (!type.ptr) {
+        if (spec->checksum_alg != CHECKSUM_NONE)
+            spec->checksum_type = checksum_can_composite(spec->checksum_alg)
+                                      ? CHECKSUM_COMPOSITE
+                                      : CHECKSUM_FULL_OBJECT;
+        return S3_OK;
+    }
+    if (spec->checksum_alg == CHECKSUM_NONE)
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "The x-amz-checksum-type header can only be used with the "
+                               "x-amz-checksum-algorithm header.");
+    if (!full && !str_eq(type, STR("COMPOSITE")))
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "Value for x-amz-checksum-type header is invalid.");
+    if (full ? !checksum_can_combine(spec->checksum_alg)
+             : !checksum_can_composite(spec->checksum_alg))
+        return s3_fail_message(
+            c, S3_INVALID_REQUEST,
+            "The %s checksum type cannot be used with the %s checksum algorithm.",
+            full ? "FULL_OBJECT" : "COMPOSITE", multipart_alg_name(c, spec->checksum_alg));
+    spec->checksum_type = full ? CHECKSUM_FULL_OBJECT : CHECKSUM_COMPOSITE;
+    return S3_OK;
+}
+
+static enum s3_err read_checksum_choice(struct s3_call *c, struct upload_spec *spec)
+{
+    struct str name = s3_header(c, STR("x-amz-checksum-algorithm"));
+    if (name.ptr) {
+        spec->checksum_alg = checksum_by_name(name);
+        if (spec->checksum_alg == CHECKSUM_NONE)
+            return s3_fail_message(
+                c, S3_INVALID_REQUEST,
+                "Checksum algorithm provided is unsupported. Please try again "
+                "with any of the valid types: [CRC32, CRC32C, CRC64NVME, "
+                "SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]");
+    }
+    return read_checksum_type(c, spec);
+}
+
+enum s3_err op_create_multipart_upload(struct s3_call *c)
+{
+    struct upload_spec spec = {
+        .key = c->at.key, .initiated_ns = clock_now_ns(), .owner = c->owner};
+    char id[UPLOAD_ID_SIZE];
+    AUTO_BUF(attrs, KiB(64));
+    if (read_checksum_choice(c, &spec) || s3_attrs_from_headers(c, &attrs))
+        return c->err;
+    AUTO(record) current = NULL;
+    enum s3_err err = object_get(&current, c->branch, &c->at, STR_NONE);
+    if (!err)
+        attrs_add(&attrs, ATTR_UPLOAD_OVER, STR("1"));
+    spec.attrs = buf_str(&attrs);
+    err = buf_ok(&attrs) ? upload_create(c->branch, c->at.bucket, &spec, id) : S3_SLOW_DOWN;
+    if (err)
+        return s3_fail(c, err, "upload_create");
+
+    if (spec.checksum_alg != CHECKSUM_NONE) {
+        s3_reply_header(c, "x-amz-checksum-algorithm", checksum_name(spec.checksum_alg));
+        s3_reply_header(c, "x-amz-checksum-type",
+                        str_c(multipart_type_name(spec.checksum_type)));
+    }
+    s3_reply_encryption_headers(c, spec.attrs);
+    struct buf *xml = s3_reply_xml(c);
+    buf_add(xml, STR("<InitiateMultipartUploadResult xmlns=\"" S3_XMLNS "\">"));
+    xml_text(xml, "Bucket", c->at.bucket);
+    xml_text(xml, "Key", c->at.key);
+    xml_text(xml, "UploadId", str_c(id));
+    buf_add(xml, STR("</InitiateMultipartUploadResult>"));
+    return s3_xml_done(c);
+}
+
+/* ---- UploadPart
+ * ------------------------------------------------------------------------------------ */
+
+static enum s3_err read_part_number(struct s3_call *c, uint32_t *number)
+{
+    struct str text = s3_param(c, STR("partNumber"));
+    uint64_t value;
+    if (!str_to_u64(text, &value) || value < 1 || value > PART_NUMBER_MAX)
+        return s3_invalid_argument(
+            c, "Part number must be an integer between 1 and 10000, inclusive",
+            STR("partNumber"), text);
+    *number = (uint32_t)value;
+    return S3_OK;
+}
+
+static enum s3_err check_part_algorithm(struct s3_call *c, enum checksum_alg expected,
+                                        enum checksum_alg actual)
+{
+    if (expected == CHECKSUM_NONE || expected == actual)
+        return S3_OK;
+    return s3_fail_message(
+        c, S3_INVALID_REQUEST,
+        "Checksum Type mismatch occurred, expected checksum Type: %s, actual "
+        "checksum Type: %s",
+        multipart_alg_name(c, expected), multipart_alg_name(c, actual));
+}
+
+static void unref_upload(void *upload)
+{
+    upload_unref(upload);
+}
+
+enum s3_err begin_upload_part(struct s3_call *c)
+{
+    struct upload *upload;
+    uint32_t number;
+    if (read_part_number(c, &number) || multipart_upload(c, &upload))
+        return c->err;
+    c->state = upload;
+    c->state_free = unref_upload;
+    enum checksum_alg alg = upload_checksum_alg(upload);
+    if (s3_check_part_encryption(c, upload_attrs(upload)) ||
+        payload_begin(c, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg, true) ||
+        check_part_algorithm(c, alg, c->payload.sum.alg))
+        return c->err;
+    if (alg == CHECKSUM_NONE)
+        payload_add_crc64(&c->payload);
+    return payload_into_body(c);
+}
+
+enum s3_err op_upload_part(struct s3_call *c)
+{
+    struct payload *p = &c->payload;
+    struct part part = {.size = p->received,
+                        .mtime_ns = clock_now_ns(),
+                        .checksum = p->has_crc64 ? p->crc64_value : p->checksum,
+                        .body = TAKE(p->body)};
+    if (read_part_number(c, &part.number)) {
+        body_unref(part.body);
+        return c->err;
+    }
+    memcpy(part.md5, p->md5_value, MD5_SIZE);
+    enum s3_err err = upload_put_part(c->branch, &c->at, s3_param(c, STR("uploadId")), &part);
+    if (err)
+        return s3_fail(c, err, "upload_put_part");
+    AUTO_BUF(etag, ETAG_SIZE);
+    buf_add_char(&etag, '"');
+    buf_add_hex(&etag, str_of((const char *)part.md5, MD5_SIZE));
+    buf_add_char(&etag, '"');
+    s3_reply_header(c, "ETag", buf_str(&etag));
+    struct checksum sum = p->checksum;
+    sum.type = CHECKSUM_TYPE_NONE; /* UploadPart names no x-amz-checksum-type */
+    s3_reply_checksum_headers(c, &sum, 0);
+    s3_reply_encryption_headers(c, upload_attrs(c->state));
+    return s3_reply_empty(c, 200);
+}
+
+/* ---- UploadPartCopy
+ * ---------------------------------------------------------------------------------- */
+
+/* x-amz-copy-source-range: exactly bytes=first-last, both inside the source. */
+static enum s3_err read_copy_range(struct s3_call *c, uint64_t size, uint64_t *first,
+                                   uint64_t *len)
+{
+    struct str header = STR("x-amz-copy-source-range");
+    struct str text = s3_header(c, header), range = str_from(text, 6), part;
+    uint64_t last;
+    *first = 0;
+    *len = size;
+    if (!text.ptr)
+        return S3_OK;
+    if (!str_has_prefix(text, STR("bytes=")) || !str_split(&range, '-', &part) ||
+        !str_to_u64(part, first) || !range.ptr || !str_to_u64(range, &last) || last < *first)
+        return s3_invalid_argument(
+            c,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where "
+            "first "
+            "and last are the zero-based offsets of the first and last bytes to copy",
+            header, text);
+    if (*first >= size)
+        return s3_fail_message(
+            c, S3_INVALID_REQUEST,
+            "The specified copy range is invalid for the source object size");
+    if (last >= size)
+        return s3_invalid_argument(
+            c,
+            s3_printf(c, "Range specified is not valid for source object of size: %" PRIu64,
+                      size)
+                .ptr,
+            header, text);
+    *len = last - *first + 1;
+    return S3_OK;
+}
+
+/* A copied part has an ETag and a checksum of its own: its bytes are read once, where they are.
+ */
+static enum s3_err digest_part(struct s3_call *c, const struct record *source, uint64_t first,
+                               uint64_t len, enum checksum_alg alg, struct part *part)
+{
+    size_t count = record_slices(source, first, len, NULL, 0);
+    struct slice *slices = s3_alloc(c, (count ? count : 1) * sizeof(*slices));
+    record_slices(source, first, len, slices, count);
+    struct digest md5, sum;
+    digest_init(&md5, CHECKSUM_MD5);
+    digest_init(&sum, alg);
+    for (size_t i = 0; i < count; i++) {
+        digest_update(&md5, slices[i].ptr, slices[i].len);
+        digest_update(&sum, slices[i].ptr, slices[i].len);
+    }
+    digest_final(&md5, part->md5);
+    digest_final(&sum, part->checksum.bytes);
+    part->checksum.alg = (uint8_t)alg;
+    part->checksum.type = CHECKSUM_FULL_OBJECT;
+    return S3_OK;
+}
+
+static enum s3_err part_from_record(struct s3_call *c, struct record *source,
+                                    enum checksum_alg alg, struct part *part)
+{
+    uint64_t first, len;
+    if (read_copy_range(c, record_size(source), &first, &len) ||
+        digest_part(c, source, first, len, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg,
+                    part))
+        return c->err;
+    AUTO(body) whole = record_body(c->options->store, source);
+    part->body = whole ? body_range(whole, first, len) : NULL;
+    if (!part->body)
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a copied part");
+    part->size = len;
+    part->mtime_ns = clock_now_ns();
+    return S3_OK;
+}
+
+static enum s3_err reply_copied_part(struct s3_call *c, const struct part *part,
+                                     struct str attrs, bool with_checksum)
+{
+    s3_reply_encryption_headers(c, attrs);
+    struct buf *xml = s3_reply_xml(c);
+    buf_add(xml, STR("<CopyPartResult xmlns=\"" S3_XMLNS "\">"));
+    xml_time(xml, "LastModified", part->mtime_ns);
+    buf_add(xml, STR("<ETag>&quot;"));
+    buf_add_hex(xml, str_of((const char *)part->md5, MD5_SIZE));
+    buf_add(xml, STR("&quot;</ETag>"));
+    if (with_checksum)
+        xml_checksum(xml, &part->checksum, 0, false);
+    buf_add(xml, STR("</CopyPartResult>"));
+    return s3_xml_done(c);
+}
+
+enum s3_err op_upload_part_copy(struct s3_call *c)
+{
+    struct copy_source source;
+    struct part part = {0};
+    AUTO(upload) upload = NULL;
+    AUTO(record) record = NULL;
+    if (read_part_number(c, &part.number) || multipart_upload(c, &upload) ||
+        s3_copy_source(c, &source) || s3_copy_source_record(c, &source, &record))
+        return c->err;
+    enum checksum_alg alg = upload_checksum_alg(upload);
+    if (part_from_record(c, record, alg, &part))
+        return c->err;
+    enum s3_err err = upload_put_part(c->branch, &c->at, s3_param(c, STR("uploadId")), &part);
+    if (err)
+        return s3_fail(c, err, "upload_put_part");
+    char version[VERSION_ID_SIZE];
+    if (source.version.ptr)
+        s3_reply_header(c, "x-amz-copy-source-version-id", record_version_id(record, version));
+    return reply_copied_part(c, &part, upload_attrs(upload), alg != CHECKSUM_NONE);
+}
+
+/* ---- AbortMultipartUpload
+ * ------------------------------------------------------------------------------ */
+
+enum s3_err op_abort_multipart_upload(struct s3_call *c)
+{
+    enum s3_err err = upload_abort(c->branch, &c->at, s3_param(c, STR("uploadId")));
+    return err ? s3_fail(c, err, "upload_abort") : s3_reply_empty(c, 204);
+}

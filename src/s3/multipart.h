@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* multipart.h - what the three multipart files share. */
+#ifndef S3MEM_S3_MULTIPART_H
+#define S3MEM_S3_MULTIPART_H
+
+#include "s3/call.h"
+
+/* The upload that ?uploadId names (new reference); NO_SUCH_UPLOAD, also for another key's id.
+ */
+MUST_CHECK enum s3_err multipart_upload(struct s3_call *c, struct upload **out);
+/* "crc32" as error messages spell an algorithm; "null" for CHECKSUM_NONE. NUL-terminated. */
+const char *multipart_alg_name(struct s3_call *c, enum checksum_alg alg);
+const char *multipart_type_name(enum checksum_type type);
+
+#endif
