@@ -32,6 +32,6 @@ $(BUILD)/config.mk: $(SRC)/configure $(SRC)/config.mk.in
 	@mkdir -p $(BUILD)
 	cd $(BUILD) && $(abspath $(SRC))/configure --quiet $(CONFIGURE_ARGS)
 
+# build.mk first: the others use its LIB and flags.
 include $(SRC)/build-aux/build.mk
-include $(SRC)/build-aux/test.mk
-include $(SRC)/build-aux/dist.mk
+include $(sort $(filter-out %/build.mk,$(wildcard $(SRC)/build-aux/*.mk)))

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# lint.sh - rules of this tree that no compiler checks: who may include whom, functions that are
+# banned, licence lines, leftover markers, line length. Prints what breaks a rule; exits 1 if any.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+bad=0
+complain() { [ -z "$2" ] && return; printf '%s\n%s\n\n' "lint: $1" "$2" >&2; bad=1; }
+
+sources() { find src include tests -name '*.[ch]' -not -path '*/node_modules/*' -not -path '*/target/*' | sort; }
+
+# Include directions (ARCHITECTURE.md, "Rooms"): room → the rooms it may include.
+allowed() {
+    case $1 in
+    base) echo base ;;
+    store | auth | config | http) echo "$1 base" ;;
+    s3) echo s3 auth store base ;;
+    admin) echo admin store disk base ;;
+    disk) echo disk store base ;;
+    daemon) echo daemon http s3 auth admin store disk config base ;;
+    esac
+}
+for dir in src/*/; do
+    room=$(basename "$dir")
+    ok=" $(allowed "$room") "
+    wrong=$(grep -nE '^#include "' "$dir"*.[ch] 2>/dev/null | while IFS= read -r line; do
+        target=$(sed -E 's/.*#include "(s3mem\/)?([a-z0-9]+)[\/.].*/\2/' <<<"$line")
+        [[ $ok == *" $target "* ]] || echo "$line"
+    done)
+    complain "$room includes a room it may not ($ok)" "$wrong"
+done
+
+# One library, one room.
+only() { # header pattern, rooms
+    complain "$1 belongs to: $2" "$(grep -nE "#include <$1" $(sources | grep '^src/') | grep -vE "^src/($2)/")"
+}
+only 'microhttpd' http
+only 'libxml' s3
+only 'jansson' 'admin|disk|daemon|auth'
+only 'openssl' base
+only 'xxhash' base
+only 'sqlite3' disk
+only 'zlib' 'base|disk'
+
+code=$(sources)
+complain "banned function" "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|gmtime|localtime|gets)[[:space:]]*\(' $code |
+    grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)')"
+complain "malloc and free outside base (use mem.h)" \
+    "$(grep -nE '(^|[^_[:alnum:]])(malloc|calloc|realloc|free|strdup|strndup)[[:space:]]*\(' $(sources | grep -E '^src/' | grep -v '^src/base/') |
+        grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)')"
+complain "no SPDX line" "$(for f in $code; do head -3 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"; done)"
+complain "marker left behind" "$(grep -nE 'TODO|FIXME|XXX|HACK' $code)"
+complain "line over 100 columns" "$(awk 'length($0) > 100 && FILENAME !~ /\.def$/ {print FILENAME ":" FNR ": " length($0)}' $(sources | grep -E '^(src|include)/'))"
+complain "function over 120 lines" "$(sources | grep '^src/' | xargs awk '
+    FNR == 1 { start = 0 }
+    /^[A-Za-z_].*\)[ \t]*$/ || /^[ \t]+.*\)$/ { sig = $0 }
+    /^\{/ { start = FNR; name = sig }
+    /^\}/ { if (start && FNR - start > 120) print FILENAME ": " name " " FNR - start; start = 0 }')"
+complain "file over 1000 lines" "$(wc -l $(sources | grep -E '^(src|include)/') | awk '$2 != "total" && $1 > 1000')"
+complain "generated support matrix in README.md is stale: run 'make matrix'" \
+    "$([ -f README.md ] && ! build-aux/matrix.sh --check && echo README.md)"
+
+[ "$bad" = 0 ] && echo "lint: clean"
+exit "$bad"
