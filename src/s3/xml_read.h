@@ -52,7 +52,8 @@ struct str xml_child_text(const struct xml_node *node, struct str name);
 /* How many children have that name. */
 size_t xml_child_count(const struct xml_node *node, struct str name);
 
-/* Is every child one of these names, each at most once? For elements whose schema is closed. */
-bool xml_children_are(const struct xml_node *node, const struct str *names, size_t count);
+/* Is every child one of these names ("Status MfaDelete"), each at most once? For elements whose
+ * schema is closed. */
+bool xml_children_are(const struct xml_node *node, struct str names);
 
 #endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* listing.c - what the three listings of objects have in common: their parameters, the walk
+ * over the store and the elements of an entry. Entries and common prefixes grow in buffers of
+ * their own, because S3 says before them where the next page starts. */
+#include "s3/listing.h"
+
+#include "s3/bucket_rules.h"
+
+#define MAX_KEYS_DEFAULT 1000
+#define PAGE_BYTES_MAX   MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
+
+void list_text(struct buf *xml, const struct list_page *page, const char *name, struct str text)
+{
+    if (!page->url) {
+        xml_text(xml, name, text);
+        return;
+    }
+    buf_add_char(xml, '<');
+    buf_add_c(xml, name);
+    buf_add_char(xml, '>');
+    buf_add_listing_url(xml, text);
+    buf_add(xml, STR("</"));
+    buf_add_c(xml, name);
+    buf_add_char(xml, '>');
+}
+
+/* ---- parameters
+ * ---------------------------------------------------------------------------------- */
+
+static struct str text_param(const struct s3_call *c, struct str name)
+{
+    struct str value = s3_param(c, name);
+    return value.ptr ? value : STR("");
+}
+
+enum s3_err list_page_begin(struct s3_call *c, struct list_page *page, enum listing_kind kind)
+{
+    struct str encoding = s3_param(c, STR("encoding-type"));
+    page->kind = kind;
+    page->prefix = text_param(c, STR("prefix"));
+    page->delimiter = text_param(c, STR("delimiter"));
+    page->after = STR("");
+    page->max_keys = MAX_KEYS_DEFAULT;
+    page->url = encoding.ptr;
+    buf_init(&page->entries, PAGE_BYTES_MAX);
+    buf_init(&page->prefixes, PAGE_BYTES_MAX);
+    if (encoding.ptr && !str_eq(encoding, STR("url")))
+        return s3_invalid_argument(c, "Invalid Encoding Method specified in Request",
+                                   STR("encoding-type"), encoding);
+    if (s3_param_count(c, STR("max-keys"), MAX_KEYS_DEFAULT, &page->max_keys))
+        return c->err;
+    enum s3_err err = bucket_get(c->branch, c->at.bucket, &page->bucket);
+    if (err)
+        return s3_fail(c, err, "listing");
+    page->has_bucket = true;
+    s3_reply_header(c, "x-amz-bucket-region", s3_bucket_region(&page->bucket));
+    return S3_OK;
+}
+
+void list_page_release(struct list_page *page)
+{
+    if (page->has_bucket)
+        bucket_info_release(&page->bucket);
+    buf_release(&page->entries);
+    buf_release(&page->prefixes);
+}
+
+/* ---- entries
+ * ------------------------------------------------------------------------------------- */
+
+static void write_version(struct buf *xml, const struct listing_entry *entry)
+{
+    char id[VERSION_ID_SIZE];
+    struct str version = record_version_id(entry->record, id);
+    xml_text(xml, "VersionId", version.ptr ? version : STR("null"));
+    xml_bool(xml, "IsLatest", entry->is_latest);
+}
+
+/* ETag to StorageClass: what a delete marker does not have. */
+static void write_content(struct buf *xml, const struct list_page *page,
+                          const struct record *record, bool with_owner)
+{
+    char etag[ETAG_SIZE];
+    struct checksum sum;
+    struct str class = attrs_get(record_attrs(record), ATTR_STORAGE_CLASS);
+    xml_text(xml, "ETag", record_etag(record, etag));
+    record_checksum(record, &sum);
+    if (sum.alg != CHECKSUM_NONE) {
+        xml_text(xml, "ChecksumAlgorithm", checksum_name((enum checksum_alg)sum.alg));
+        xml_text(xml, "ChecksumType",
+                 sum.type == CHECKSUM_COMPOSITE ? STR("COMPOSITE") : STR("FULL_OBJECT"));
+    }
+    xml_u64(xml, "Size", record_size(record));
+    if (with_owner)
+        xml_owner(xml, doc_str(page->bucket.owner));
+    xml_text(xml, "StorageClass", class.len ? class : STR("STANDARD"));
+}
+
+static void write_object(struct list_page *page, const struct listing_entry *entry)
+{
+    struct buf *xml = &page->entries;
+    buf_add(xml, STR("<Contents>"));
+    list_text(xml, page, "Key", record_key(entry->record));
+    xml_time(xml, "LastModified", record_mtime_ns(entry->record));
+    write_content(xml, page, entry->record, page->with_owner);
+    buf_add(xml, STR("</Contents>"));
+}
+
+static void write_delete_marker(struct list_page *page, const struct listing_entry *entry)
+{
+    struct buf *xml = &page->entries;
+    buf_add(xml, STR("<DeleteMarker>"));
+    list_text(xml, page, "Key", record_key(entry->record));
+    write_version(xml, entry);
+    xml_time(xml, "LastModified", record_mtime_ns(entry->record));
+    xml_owner(xml, doc_str(page->bucket.owner));
+    buf_add(xml, STR("</DeleteMarker>"));
+}
+
+static void write_object_version(struct list_page *page, const struct listing_entry *entry)
+{
+    struct buf *xml = &page->entries;
+    buf_add(xml, STR("<Version>"));
+    list_text(xml, page, "Key", record_key(entry->record));
+    write_version(xml, entry);
+    xml_time(xml, "LastModified", record_mtime_ns(entry->record));
+    write_content(xml, page, entry->record, true);
+    buf_add(xml, STR("</Version>"));
+}
+
+static void write_entry(struct list_page *page, const struct listing_entry *entry)
+{
+    if (entry->common_prefix.ptr) {
+        buf_add(&page->prefixes, STR("<CommonPrefixes>"));
+        list_text(&page->prefixes, page, "Prefix", entry->common_prefix);
+        buf_add(&page->prefixes, STR("</CommonPrefixes>"));
+    } else if (page->kind == LIST_OBJECTS) {
+        write_object(page, entry);
+    } else if (record_is_delete_marker(entry->record)) {
+        write_delete_marker(page, entry);
+    } else {
+        write_object_version(page, entry);
+    }
+}
+
+/* ---- the walk
+ * ------------------------------------------------------------------------------------ */
+
+/* A marker inside a common prefix stands for the whole of it (aws-recorded: listing from
+ * "folder/aSubfolder/subFile1" with delimiter "/" starts behind "folder/aSubfolder/"). */
+static void widen_marker(struct list_page *page)
+{
+    if (!page->delimiter.len || !str_has_prefix(page->after, page->prefix))
+        return;
+    struct str rest = str_from(page->after, page->prefix.len);
+    size_t found = str_find(rest, page->delimiter);
+    if (found == SIZE_MAX)
+        return;
+    page->after.len = page->prefix.len + found + page->delimiter.len;
+    page->after_id = STR_NONE;
+}
+
+static void remember_end(struct s3_call *c, struct list_page *page,
+                         const struct listing_entry *entry)
+{
+    char id[VERSION_ID_SIZE];
+    if (entry->common_prefix.ptr) {
+        page->last = s3_copy(c, entry->common_prefix);
+        return;
+    }
+    struct str version = record_version_id(entry->record, id);
+    page->last = s3_copy(c, record_key(entry->record));
+    page->last_id = s3_copy(c, version.ptr ? version : STR("null"));
+}
+
+enum s3_err list_page_fill(struct s3_call *c, struct list_page *page)
+{
+    widen_marker(page);
+    struct listing_query query = {.kind = page->kind,
+                                  .bucket = c->at.bucket,
+                                  .prefix = page->prefix,
+                                  .delimiter = page->delimiter,
+                                  .after = page->after,
+                                  .after_id = page->after_id};
+    AUTO(root) root = branch_root(c->branch);
+    AUTO(listing) listing = NULL;
+    enum s3_err err = listing_open(&listing, root, &query);
+    if (err)
+        return s3_fail(c, err, "listing");
+    struct listing_entry entry;
+    while (page->count < page->max_keys && listing_next(listing, &entry)) {
+        write_entry(page, &entry);
+        if (++page->count == page->max_keys) {
+            remember_end(c, page, &entry);
+            page->truncated = listing_next(listing, &entry);
+        }
+    }
+    return S3_OK;
+}
+
+void list_page_write(struct buf *xml, const struct list_page *page)
+{
+    xml_u64(xml, "MaxKeys", page->max_keys);
+    if (page->delimiter.len)
+        list_text(xml, page, "Delimiter", page->delimiter);
+    if (page->url)
+        buf_add(xml, STR("<EncodingType>url</EncodingType>"));
+    xml_bool(xml, "IsTruncated", page->truncated);
+    if (!buf_ok(&page->entries) || !buf_ok(&page->prefixes))
+        xml->failed = true;
+    buf_add(xml, buf_str(&page->entries));
+    buf_add(xml, buf_str(&page->prefixes));
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* listing.h - one page of ListObjects, ListObjectsV2 or ListObjectVersions.
+ *
+ *   AUTO_LIST_PAGE(page);
+ *   list_page_begin(c, &page, LIST_OBJECTS)   parameters all three share, the bucket
+ *   page.after = ...                          where this page starts
+ *   list_page_fill(c, &page)                  entries and prefixes as XML, position of the end
+ *   ... the operation's own elements ...
+ *   list_page_write(xml, &page)              entries and prefixes into the reply */
+#ifndef S3MEM_S3_LISTING_H
+#define S3MEM_S3_LISTING_H
+
+#include "s3/call.h"
+
+struct list_page {
+    enum listing_kind kind;
+    struct str prefix, delimiter; /* as asked, decoded; empty = none */
+    struct str after, after_id;   /* of the store's listing_query */
+    uint32_t max_keys;
+    bool url;        /* encoding-type=url */
+    bool with_owner; /* Owner in entries that are no versions' */
+    struct bucket_info bucket;
+    bool has_bucket;
+
+    uint32_t count; /* entries and prefixes */
+    bool truncated;
+    struct str last;    /* truncated: key or prefix at the end of the page */
+    struct str last_id; /* truncated: version id there; STR_NONE behind a prefix */
+    struct buf entries, prefixes;
+};
+
+/* UploadId and VersionId aside, every element of a page that holds a key or part of one. */
+void list_text(struct buf *xml, const struct list_page *page, const char *name,
+               struct str text);
+
+MUST_CHECK enum s3_err list_page_begin(struct s3_call *c, struct list_page *page,
+                                       enum listing_kind kind);
+MUST_CHECK enum s3_err list_page_fill(struct s3_call *c, struct list_page *page);
+/* MaxKeys, Delimiter, EncodingType, IsTruncated, the entries and the common prefixes. */
+void list_page_write(struct buf *xml, const struct list_page *page);
+void list_page_release(struct list_page *page);
+
+#define AUTO_LIST_PAGE(name)                                                                   \
+    __attribute__((cleanup(list_page_release))) struct list_page name = {0}
+
+#endif
