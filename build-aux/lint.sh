@@ -3,6 +3,7 @@
 # lint.sh - rules of this tree that no compiler checks: who may include whom, functions that are
 # banned, licence lines, leftover markers, line length. Prints what breaks a rule; exits 1 if any.
 set -u
+export LC_ALL=C.UTF-8 # columns are characters
 cd "$(dirname "$0")/.." || exit 2
 bad=0
 complain() { [ -z "$2" ] && return; printf '%s\n%s\n\n' "lint: $1" "$2" >&2; bad=1; }
