@@ -23,5 +23,7 @@ MUST_CHECK enum s3_err s3_read_tag_set(struct s3_call *c, const struct xml_node 
 /* A whole Tagging document. */
 MUST_CHECK enum s3_err s3_read_tagging(struct s3_call *c, struct str xml, enum tag_owner owner,
                                        struct buf *query);
+/* <TagSet> of a query. */
+void xml_tag_set(struct buf *xml, struct str query);
 
 #endif
