@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# bench.mk - `make bench` measures what README.md and ARCHITECTURE.md claim. BENCH_ARGS="--quick get"
+# runs a part; moto and s3rver are installed into the build folder to stand beside us.
+
+BENCH_BIN = $(addprefix $(BUILD)/tests/bench/,load bare store_bench)
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIB_LIBS) -lm -o $@
+
+$(BUILD)/bench-venv/bin/moto_server:
+	python3 -m venv $(BUILD)/bench-venv
+	$(BUILD)/bench-venv/bin/pip install --quiet 'moto[server,s3]==5.2.1'
+
+$(BUILD)/bench-node/node_modules/s3rver/package.json:
+	@mkdir -p $(BUILD)/bench-node
+	-cd $(BUILD)/bench-node && npm install --silent --no-save s3rver@3.7.1
+
+.PHONY: bench bench-bin
+bench-bin: all $(BENCH_BIN)
+bench: bench-bin $(BUILD)/bench-venv/bin/moto_server $(BUILD)/bench-node/node_modules/s3rver/package.json
+	python3 $(SRC)/tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
+
+-include $(BENCH_BIN:%=%.d)

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bench.py - the numbers this project holds, measured in one run on one machine.
+
+Each row is a ratio: s3memd against *bare* (libmicrohttpd alone answering the same bytes), against MD5
+alone, or against itself at another size; moto's server and s3rver stand beside it where they are
+installed (build/bench-venv, build/bench-node; `make bench` installs them). Server and client get a
+core each; every pair of measurements is taken in turn, several rounds, and the median counts.
+Prints a table and writes build/bench.json; nothing in it that was not measured.
+"""
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SERVER_CPU, CLIENT_CPU = "0", "1"
+
+
+def pinned(cpu, argv):
+    return ["taskset", "-c", cpu, *map(str, argv)] if shutil.which("taskset") else list(map(str, argv))
+
+
+class Server:
+    """A server process with a port; stops only itself."""
+
+    def __init__(self, argv, port=None, ready=None, env=None, stdin=None):
+        self.started = time.monotonic()
+        self.proc = subprocess.Popen(pinned(SERVER_CPU, argv), stdout=subprocess.PIPE, stdin=stdin,
+                                     stderr=subprocess.DEVNULL, text=True, env=env,
+                                     start_new_session=True)
+        self.port = port
+        if ready:
+            for line in self.proc.stdout:
+                found = re.search(ready, line)
+                if found:
+                    self.port = int(found.group(1))
+                    break
+            if not self.port:
+                raise SystemExit(f"{argv[0]} did not start")
+        else:
+            self.wait_port()
+
+    def wait_port(self):
+        for _ in range(600):
+            try:
+                self.request("GET", "/")
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit(f"nothing answers on port {self.port}")
+
+    def request(self, method, path, body=None, headers=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request(method, path, body=body, headers=headers or {})
+        r = c.getresponse()
+        data = r.read()
+        c.close()
+        return r, data
+
+    def rss_kib(self):
+        status = pathlib.Path(f"/proc/{self.proc.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.proc.pid, signal.SIGTERM)
+        try:
+            self.proc.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.proc.pid, signal.SIGKILL)
+
+
+class Bench:
+    def __init__(self, args):
+        self.build = pathlib.Path(args.build).resolve()
+        self.quick = args.quick
+        self.rounds = 3 if args.quick else 5
+        self.seconds = 0.7 if args.quick else 1.5
+        self.objects = 100_000 if args.quick else 1_000_000
+        self.rows = []
+
+    # ---- servers ------------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def s3memd(self, *options):
+        s = Server([self.build / "s3memd", "--listen", "127.0.0.1:0", "--threads", "1", "--bucket",
+                    "bench", *options], ready=r"ready on http://127\.0\.0\.1:(\d+)")
+        try:
+            yield s
+        finally:
+            s.stop()
+
+    @contextlib.contextmanager
+    def bare(self, size, headers):
+        flat = [x for pair in headers for x in pair]
+        s = Server([self.build / "tests/bench/bare", size, 1, *flat], ready=r"port (\d+)",
+                   stdin=subprocess.PIPE)
+        try:
+            yield s
+        finally:
+            s.stop()
+
+    def load(self, server, **options):
+        argv = [self.build / "tests/bench/load", "--port", server.port]
+        for name, value in options.items():
+            argv += [f"--{name.replace('_', '-')}", value]
+        if "requests" not in options and "seconds" not in options:
+            argv += ["--seconds", self.seconds]
+        out = subprocess.run(pinned(CLIENT_CPU, argv), capture_output=True, text=True, check=True)
+        result = json.loads(out.stdout)
+        if result["errors"]:
+            raise SystemExit(f"load {options}: {result['errors']} errors")
+        return result
+
+    def versus(self, measures):
+        """Takes each measurement in turn, several rounds; the median of each."""
+        got = {name: [] for name in measures}
+        for _ in range(self.rounds):
+            for name, take in measures.items():
+                got[name].append(take())
+        return {name: statistics.median(values) for name, values in got.items()}
+
+    def row(self, what, value, unit, must, holds, **detail):
+        self.rows.append({"what": what, "value": round(value, 4), "unit": unit, "must": must,
+                          "holds": bool(holds), **detail})
+        mark = "ok  " if holds else "MISS"
+        extra = "  ".join(f"{k} {v:,.0f}" if isinstance(v, (int, float)) else f"{k} {v}"
+                          for k, v in detail.items())
+        print(f"{mark} {what:<44} {value:>9.3f} {unit:<8} must {must:<22} {extra}", flush=True)
+
+    # ---- rows ---------------------------------------------------------------------------------
+    @staticmethod
+    def reply_headers(response):
+        skip = {"content-length", "connection", "transfer-encoding"}
+        return [(k, v) for k, v in response.getheaders() if k.lower() not in skip]
+
+    def small(self, method, must_plain, must_signed):
+        size = 1024
+        signed = {"access_key": KEY, "secret_key": SECRET}
+        with self.s3memd() as plain, self.s3memd("--access-key", KEY, "--secret-key", SECRET) as auth:
+            fill = {"method": "PUT", "path": "/bench/key-%u", "keys": 1000, "size": size,
+                    "requests": 1000, "connections": 4}
+            self.load(plain, **fill)
+            self.load(auth, **fill, **signed)
+            body = b"a" * size if method == "PUT" else None
+            response, _ = plain.request(method, "/bench/key-1", body=body)
+            with self.bare(size if method == "GET" else 0, self.reply_headers(response)) as bare:
+                run = {"method": method, "path": "/bench/key-%u", "keys": 1000, "connections": 16}
+                if method == "PUT":
+                    run["size"] = size
+                rps = self.versus({
+                    "bare": lambda: self.load(bare, **run)["rps"],
+                    "plain": lambda: self.load(plain, **run)["rps"],
+                    "bare_signed": lambda: self.load(bare, **run, **signed)["rps"],
+                    "signed": lambda: self.load(auth, **run, **signed)["rps"],
+                })
+        for name, kind, base, must in (("unsigned", "plain", "bare", must_plain),
+                                       ("SigV4 verified", "signed", "bare_signed", must_signed)):
+            ratio = rps[kind] / rps[base]
+            self.row(f"{method} 1 KiB, {name}", ratio, "of bare", f">= {must}", ratio >= must,
+                     rps=rps[kind], bare_rps=rps[base])
+        return rps["plain"]
+
+    def large_get(self):
+        size = 64 << 20
+        with self.s3memd() as s:
+            self.load(s, method="PUT", path="/bench/big", size=size, requests=1)
+            response, _ = s.request("HEAD", "/bench/big")
+            with self.bare(size, self.reply_headers(response)) as bare:
+                run = {"path": "/bench/big", "requests": 8 if self.quick else 24}
+                got = self.versus({"bare": lambda: self.load(bare, **run)["rps"],
+                                   "s3memd": lambda: self.load(s, **run)["rps"]})
+        ratio = got["s3memd"] / got["bare"]
+        self.row("GET 64 MiB", ratio, "of bare", ">= 0.90", ratio >= 0.90,
+                 MiB_s=got["s3memd"] * 64, bare_MiB_s=got["bare"] * 64)
+
+    def large_put(self):
+        size = 64 << 20
+        md5 = [self.build / "tests/bench/store_bench", "md5", size]
+
+        def md5_rate():
+            out = subprocess.run(pinned(SERVER_CPU, md5), capture_output=True, text=True, check=True)
+            return json.loads(out.stdout)["MiB_s"]
+
+        with self.s3memd() as s:
+            run = {"method": "PUT", "path": "/bench/big", "size": size, "requests": 8}
+            got = self.versus({"md5": md5_rate, "put": lambda: self.load(s, **run)["rps"] * 64})
+        ratio = got["put"] / got["md5"]
+        self.row("PUT 64 MiB, one connection", ratio, "of MD5", ">= 0.75", ratio >= 0.75,
+                 MiB_s=got["put"], md5_MiB_s=got["md5"])
+
+    def listing(self):
+        def fill(server, keys, path, **more):
+            self.load(server, method="PUT", path=path, keys=keys, requests=keys, connections=8, **more)
+
+        with self.s3memd() as big, self.s3memd() as small:
+            fill(big, self.objects, "/bench/key-%u")
+            fill(small, 1000, "/bench/key-%u")
+            page = {"path": "/bench?list-type=2&max-keys=1000"}
+            rps = self.versus({"big": lambda: self.load(big, **page)["rps"],
+                               "small": lambda: self.load(small, **page)["rps"]})
+            ratio = rps["small"] / rps["big"]
+            self.row(f"LIST 1000 of {self.objects:,} vs of 1,000", ratio, "x time", "<= 2",
+                     ratio <= 2, lists_s=rps["big"])
+            moto = self.moto_listing(page)
+            if moto:
+                ratio = rps["big"] / moto
+                self.row(f"LIST 1000 of {self.objects:,} vs moto", ratio, "x", ">= 20", ratio >= 20,
+                         lists_s=rps["big"], moto_lists_s=round(moto, 1))
+        with self.s3memd() as big, self.s3memd() as small:
+            for server, keys in ((big, self.objects), (small, 1000)):
+                for p in range(10):
+                    fill(server, keys // 10, f"/bench/p{p}/key-%u")
+            page = {"path": "/bench?list-type=2&delimiter=/"}
+            rps = self.versus({"big": lambda: self.load(big, **page)["rps"],
+                               "small": lambda: self.load(small, **page)["rps"]})
+        ratio = rps["small"] / rps["big"]
+        self.row(f"LIST 10 prefixes over {self.objects:,} vs 1,000", ratio, "x time", "<= 2",
+                 ratio <= 2, lists_s=rps["big"])
+
+    def moto_listing(self, page):
+        moto = self.build / "bench-venv/bin/moto_server"
+        if not moto.exists():
+            print(f"---- moto is not installed in {moto.parent}: its row is left out")
+            return None
+        server = Server([moto, "-H", "127.0.0.1", "-p", "47581"], port=47581)
+        try:
+            server.request("PUT", "/bench")
+            for i in range(1000):
+                server.request("PUT", f"/bench/key-{i}", body=b"")
+            return self.load(server, **page, requests=10)["rps"]
+        finally:
+            server.stop()
+
+    def rivals(self, ours):
+        """GET and PUT of 1 KiB on moto's server and s3rver: for the README, no row to hold."""
+        found = {"s3memd": ours}
+        candidates = {
+            "moto": ([self.build / "bench-venv/bin/moto_server", "-H", "127.0.0.1", "-p", "47582"],
+                     47582),
+            "s3rver": (["node", self.build / "bench-node/node_modules/s3rver/bin/s3rver.js", "-d",
+                        self.build / "bench-node/data", "-a", "127.0.0.1", "-p", "47583",
+                        "--configure-bucket", "bench", "-s"], 47583),
+        }
+        for name, (argv, port) in candidates.items():
+            if not pathlib.Path(argv[1] if argv[0] == "node" else argv[0]).exists():
+                print(f"---- {name} is not installed: left out")
+                continue
+            (self.build / "bench-node/data").mkdir(parents=True, exist_ok=True)
+            server = Server(argv, port=port)
+            try:
+                server.request("PUT", "/bench")
+                put = {"method": "PUT", "path": "/bench/key-%u", "keys": 50, "size": 1024}
+                signed = {"access_key": "S3RVER", "secret_key": "S3RVER"} if name == "s3rver" else {}
+                p = self.load(server, **put, **signed, requests=200)["rps"]
+                g = self.load(server, path="/bench/key-%u", keys=50, requests=200, **signed)["rps"]
+                found[name] = {"PUT": p, "GET": g}
+            finally:
+                server.stop()
+        self.beside = found
+        for name, rps in found.items():
+            print(f"---- {name:<8} PUT 1 KiB {rps['PUT']:>10,.0f}/s   GET 1 KiB {rps['GET']:>10,.0f}/s")
+
+    def store(self):
+        """Snapshots and memory, measured inside the process by store_bench."""
+        got = {}
+        for n in (1000, self.objects):
+            out = subprocess.run(pinned(SERVER_CPU, [self.build / "tests/bench/store_bench", "state", n]),
+                                 capture_output=True, text=True, check=True)
+            got[n] = json.loads(out.stdout)
+        small, big = got[1000], got[self.objects]
+        for what in ("snapshot", "restore", "fork"):
+            ratio = big[f"{what}_us"] / max(small[f"{what}_us"], 0.001)
+            self.row(f"{what} at {self.objects:,} vs 1,000", ratio, "x time", "<= 2 and < 1 ms",
+                     ratio <= 2 and big[f"{what}_us"] < 1000, us=round(big[f"{what}_us"], 2))
+        self.row(f"memory an object at {self.objects:,}", big["overhead_bytes"], "bytes", "<= 100",
+                 big["overhead_bytes"] <= 100)
+
+    def start(self):
+        def first_answer():
+            begun = time.monotonic()
+            with self.s3memd() as s:
+                s.request("GET", "/_s3mem/health")
+                return (time.monotonic() - begun) * 1000
+
+        ms = statistics.median(first_answer() for _ in range(self.rounds))
+        self.row("start to first answer", ms, "ms", "< 20", ms < 20)
+        with self.s3memd() as s:
+            s.request("GET", "/_s3mem/health")
+            rss = s.rss_kib() / 1024
+        self.row("idle memory", rss, "MiB RSS", "< 8", rss < 8)
+        stripped = self.build / "s3memd.stripped"
+        subprocess.run(["strip", "-o", stripped, self.build / "s3memd"], check=True)
+        size = stripped.stat().st_size / (1 << 20)
+        self.row("stripped binary", size, "MiB", "< 1", size < 1)
+
+    def run(self, only):
+        measured = {}
+        steps = {
+            "get": lambda: measured.update(GET=self.small("GET", 0.85, 0.65)),
+            "put": lambda: measured.update(PUT=self.small("PUT", 0.65, 0.50)),
+            "large": lambda: (self.large_get(), self.large_put()),
+            "list": self.listing, "store": self.store, "start": self.start,
+        }
+        for name, step in steps.items():
+            if not only or name in only:
+                step()
+        self.beside = None
+        if len(measured) == 2:
+            self.rivals(measured)
+        out = self.build / "bench.json"
+        out.write_text(json.dumps({"rows": self.rows, "beside": self.beside,
+                                   "cpu": cpu_name(), "quick": self.quick}, indent=1) + "\n")
+        missed = [r["what"] for r in self.rows if not r["holds"]]
+        print(f"{len(self.rows) - len(missed)} of {len(self.rows)} rows hold; written to {out}")
+        return 1 if missed else 0
+
+
+def cpu_name():
+    found = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return found.group(1) if found else "unknown"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, 100,000 objects")
+    parser.add_argument("only", nargs="*", help="get put large list store start")
+    arguments = parser.parse_args()
+    sys.exit(Bench(arguments).run(arguments.only))

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* store_bench.c - what can only be measured inside the process.
+ *   store_bench state N    snapshot, restore, fork at N objects (microseconds), bytes an object
+ *   store_bench md5 SIZE   MD5 alone over SIZE bytes of memory (MiB/s) */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "s3mem/store.h"
+
+#define BODY_BYTES 100
+#define ROUNDS     201
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double median_us(int64_t *ns, size_t count)
+{
+    qsort(ns, count, sizeof(*ns), by_value);
+    return (double)ns[count / 2] / 1000;
+}
+
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "store_bench: %s failed\n", what);
+    exit(1);
+}
+
+/* What a client gave: key, metadata, body. The rest is overhead. */
+static size_t put_object(struct store *store, struct branch *b, uint64_t n)
+{
+    char key[32];
+    char bytes[BODY_BYTES] = {0};
+    int len = snprintf(key, sizeof(key), "object-%012llu", (unsigned long long)n);
+    AUTO_BUF(attrs, 256);
+    attrs_add(&attrs, ATTR_CONTENT_TYPE, STR("application/json"));
+    struct record_spec spec = {
+        .key = str_of(key, (size_t)len),
+        .mtime_ns = clock_now_ns(),
+        .checksum = {.alg = CHECKSUM_CRC64NVME, .type = CHECKSUM_FULL_OBJECT},
+        .attrs = buf_str(&attrs)};
+    struct body *body = body_new(store, sizeof(bytes));
+    must(body && body_append(body, bytes, sizeof(bytes)), "body");
+    struct record *r = record_new(store, &spec, body);
+    must(r && object_put(b, STR("bench"), r, NULL, NULL) == S3_OK, "put");
+    return (size_t)len + attrs.len + sizeof(bytes);
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+static void state(uint64_t count)
+{
+    struct store_options options = {0};
+    struct store *store = store_new(&options);
+    AUTO(branch) b = store_branch(store, STR("main"));
+    struct bucket_spec bucket = {
+        .name = STR("bench"), .region = STR("us-east-1"), .owner = STR("o\nn\n000000000000")};
+    must(bucket_create(b, &bucket) == S3_OK, "bucket");
+    size_t before = allocated(), given = 0;
+    for (uint64_t i = 0; i < count; i++)
+        given += put_object(store, b, i);
+    double overhead = (double)(allocated() - before - given) / (double)count;
+
+    int64_t snapshot[ROUNDS], restore[ROUNDS], fork[ROUNDS];
+    for (size_t i = 0; i < ROUNDS; i++) {
+        int64_t t0 = clock_monotonic_ns();
+        must(store_snapshot_take(store, b, STR("s")), "snapshot");
+        int64_t t1 = clock_monotonic_ns();
+        put_object(store, b, i); /* so that there is something to go back from */
+        int64_t t2 = clock_monotonic_ns();
+        must(store_snapshot_restore(store, b, STR("s")), "restore");
+        int64_t t3 = clock_monotonic_ns();
+        must(store_fork(store, STR("f"), STR("main"), STR_NONE), "fork");
+        int64_t t4 = clock_monotonic_ns();
+        must(store_branch_delete(store, STR("f")) && store_snapshot_drop(store, STR("s")),
+             "drop");
+        snapshot[i] = t1 - t0;
+        restore[i] = t3 - t2;
+        fork[i] = t4 - t3;
+    }
+    printf("{\"objects\":%llu,\"snapshot_us\":%.3f,\"restore_us\":%.3f,\"fork_us\":%.3f,"
+           "\"overhead_bytes\":%.1f}\n",
+           (unsigned long long)count, median_us(snapshot, ROUNDS), median_us(restore, ROUNDS),
+           median_us(fork, ROUNDS), overhead);
+}
+
+static void md5(size_t size)
+{
+    char *bytes = xmalloc(size);
+    uint8_t out[MD5_SIZE];
+    memset(bytes, 'a', size);
+    int64_t start = clock_monotonic_ns();
+    for (int i = 0; i < 4; i++)
+        md5_once(str_of(bytes, size), out);
+    double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
+    printf("{\"MiB_s\":%.1f}\n", 4 * (double)size / (1 << 20) / seconds);
+    mem_free(bytes);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n = 0;
+    if (argc != 3 || !str_to_u64(str_c(argv[2]), &n)) {
+        fputs("usage: store_bench state N | md5 SIZE\n", stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "md5") == 0)
+        md5(n);
+    else
+        state(n);
+    return 0;
+}
