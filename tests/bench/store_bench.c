@@ -2,9 +2,9 @@
 /* store_bench.c - what can only be measured inside the process.
  *   store_bench state N    snapshot, restore, fork at N objects (microseconds), bytes an object
  *   store_bench md5 SIZE   MD5 alone over SIZE bytes of memory (MiB/s) */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "s3mem/store.h"
 
@@ -51,10 +51,14 @@ static size_t put_object(struct store *store, struct branch *b, uint64_t n)
     return (size_t)len + attrs.len + sizeof(bytes);
 }
 
-static size_t allocated(void)
+/* Resident memory: whatever allocator the store uses, this is what it costs. */
+static size_t resident(void)
 {
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
+    unsigned long pages = 0, resident_pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    must(f && fscanf(f, "%lu %lu", &pages, &resident_pages) == 2, "/proc/self/statm");
+    fclose(f);
+    return resident_pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static void state(uint64_t count)
@@ -65,10 +69,10 @@ static void state(uint64_t count)
     struct bucket_spec bucket = {
         .name = STR("bench"), .region = STR("us-east-1"), .owner = STR("o\nn\n000000000000")};
     must(bucket_create(b, &bucket) == S3_OK, "bucket");
-    size_t before = allocated(), given = 0;
+    size_t before = resident(), given = 0;
     for (uint64_t i = 0; i < count; i++)
         given += put_object(store, b, i);
-    double overhead = (double)(allocated() - before - given) / (double)count;
+    double overhead = (double)(resident() - before - given) / (double)count;
 
     int64_t snapshot[ROUNDS], restore[ROUNDS], fork[ROUNDS];
     for (size_t i = 0; i < ROUNDS; i++) {
