@@ -30,7 +30,9 @@ void clock_format_http(int64_t unix_ns, char out[HTTP_DATE_SIZE]);
 void clock_format_iso(int64_t unix_ns, char out[ISO_DATE_SIZE]);
 void clock_format_amz(int64_t unix_ns, char out[AMZ_DATE_SIZE]);
 
-/* RFC 9110 HTTP-date in all three forms; seconds. */
+/* A date beyond what int64_t nanoseconds hold (1677-09-21 .. 2262-04-11; "9999-12-31" is a usual
+ * way to say never) is valid and becomes the nearest one that they hold. */
+/* RFC 9110 HTTP-date in all three forms; seconds. The weekday need not fit the date. */
 MUST_CHECK bool clock_parse_http(struct str s, int64_t *unix_ns);
 /* "2009-10-12T17:50:30Z", with optional fraction and offset "+02:00". */
 MUST_CHECK bool clock_parse_iso(struct str s, int64_t *unix_ns);

@@ -12,17 +12,13 @@
 #define SLICES 8
 
 static struct crc_engine {
-    const uint64_t poly;
-    const unsigned width;
-    uint64_t mask;
+    uint64_t poly;
+    unsigned width;
+    uint64_t mask;               /* the low `width` bits */
     uint64_t table[SLICES][256]; /* [k][n]: register after byte n and k zero bytes */
     uint64_t power[64 + 3];      /* [k]: x^(2^k) modulo P; a length in bits has 67 bits */
     struct crc_folds folds;
-} engines[CRC_KINDS] = {
-    [CRC_32] = {.poly = 0xEDB88320, .width = 32},
-    [CRC_32C] = {.poly = 0x82F63B78, .width = 32},
-    [CRC_64NVME] = {.poly = UINT64_C(0x9A6C9329AC4BC9B5), .width = 64},
-};
+} engines[CRC_KINDS];
 
 static bool use_pclmul;
 
@@ -93,16 +89,25 @@ static struct crc_fold fold_over(const struct crc_engine *e, unsigned blocks)
     };
 }
 
+static void engine_init(struct crc_engine *e, unsigned width, uint64_t poly)
+{
+    e->poly = poly;
+    e->width = width;
+    e->mask = UINT64_MAX >> (64 - width);
+    fill_tables(e);
+    e->folds = (struct crc_folds){
+        .by_1 = fold_over(e, 1),
+        .by_2 = fold_over(e, 2),
+        .by_3 = fold_over(e, 3),
+        .by_4 = fold_over(e, 4),
+    };
+}
+
 static void set_up(void)
 {
-    for (unsigned kind = 0; kind < CRC_KINDS; kind++) {
-        struct crc_engine *e = &engines[kind];
-
-        e->mask = UINT64_MAX >> (64 - e->width);
-        fill_tables(e);
-        e->folds = (struct crc_folds){fold_over(e, 1), fold_over(e, 2), fold_over(e, 3),
-                                      fold_over(e, 4)};
-    }
+    engine_init(&engines[CRC_32], 32, 0xEDB88320);
+    engine_init(&engines[CRC_32C], 32, 0x82F63B78);
+    engine_init(&engines[CRC_64NVME], 64, UINT64_C(0x9A6C9329AC4BC9B5));
     use_pclmul = crc_has_pclmul();
 }
 

@@ -6,13 +6,11 @@
  * (to the thread that ends the digest). They are freed when the thread ends. */
 #include "base/digest.h"
 #include "base/checksum.h"
+#include "base/die.h"
 #include "base/mem.h"
 
-#include <assert.h>
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <xxhash.h>
 
 #define IDLE_MAX 4
@@ -26,12 +24,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t idle_key;
 static EVP_MD *evp_md[CHECKSUM_COUNT];
 static _Thread_local struct idle_states *idle;
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "s3memd: %s\n", what);
-    abort();
-}
 
 static bool is_crc(enum checksum_alg alg)
 {

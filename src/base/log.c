@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define FIELD_MAX KiB(8)
-/* Nine fields, each byte escaped to at most six, and names. */
+/* Seven fields, each of their bytes escaped to at most six, and what stands around them. */
 #define LINE_MAX_BYTES KiB(512)
 
 static enum log_level threshold = LOG_LEVEL_INFO;
@@ -160,12 +160,13 @@ void log_message(enum log_level level, const char *fmt, ...)
     va_end(args);
 
     AUTO_BUF(line, LINE_MAX_BYTES);
+    struct str message = buf_ok(&text) ? buf_str(&text) : str_c(fmt); /* beyond all reason */
     begin_line(&line, level_names[level]);
     if (log_format == LOG_FORMAT_JSON) {
-        add_field(&line, "message", buf_str(&text));
+        add_field(&line, "message", message);
     } else {
         buf_add_char(&line, ' ');
-        add_neutral(&line, clipped(buf_str(&text)), true);
+        add_neutral(&line, clipped(message), true);
     }
     write_line(&line);
     errno = saved_errno;
@@ -174,16 +175,30 @@ void log_message(enum log_level level, const char *fmt, ...)
 /* ---- access log ----------------------------------------------------------------------------
  */
 
-/* A parameter name as the server will read it: `%53ignature` is Signature too. */
+/* Is a raw parameter name, once unescaped, this one? `%53ignature` is Signature too. Needs no
+ * memory, so that running out of it reveals nothing. */
+static bool unescapes_to(struct str raw, struct str name)
+{
+    size_t at = 0;
+
+    for (; raw.len > 0 && at < name.len; at++) {
+        char c = raw.ptr[0];
+        size_t used = 1;
+
+        if (c == '%' && raw.len >= 3 && hex_decode_exact(str_of(raw.ptr + 1, 2), &c, 1))
+            used = 3;
+        if (!str_eq_nocase(str_of(&c, 1), str_of(name.ptr + at, 1)))
+            return false;
+        raw = str_from(raw, used);
+    }
+    return raw.len == 0 && at == name.len;
+}
+
 static bool is_secret(struct str raw_name)
 {
-    AUTO_BUF(name, 64); /* a name that does not fit is none of these */
-
-    if (!buf_add_unescaped(&name, raw_name, true) || !buf_ok(&name))
-        return false;
-    return str_eq_nocase(buf_str(&name), STR("X-Amz-Signature")) ||
-           str_eq_nocase(buf_str(&name), STR("Signature")) ||
-           str_eq_nocase(buf_str(&name), STR("X-Amz-Security-Token"));
+    return unescapes_to(raw_name, STR("X-Amz-Signature")) ||
+           unescapes_to(raw_name, STR("Signature")) ||
+           unescapes_to(raw_name, STR("X-Amz-Security-Token"));
 }
 
 /* Copies the target with the values of secret parameters masked. */

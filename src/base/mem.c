@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - the only callers of malloc and free. */
 #include "base/mem.h"
+#include "base/die.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Counts down to the try_* call that fails; 0 = no failure wanted. */
 static _Thread_local uint64_t fail_countdown;
 
+void die(const char *fmt, ...)
+{
+    va_list args;
+
+    fputs("s3memd: ", stderr);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+    abort();
+}
+
 static _Noreturn void out_of_memory(size_t size)
 {
-    fprintf(stderr, "s3memd: out of memory (%zu bytes wanted)\n", size);
-    abort();
+    die("out of memory (%zu bytes wanted)", size);
 }
 
 /* malloc(0) may answer NULL, which callers would take for a failure. */

@@ -2,8 +2,9 @@
 /* message.c - looking headers up in requests, building them in replies. */
 #include "base/message.h"
 
-#define REPLY_HEADERS_MAX KiB(64)
-#define REPLY_TEXT_MAX    MiB(64)
+#define REPLY_HEADERS_MAX   KiB(64)
+#define REPLY_HEADERS_USUAL KiB(1) /* what most replies need: one allocation, not five */
+#define REPLY_TEXT_MAX      MiB(64)
 
 struct str request_header(const struct request *req, struct str name)
 {
@@ -62,6 +63,8 @@ static void add_terminated(struct buf *b, struct str text)
 
 void reply_header(struct reply *r, struct str name, struct str value)
 {
+    if (!r->headers.ptr && !buf_reserve(&r->headers, REPLY_HEADERS_USUAL))
+        return;
     /* All or nothing: half a header would break the run. */
     if (name.len > REPLY_HEADERS_MAX || value.len > REPLY_HEADERS_MAX ||
         !buf_reserve(&r->headers, name.len + value.len + 2)) {

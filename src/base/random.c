@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* random.c - xoshiro256** (Blackman and Vigna, public domain), one state per thread. */
 #include "base/random.h"
+#include "base/die.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 static _Thread_local struct {
@@ -24,8 +23,7 @@ static void seed(void)
             at += got;
             left -= (size_t)got;
         } else if (errno != EINTR) {
-            fprintf(stderr, "s3memd: getrandom: %s\n", strerror(errno));
-            abort();
+            die("getrandom: %s", strerror(errno));
         }
     }
     generator.s[0] |= 1; /* all zero would stay zero */
