@@ -39,7 +39,8 @@ struct store_options {
 struct store_stats {
     uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper */
     uint64_t tree_bytes, record_bytes, body_bytes;
-    uint64_t reaping; /* nodes handed to the reaper and not yet freed */
+    uint64_t reaping; /* items of trees handed to the reaper and not yet gone through (those that
+                       * something else still shares stay) */
 };
 
 struct store *store_new(const struct store_options *options);
@@ -195,8 +196,9 @@ uint32_t record_part_count(const struct record *r);
 bool record_part(const struct record *r, uint32_t index, struct part_info *out,
                  uint64_t *offset);
 struct str record_upload_id(const struct record *r);
-/* "null", or the 32-character id of a version; STR_NONE when the bucket was never versioned at
- * the time of writing (then no x-amz-version-id is sent). NUL-terminated. */
+/* "null", or the 32-character id of a version. NUL-terminated. A record of a bucket that was never
+ * versioned is "null" too; whether that is sent as x-amz-version-id depends on the bucket, see
+ * object_find. */
 #define VERSION_ID_SIZE 33
 struct str record_version_id(const struct record *r, char out[VERSION_ID_SIZE]);
 
@@ -264,6 +266,11 @@ struct target {
  * Source   AWS API: GetObject, versionId */
 MUST_CHECK enum s3_err object_get(struct record **out, struct branch *b, const struct target *at,
                                   struct str version);
+/* The same, and the bucket's state at that instant (untouched on NO_SUCH_BUCKET): S3 sends
+ * x-amz-version-id, "null" included, unless it is VERSIONING_NEVER. */
+MUST_CHECK enum s3_err object_find(struct record **out, enum versioning *versioning,
+                                   struct branch *b, const struct target *at,
+                                   struct str version);
 
 /* Conditions of a write, checked under the same lock hold. All optional. */
 struct write_conditions {
@@ -279,11 +286,13 @@ struct write_result {
     char version_id[VERSION_ID_SIZE]; /* "" when no x-amz-version-id is to be sent */
     bool delete_marker;               /* Delete: made one, or removed one */
     bool existed;                     /* Put: replaced a current object; Delete: something went */
-    struct record *old;               /* what it replaced or removed (reference), or NULL */
+    struct record *old; /* what left the bucket (reference), NULL when nothing did: a version that
+                         * is kept below a new one has not */
 };
 
 /* Puts a record as the current one, by the bucket's versioning state (which gives the record its
- * version). Takes record, even on failure. conditions and result may be NULL.
+ * version). Takes record, even on failure; a record is put once. conditions and result may be
+ * NULL.
  * NO_SUCH_BUCKET; PRECONDITION_FAILED (if_none_match: exists; if_match: other ETag);
  * NO_SUCH_KEY (if_match on a key without current object) */
 MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
@@ -292,7 +301,8 @@ MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct re
 /* Deletes by S3's rules: no version: unversioned removes, enabled adds a delete marker, suspended
  * replaces the null version by a null marker; with version: removes that version and promotes the
  * next. Deleting what is not there succeeds (existed = false), but with conditions answers
- * NO_SUCH_KEY or PRECONDITION_FAILED. */
+ * NO_SUCH_KEY or PRECONDITION_FAILED (there is a delete marker). INVALID_ARGUMENT: not a version
+ * id; NO_SUCH_BUCKET; SLOW_DOWN */
 MUST_CHECK enum s3_err object_delete(struct branch *b, const struct target *at,
                                      struct str version,
                                      const struct write_conditions *conditions,
@@ -303,7 +313,9 @@ MUST_CHECK enum s3_err object_delete(struct branch *b, const struct target *at,
 MUST_CHECK enum s3_err object_replace(struct branch *b, const struct target *at,
                                       struct record *expected, struct record *changed);
 /* Moves the current object to another key of the bucket in one step (RenameObject). Both
- * conditions may be NULL; source is checked against the current source object. */
+ * conditions may be NULL; source is checked against the current source object.
+ * NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, KEY_TOO_LONG_ERROR, SLOW_DOWN;
+ * INVALID_REQUEST when both keys are the same */
 MUST_CHECK enum s3_err object_rename(struct branch *b, struct str bucket, struct str from,
                                      struct str to, const struct write_conditions *destination,
                                      const struct write_conditions *source);
@@ -330,7 +342,8 @@ struct part {
     struct body *body; /* owned by the part */
 };
 
-/* upload_id: UPLOAD_ID_SIZE bytes, filled with a NUL-terminated id. */
+/* upload_id: UPLOAD_ID_SIZE bytes, filled with a NUL-terminated id that is valid with this key
+ * only. NO_SUCH_BUCKET, KEY_TOO_LONG_ERROR, SLOW_DOWN */
 MUST_CHECK enum s3_err upload_create(struct branch *b, struct str bucket,
                                      const struct upload_spec *spec, char *upload_id);
 /* An immutable view of an upload in progress (new reference). NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
@@ -352,8 +365,10 @@ const struct part *upload_part_from(const struct upload *u, uint32_t number);
 MUST_CHECK enum s3_err upload_put_part(struct branch *b, const struct target *at,
                                        struct str upload_id, const struct part *part);
 /* Ends the upload `seen` with record as its object (object_put's rules and conditions).
- * CONDITIONAL_REQUEST_CONFLICT when parts changed since `seen` was read: read and check again.
- * NO_SUCH_UPLOAD. Takes record. */
+ * CONDITIONAL_REQUEST_CONFLICT when the upload changed since `seen` was read: read and check again.
+ * OPERATION_ABORTED when the conditions hold but the key was written or deleted after the upload
+ * began: S3 answers the client 409 ConditionalRequestConflict.
+ * NO_SUCH_BUCKET, NO_SUCH_UPLOAD, PRECONDITION_FAILED, NO_SUCH_KEY, SLOW_DOWN. Takes record. */
 MUST_CHECK enum s3_err upload_complete(struct branch *b, const struct target *at,
                                        struct upload *seen, struct record *record,
                                        const struct write_conditions *conditions,
@@ -369,7 +384,8 @@ struct listing_query {
     enum listing_kind kind;
     struct str bucket;
     struct str prefix, delimiter; /* empty = none */
-    struct str after;             /* keys > after (a key, or a common prefix to skip entirely) */
+    struct str after;             /* keys > after; when after lies in or is a common prefix, keys
+                                   * behind all of that prefix (as S3: it has been listed) */
     struct str after_id;          /* LIST_VERSIONS: version id; LIST_UPLOADS: upload id; then
                                    * entries of key == after behind that id are listed too */
 };
@@ -382,8 +398,10 @@ struct listing_entry {
 };
 
 struct listing;
-/* Works on the root as it was: consistent, no lock held. The listing holds its own reference.
- * NO_SUCH_BUCKET. Cost O(log n) a result: common prefixes are seeked past. */
+/* Works on the root as it was: consistent, no lock held. The listing holds its own reference;
+ * entries and their keys live until it is closed. The query may go once it is open.
+ * NO_SUCH_BUCKET; INVALID_ARGUMENT (after_id is no id, or not one of that key's uploads);
+ * SLOW_DOWN. Cost O(log n) a result: common prefixes are seeked past. */
 MUST_CHECK enum s3_err listing_open(struct listing **out, struct root *root,
                                     const struct listing_query *query);
 bool listing_next(struct listing *l, struct listing_entry *entry);

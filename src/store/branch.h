@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* branch.h - the inside of branches and roots. */
+#ifndef S3MEM_STORE_BRANCH_H
+#define S3MEM_STORE_BRANCH_H
+
+#include "store/core.h"
+
+struct bucket;
+
+/* All buckets at one instant. Changed in place only by the one branch that holds it alone. */
+struct root {
+    _Atomic uint32_t refs;
+    struct store *store;
+    struct tree buckets; /* struct bucket by name */
+    struct reap reap;
+};
+
+struct branch {
+    _Atomic uint32_t refs;
+    struct store *store;
+    pthread_rwlock_t lock;   /* guards root (which one, and what is in it) and cache */
+    struct root *root;       /* never NULL */
+    struct node_cache cache; /* for writers */
+    size_t name_len;
+    char name[];
+};
+
+extern const struct tree_type branch_tree;
+extern const struct tree_type snapshot_tree;
+
+struct root *root_new(struct store *store);
+struct bucket *root_bucket(const struct root *root, struct str name);
+
+/* Takes root, and gives the caller's reference on it to the branch. */
+struct branch *branch_new(struct store *store, struct str name, struct root *root);
+
+void branch_read_lock(struct branch *b);
+void branch_write_lock(struct branch *b);
+void branch_unlock(struct branch *b);
+/* The branch's root, held by nobody else. Write lock held; nodes reserved by the caller. */
+struct root *branch_own_root_locked(struct branch *b);
+
+/* Tells the observers; the branch's lock is held. */
+void branch_notify_locked(struct branch *b, enum change_kind kind, struct str bucket,
+                          struct record *record, struct upload *upload);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* conditions.h - may a write go ahead? Called under the lock that the write holds. */
+#ifndef S3MEM_STORE_CONDITIONS_H
+#define S3MEM_STORE_CONDITIONS_H
+
+#include "s3mem/store.h"
+
+/* c may be NULL; current NULL when the key has no object (or a delete marker on top).
+ * PRECONDITION_FAILED; NO_SUCH_KEY (if_match without an object) */
+MUST_CHECK enum s3_err conditions_check(const struct write_conditions *c,
+                                        const struct record *current);
+/* The same for a delete, with its further conditions. marker: the key's newest version is a
+ * delete marker, which matches nothing but is there. */
+MUST_CHECK enum s3_err conditions_check_delete(const struct write_conditions *c,
+                                               const struct record *current, bool marker);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* core.h - struct store, which the files of this room share.
+ *
+ * Lock order: store.lock → branch.lock → the locks inside pool and reaper. Nothing that could
+ * free much or call out (but observers, which must not block) runs under them. */
+#ifndef S3MEM_STORE_CORE_H
+#define S3MEM_STORE_CORE_H
+
+#include "s3mem/store.h"
+#include "store/account.h"
+#include "store/pool.h"
+#include "store/reaper.h"
+#include "store/tree.h"
+
+#include <pthread.h>
+
+#define OBSERVERS_MAX 8
+
+/* Records, uploads and their ids are numbered by one counter: newer is larger, whatever the
+ * clock says. 48 bits are kept. */
+#define SEQUENCE_MAX ((UINT64_C(1) << 48) - 1)
+
+struct store {
+    struct account account;
+    struct pool *pool;
+    struct reaper *reaper;
+    _Atomic uint64_t sequence; /* the last one given out */
+    struct branch *main;       /* also in branches; found without the lock */
+
+    pthread_rwlock_t lock; /* guards the four below */
+    struct tree branches;  /* struct branch by name */
+    struct tree snapshots; /* struct snapshot by name */
+    struct node_cache cache;
+
+    struct {
+        store_observer *fn;
+        void *arg;
+    } observers[OBSERVERS_MAX]; /* fixed before traffic starts */
+    size_t observer_count;
+};
+
+static inline uint64_t store_next_sequence(struct store *store)
+{
+    return atomic_fetch_add_explicit(&store->sequence, 1, memory_order_relaxed) + 1;
+}
+
+static inline struct store *store_of_slot(void *slot, size_t size)
+{
+    return pool_owner(slot, size);
+}
+
+static inline void refs_take(_Atomic uint32_t *refs)
+{
+    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
+}
+
+/* True for the last one, with everything the others did visible. */
+MUST_CHECK static inline bool refs_drop(_Atomic uint32_t *refs)
+{
+    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
+}
+
+/* Is the caller's reference the only one? Then the thing may be changed. */
+static inline bool refs_alone(_Atomic uint32_t *refs)
+{
+    return atomic_load_explicit(refs, memory_order_acquire) == 1;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* store.c - the store as a whole: birth, end, numbers, observers. */
+#include "store/branch.h"
+#include "store/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct store *store_new(const struct store_options *options)
+{
+    struct store *store = xcalloc(1, sizeof(*store));
+    struct str main_name = STR("main");
+
+    store->account.limit = options->max_memory_bytes;
+    store->pool = pool_new(store);
+    store->reaper = reaper_new();
+    pthread_rwlock_init(&store->lock, NULL);
+    node_cache_init(&store->cache, store->pool, &store->account);
+    store->main = branch_new(store, main_name, root_new(store));
+    if (!store->main || !node_cache_reserve(&store->cache, tree_write_bound(1))) {
+        log_error("no memory to start with");
+        abort();
+    }
+    void *none =
+        tree_put(&store->branches, &branch_tree, &store->cache, &main_name, store->main);
+    assert(!none);
+    return store;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    tree_release(&store->snapshots, &snapshot_tree, &store->account);
+    tree_release(&store->branches, &branch_tree, &store->account);
+    node_cache_release(&store->cache);
+    reaper_free(store->reaper);
+    /* A record, body, upload or root that somebody still holds would dangle. */
+    assert(atomic_load(&store->account.total) == 0);
+    pool_free(store->pool);
+    pthread_rwlock_destroy(&store->lock);
+    mem_free(store);
+}
+
+void store_stats(struct store *store, struct store_stats *out)
+{
+    struct account *account = &store->account;
+
+    *out = (struct store_stats){
+        .memory_bytes = atomic_load_explicit(&account->total, memory_order_relaxed),
+        .tree_bytes = atomic_load_explicit(&account->bytes[ACCOUNT_TREE], memory_order_relaxed),
+        .record_bytes =
+            atomic_load_explicit(&account->bytes[ACCOUNT_RECORD], memory_order_relaxed),
+        .body_bytes = atomic_load_explicit(&account->bytes[ACCOUNT_BODY], memory_order_relaxed),
+        .reaping = reaper_pending(store->reaper)};
+}
+
+void store_reap_wait(struct store *store)
+{
+    reaper_wait(store->reaper);
+}
+
+void store_observe(struct store *store, store_observer *fn, void *arg)
+{
+    assert(store->observer_count < OBSERVERS_MAX);
+    store->observers[store->observer_count].fn = fn;
+    store->observers[store->observer_count++].arg = arg;
+}
