@@ -206,7 +206,7 @@ enum s3_err xml_doc_parse(struct xml_doc **out, struct str text, struct str root
     enum s3_err err = parse(doc, text);
     if (err)
         return err;
-    if (!xml_node_is(xml_doc_root(doc), root))
+    if (root.ptr && !xml_node_is(xml_doc_root(doc), root))
         return S3_MALFORMED_XML;
     *out = TAKE(doc);
     return S3_OK;

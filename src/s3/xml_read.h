@@ -23,7 +23,7 @@
 struct xml_doc;
 struct xml_node;
 
-/* Parses a whole document whose root element must have the given local name.
+/* Parses a whole document whose root element must have the given local name (STR_NONE: any).
  * out     new document on S3_OK, NULL otherwise
  * Errors  MISSING_REQUEST_BODY_ERROR (nothing but blanks), MALFORMED_XML (not well-formed,
  * another root, a DTD, too deep, or text beside elements) */
