@@ -86,6 +86,8 @@ struct auth_config {
     const struct credentials *credentials; /* NULL: accept anything, but decode and check expiry */
     struct str region;                     /* ours; requests signed for another are malformed,
                                             * when credentials are on. "" accepts any */
+    const struct str *domains; /* virtual-host base domains, as the router's: tell whether */
+    size_t domain_count;       /* X-Forwarded-Host names the same bucket as Host */
 };
 
 /* Authenticates the headers and the query of a request (first callback: no body yet).
