@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* conditions.h - matching of ETag lists, and the conditions that only some operations have. */
+#ifndef S3MEM_S3_CONDITIONS_H
+#define S3MEM_S3_CONDITIONS_H
+
+#include "s3/call.h"
+
+/* Does a list as in If-Match ("*", or ETags separated by commas, quotes optional as for S3)
+ * name this quoted ETag? weak: "W/" before an ETag is ignored (If-None-Match), else it never
+ * matches. */
+bool etag_list_matches(struct str list, struct str etag, bool weak);
+
+/* If-Range of a read: whether the Range header counts. True when the header is absent. */
+bool s3_if_range_holds(const struct s3_call *c, const struct record *r);
+
+/* If-Match, x-amz-if-match-last-modified-time and x-amz-if-match-size of DeleteObject.
+ * INVALID_ARGUMENT, NOT_IMPLEMENTED (If-None-Match) */
+MUST_CHECK enum s3_err s3_delete_conditions(struct s3_call *c, struct write_conditions *out);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* user_metadata.c - user metadata: names in lower case, repeated ones joined, text that is no
+ * ASCII as encoded words, and the limit of 2 KiB on names and values together.
+ * Sources: AWS "Working with object metadata"; aws-recorded test_user_metadata_rfc2047_*,
+ * test_post_object_with_unicode_metadata, test_put_unicode_metadata_with_sig_s3. */
+#include "s3/user_metadata.h"
+
+#include <inttypes.h>
+
+#include "s3/rfc2047.h"
+
+#define S3_METADATA_LIMIT 2048
+
+static bool is_metadata(const struct header *h)
+{
+    return h->name.len >= strlen(META_PREFIX) &&
+           str_has_prefix_nocase(h->name, STR(META_PREFIX));
+}
+
+bool s3_header_is_utf8(const struct s3_call *c, const struct header *h)
+{
+    return (c->op->flags & BODY_FORM) ||
+           (c->headers != c->req->headers && h >= c->headers + c->req->header_count);
+}
+
+/* Printable ASCII without an encoded word: what almost every value is. */
+static bool is_verbatim(struct str value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7E)
+            return false;
+    return str_find(value, STR("=?")) == SIZE_MAX;
+}
+
+/* The value's text in UTF-8. Only headers carry encoded words: a form field that looks like one
+ * is kept as it is. */
+static void add_text(struct s3_call *c, const struct header *h, struct buf *text)
+{
+    if (is_verbatim(h->value) || s3_header_is_utf8(c, h)) {
+        buf_add(text, h->value);
+    } else {
+        AUTO_BUF(utf8, h->value.len * 2 + 1);
+        latin1_to_utf8(&utf8, h->value);
+        rfc2047_decode(text, buf_str(&utf8));
+    }
+}
+
+static bool seen_before(const struct s3_call *c, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (str_eq_nocase(c->headers[i].name, c->headers[index].name))
+            return true;
+    return false;
+}
+
+/* Values of all headers with the name of headers[index], joined by commas. */
+static void join_values(struct s3_call *c, size_t index, struct buf *text)
+{
+    add_text(c, &c->headers[index], text);
+    for (size_t i = index + 1; i < c->header_count; i++) {
+        if (!str_eq_nocase(c->headers[i].name, c->headers[index].name))
+            continue;
+        buf_add_char(text, ',');
+        add_text(c, &c->headers[i], text);
+    }
+}
+
+static void add_item(struct buf *attrs, struct str header_name, struct str text)
+{
+    AUTO_BUF(name, header_name.len + 1);
+    for (size_t i = strlen(META_PREFIX); i < header_name.len; i++) {
+        char ch = header_name.ptr[i];
+        buf_add_char(&name, ch >= 'A' && ch <= 'Z' ? (char)(ch + 'a' - 'A') : ch);
+    }
+    AUTO_BUF(encoded, text.len * 16 + 128);
+    rfc2047_encode(&encoded, text);
+    attrs_add_meta(attrs, buf_str(&name), buf_str(&encoded));
+}
+
+static enum s3_err too_large(struct s3_call *c, uint64_t size, uint64_t limit)
+{
+    s3_error_field(c, "Size", s3_printf(c, "%" PRIu64, size));
+    s3_error_field(c, "MaxSizeAllowed", s3_printf(c, "%" PRIu64, limit));
+    if (c->options->enforce_limits)
+        return s3_fail_message(c, S3_METADATA_TOO_LARGE,
+                               "Metadata size (%" PRIu64 " bytes) exceeds limit of %" PRIu64
+                               " bytes",
+                               size, limit);
+    return s3_fail(c, S3_METADATA_TOO_LARGE, "%" PRIu64 " bytes", size);
+}
+
+enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs)
+{
+    uint64_t limit =
+        c->options->enforce_limits ? c->options->metadata_limit : S3_METADATA_LIMIT;
+    uint64_t size = 0;
+    for (size_t i = 0; i < c->header_count; i++) {
+        const struct header *h = &c->headers[i];
+        if (!is_metadata(h) || seen_before(c, i))
+            continue;
+        AUTO_BUF(text, KiB(256));
+        join_values(c, i, &text);
+        size += h->name.len - strlen(META_PREFIX) + text.len;
+        add_item(attrs, h->name, buf_str(&text));
+    }
+    return size > limit ? too_large(c, size, limit) : S3_OK;
+}
