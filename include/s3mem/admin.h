@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* admin.h - the door of room admin: health, LocalStack's and MinIO's endpoints, as an
+ * application for the front end. src/admin/admin.def has a row for each endpoint. */
+#ifndef S3MEM_ADMIN_H
+#define S3MEM_ADMIN_H
+
+#include "s3mem/base.h"
+
+struct store;
+
+/* Everything is borrowed and must outlive the admin. */
+struct admin_options {
+    struct store *store;
+    const char *version;
+    /* Host names (without port) that browsers may call us by, besides loopback names: base
+     * domains and listening addresses. */
+    const struct str *hosts;
+    size_t host_count;
+    /* Is the request signed by a known key? Asked for endpoints that change something; NULL:
+     * authentication is off. */
+    enum s3_err (*authorise)(void *arg, const struct request *req);
+    void *authorise_arg;
+};
+
+struct admin;
+struct admin *admin_new(const struct admin_options *options);
+void admin_free(struct admin *admin);
+/* For the mounts below: */
+struct app admin_app(struct admin *admin);
+#define ADMIN_PREFIXES                                                                         \
+    {                                                                                          \
+        STR("/_s3mem/"), STR("/_localstack/"), STR("/minio/health/")                           \
+    }
+
+/* From now on health answers 200: buckets and seeds are there, init scripts are done. */
+void admin_set_ready(struct admin *admin);
+
+/* Init scripts, as /_localstack/init shows them. Thread-safe. */
+enum admin_script_state { ADMIN_SCRIPT_RUNNING, ADMIN_SCRIPT_SUCCESSFUL, ADMIN_SCRIPT_ERROR };
+/* name is copied. Returns the script's number. */
+size_t admin_script_start(struct admin *admin, const char *name);
+void admin_script_end(struct admin *admin, size_t number, enum admin_script_state state);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.c - defaults, then the file, then the environment, then flags: each replaces what
+ * the one before it gave, lists as a whole. */
+#include "config/table.h"
+
+#define CONFIG_FILE_MAX MiB(1)
+
+enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_FLAG };
+
+/* What has been read so far. */
+struct loading {
+    struct settings settings;
+    enum source *sources; /* one a row of the table: who gave it */
+    struct buf *text;     /* for the user: what was wrong, or help */
+};
+
+/* A list starts anew when a stronger source names it. */
+static void take_over(struct loading *l, const struct setting *s, enum source source)
+{
+    enum source *given = &l->sources[s - settings_table];
+
+    if (s->type == SETTING_LIST && *given < source)
+        setting_clear(s, &l->settings);
+    *given = source;
+}
+
+static void load_defaults(struct loading *l)
+{
+    for (size_t i = 0; i < settings_table_count; i++) {
+        const struct setting *s = &settings_table[i];
+
+        /* A test sees to it that every default parses. */
+        if (!setting_parse_joined(s, &l->settings, str_c(s->default_text), l->text))
+            return;
+        l->sources[i] = SOURCE_DEFAULT;
+    }
+}
+
+/* ---- file
+ * ---------------------------------------------------------------------------------------- */
+
+/* "key = value". False with a sentence in text. */
+static bool load_line(struct loading *l, struct str line)
+{
+    const struct setting *s;
+    struct str key, suggestion;
+    char name[SETTING_NAME_SIZE];
+    size_t equals;
+
+    line = str_trim(line);
+    if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';')
+        return true;
+    equals = str_find_char(line, '=');
+    if (equals == SIZE_MAX) {
+        buf_addf(l->text, "'%.*s' is not KEY = VALUE", (int)line.len, line.ptr);
+        return false;
+    }
+    key = str_trim(str_of(line.ptr, equals));
+    s = setting_find(key);
+    if (!s || str_eq(key, STR("config"))) {
+        suggestion = setting_suggest(key, false, name);
+        buf_addf(l->text, "unknown key '%.*s'", (int)key.len, key.ptr);
+        if (!s && suggestion.len)
+            buf_addf(l->text, "; did you mean '%s'?", name);
+        return false;
+    }
+    take_over(l, s, SOURCE_FILE);
+    buf_addf(l->text, "%.*s: ", (int)key.len, key.ptr);
+    if (!setting_parse(s, &l->settings, str_trim(str_from(line, equals + 1)), l->text))
+        return false;
+    return true;
+}
+
+static bool load_file(struct loading *l, const char *path)
+{
+    AUTO_BUF(content, CONFIG_FILE_MAX);
+    struct str rest, line;
+    size_t before = l->text->len;
+    int err;
+
+    err = file_read(&content, path);
+    if (err) {
+        buf_addf(l->text, "s3memd: %s: %s\n", path, strerror(err));
+        return false;
+    }
+    rest = buf_str(&content);
+    for (unsigned number = 1; str_split(&rest, '\n', &line); number++) {
+        buf_addf(l->text, "s3memd: %s:%u: ", path, number);
+        if (!load_line(l, line)) {
+            buf_add_char(l->text, '\n');
+            return false;
+        }
+        l->text->len = before;
+    }
+    return true;
+}
+
+/* ---- environment
+ * --------------------------------------------------------------------------------- */
+
+/* Value of NAME; STR_NONE when it is not set or empty. */
+static struct str env_get(char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; *env; env++) {
+        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=' && (*env)[len + 1])
+            return str_c(*env + len + 1);
+    }
+    return STR_NONE;
+}
+
+static bool load_env(struct loading *l, char *const *env)
+{
+    char name[SETTING_NAME_SIZE];
+    size_t before = l->text->len;
+
+    for (size_t i = 0; i < settings_table_count; i++) {
+        const struct setting *s = &settings_table[i];
+        struct str value;
+
+        if (s->type == SETTING_GROUP)
+            continue;
+        setting_env(s, name);
+        value = env_get(env, name);
+        if (!value.ptr)
+            continue;
+        take_over(l, s, SOURCE_ENV);
+        buf_addf(l->text, "s3memd: %s: ", name);
+        if (!setting_parse_joined(s, &l->settings, value, l->text)) {
+            buf_add_char(l->text, '\n');
+            return false;
+        }
+        l->text->len = before;
+    }
+    return true;
+}
+
+/* ---- flags
+ * --------------------------------------------------------------------------------------- */
+
+/* One argument, taken apart. */
+struct flag {
+    const struct setting *setting;
+    struct str value;
+};
+
+static bool unknown_flag(struct str typed, struct buf *text)
+{
+    char name[SETTING_NAME_SIZE];
+
+    buf_addf(text, "s3memd: unknown option '%.*s'", (int)typed.len, typed.ptr);
+    if (setting_suggest(typed, true, name).len)
+        buf_addf(text, "; did you mean '%s'?\n", name);
+    else
+        buf_add(text, STR("; see s3memd --help\n"));
+    return false;
+}
+
+/* Reads argv[*at] (and the next one, when it is the value) and moves *at behind it. */
+static bool next_flag(struct flag *out, int argc, char *const *argv, int *at, struct buf *text)
+{
+    struct str arg = str_c(argv[(*at)++]);
+    size_t equals = str_find_char(arg, '=');
+    struct str typed = equals == SIZE_MAX ? arg : str_of(arg.ptr, equals);
+
+    if (!str_has_prefix(arg, STR("-"))) {
+        buf_addf(text, "s3memd: unexpected argument '%.*s'\n", (int)arg.len, arg.ptr);
+        return false;
+    }
+    if (!str_has_prefix(arg, STR("--")))
+        return unknown_flag(typed, text);
+    out->setting = setting_find(str_from(typed, 2));
+    out->value = equals == SIZE_MAX ? STR_NONE : str_from(arg, equals + 1);
+    if (!out->setting && str_has_prefix(typed, STR("--no-")) && equals == SIZE_MAX) {
+        out->setting = setting_find(str_from(typed, strlen("--no-")));
+        out->value = STR("no");
+        if (out->setting && out->setting->type != SETTING_BOOL)
+            out->setting = NULL;
+    }
+    if (!out->setting)
+        return unknown_flag(typed, text);
+    if (out->value.ptr)
+        return true;
+    if (out->setting->type == SETTING_BOOL) {
+        out->value = STR("yes");
+    } else if (*at < argc) {
+        out->value = str_c(argv[(*at)++]);
+    } else {
+        buf_addf(text, "s3memd: %.*s needs a value (%s)\n", (int)typed.len, typed.ptr,
+                 out->setting->metavar);
+        return false;
+    }
+    return true;
+}
+
+static bool load_flags(struct loading *l, int argc, char *const *argv)
+{
+    size_t before = l->text->len;
+    struct flag flag;
+    char name[SETTING_NAME_SIZE];
+
+    for (int at = 1; at < argc;) {
+        if (!next_flag(&flag, argc, argv, &at, l->text))
+            return false;
+        take_over(l, flag.setting, SOURCE_FLAG);
+        setting_key(flag.setting, name);
+        buf_addf(l->text, "s3memd: --%s: ", name);
+        if (!setting_parse(flag.setting, &l->settings, flag.value, l->text)) {
+            buf_add_char(l->text, '\n');
+            return false;
+        }
+        l->text->len = before;
+    }
+    return true;
+}
+
+/* --help, --version, and the manual's source. */
+static bool show(int argc, char *const *argv, struct buf *text)
+{
+    for (int i = 1; i < argc; i++) {
+        struct str arg = str_c(argv[i]);
+
+        if (str_eq(arg, STR("--help")))
+            settings_help(text);
+        else if (str_eq(arg, STR("--version")))
+            buf_add(text, STR("s3memd " S3MEM_VERSION "\n"));
+        else if (str_eq(arg, STR("--help-man")))
+            settings_man(text, false);
+        else if (str_eq(arg, STR("--help-man-conf")))
+            settings_man(text, true);
+        else
+            continue;
+        return true;
+    }
+    return false;
+}
+
+/* The file that flags, or else the environment, name; STR_NONE without. Flags that do not parse
+ * are reported when they are loaded. */
+static struct str config_path(int argc, char *const *argv, char *const *env)
+{
+    AUTO_BUF(ignored, KiB(4));
+    struct str path = env_get(env, "S3MEMD_CONFIG");
+    struct flag flag;
+
+    for (int at = 1; at < argc && next_flag(&flag, argc, argv, &at, &ignored);) {
+        if (strcmp(flag.setting->name, "config") == 0)
+            path = flag.value;
+    }
+    return path;
+}
+
+static bool load_all(struct loading *l, int argc, char *const *argv, char *const *env)
+{
+    struct str path = config_path(argc, argv, env);
+    AUTO_BUF(path_c, KiB(4));
+
+    load_defaults(l);
+    if (path.len) {
+        buf_add(&path_c, path);
+        buf_add_char(&path_c, '\0');
+        if (!buf_ok(&path_c)) {
+            buf_add(l->text, STR("s3memd: --config: the path is too long\n"));
+            return false;
+        }
+        if (!load_file(l, path_c.ptr))
+            return false;
+    }
+    return load_env(l, env) && load_flags(l, argc, argv);
+}
+
+enum settings_result settings_load(struct settings *out, int argc, char *const *argv,
+                                   char *const *env, struct buf *text)
+{
+    struct loading l = {.text = text};
+    bool ok;
+
+    if (show(argc, argv, text))
+        return SETTINGS_SHOWN;
+    l.sources = xcalloc(settings_table_count, sizeof(*l.sources));
+    ok = load_all(&l, argc, argv, env);
+    l.settings.listen_is_default =
+        l.sources[setting_find(STR("listen")) - settings_table] == SOURCE_DEFAULT;
+    mem_free(l.sources);
+    if (!ok) {
+        settings_release(&l.settings);
+        return SETTINGS_WRONG;
+    }
+    *out = l.settings;
+    return SETTINGS_OK;
+}
+
+void settings_release(struct settings *s)
+{
+    if (s->secret_key)
+        mem_wipe(s->secret_key, strlen(s->secret_key));
+    for (size_t i = 0; i < settings_table_count; i++)
+        setting_clear(&settings_table[i], s);
+}

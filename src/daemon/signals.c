@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* signals.c - signals are waited for, never handled: no code runs in a handler. */
+#include "daemon/daemon.h"
+
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+void signals_setup(struct daemon *d)
+{
+    sigemptyset(&d->signals);
+    sigaddset(&d->signals, SIGTERM);
+    sigaddset(&d->signals, SIGINT);
+    sigaddset(&d->signals, SIGCHLD);
+    /* Threads inherit it. */
+    pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int signals_wait(struct daemon *d, int timeout_ms)
+{
+    const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * NS_PER_MS};
+    int number = timeout_ms < 0 ? sigwaitinfo(&d->signals, NULL)
+                                : sigtimedwait(&d->signals, NULL, &timeout);
+
+    if (number <= 0)
+        return 0;
+    if (number == SIGCHLD)
+        return number;
+    if (d->caught)
+        _exit(128 + number);
+    d->caught = number;
+    return number;
+}

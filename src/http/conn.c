@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* conn.c - the list of open connections and their deadlines. */
+#include "http/listener.h"
+#include "http/server.h"
+
+#include <stdio.h>
+
+void conn_expect(struct conn *conn, int64_t ms)
+{
+    int64_t deadline = ms ? clock_monotonic_ns() + ms * NS_PER_MS : 0;
+
+    atomic_store_explicit(&conn->deadline_ns, deadline, memory_order_relaxed);
+}
+
+static struct conn *conn_open(struct http_server *server, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info;
+    struct conn *conn = xmalloc(sizeof(*conn));
+
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    conn->fd = info->connect_fd;
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    snprintf(conn->remote, sizeof(conn->remote), "unix");
+    if (info->client_addr)
+        address_format(info->client_addr, conn->remote, sizeof(conn->remote));
+    conn->x.server = server;
+    conn->x.state = EXCHANGE_NONE;
+    conn_expect(conn, server->header_timeout_ms);
+
+    pthread_mutex_lock(&server->lock);
+    conn->prev = NULL;
+    conn->next = server->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    server->conns = conn;
+    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_add(&server->conn_count, 1);
+    return conn;
+}
+
+static void conn_close(struct http_server *server, struct conn *conn)
+{
+    pthread_mutex_lock(&server->lock);
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        server->conns = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    pthread_mutex_unlock(&server->lock);
+    mem_free(conn);
+    atomic_fetch_sub(&server->conn_count, 1);
+    if (atomic_exchange(&server->full, false))
+        front_wake(server);
+}
+
+void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context,
+                 enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = conn_open(server, mhd);
+    } else {
+        struct conn *conn = *socket_context;
+        void *context = &conn->x;
+
+        /* When epoll_ctl fails libmicrohttpd drops the connection without a word to
+         * exchange_end. */
+        if (conn->x.state != EXCHANGE_NONE)
+            exchange_end(server, mhd, &context, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        conn_close(server, conn);
+    }
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange.c - one request from its request line to the end of its reply, as libmicrohttpd's
+ * callbacks tell it. Nothing is allocated for a usual request: the connection carries one
+ * exchange, which every request on it uses in turn. */
+#include "http/server.h"
+
+/* ---- the request line
+ * ------------------------------------------------------------------------ */
+
+static struct conn *exchange_conn(struct exchange *x)
+{
+    return (struct conn *)((char *)x - offsetof(struct conn, x));
+}
+
+static void keep_target(struct exchange *x, const char *target)
+{
+    size_t len = strlen(target);
+
+    x->target = len < sizeof(x->target_room) ? x->target_room : xmalloc(len + 1);
+    memcpy(x->target, target, len + 1);
+    x->req.target = str_of(x->target, len);
+}
+
+/* "/bucket/key", and the same out of "http://host/bucket/key" as proxies send it. */
+static struct str origin_form(struct str target)
+{
+    struct str rest = target;
+    size_t slash;
+
+    if (str_has_prefix_nocase(target, STR("http://")))
+        rest = str_from(target, strlen("http://"));
+    else if (str_has_prefix_nocase(target, STR("https://")))
+        rest = str_from(target, strlen("https://"));
+    else
+        return target;
+    slash = str_find_char(rest, '/');
+    return slash == SIZE_MAX ? STR("/") : str_from(rest, slash);
+}
+
+static void split_target(struct request *req)
+{
+    struct str origin = origin_form(req->target);
+    size_t mark = str_find_char(origin, '?');
+
+    req->path = origin;
+    req->query = STR_NONE;
+    if (mark != SIZE_MAX) {
+        req->path.len = mark;
+        req->query = str_from(origin, mark + 1);
+    }
+}
+
+void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_server *server = arg;
+    struct conn *conn =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct exchange *x = &conn->x;
+    char *query;
+
+    x->state = EXCHANGE_HEADERS;
+    x->app = NULL;
+    x->req = (struct request){.remote = str_c(conn->remote), .tls = server->tls};
+    x->headers = x->header_room;
+    x->header_count = 0;
+    x->header_cap = INLINE_HEADERS;
+    x->received = x->discarded = x->reply_len = x->copied_len = 0;
+    x->copies = false;
+    x->lease = (struct lease){0};
+    keep_target(x, target ? target : "");
+    split_target(&x->req);
+    /* Next libmicrohttpd would take the query apart, in place, into one pool entry a parameter:
+     * work for nothing, and a query of many '&' would exhaust the pool and hang the connection.
+     * The text is its own writable buffer, so the query can be ended here. */
+    query = target ? strchr(target, '?') : NULL;
+    if (query)
+        query[1] = '\0';
+    conn_expect(conn, server->header_timeout_ms);
+    atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
+    return x;
+}
+
+/* ---- the headers
+ * ------------------------------------------------------------------------------- */
+
+static void add_header(struct exchange *x, struct header header)
+{
+    if (x->header_count == x->header_cap) {
+        struct header *room = x->headers == x->header_room ? NULL : x->headers;
+        size_t cap = x->header_cap * 2;
+
+        room = xrealloc(room, cap * sizeof(*room));
+        if (x->headers == x->header_room)
+            memcpy(room, x->header_room, sizeof(x->header_room));
+        x->headers = room;
+        x->header_cap = cap;
+    }
+    x->headers[x->header_count++] = header;
+}
+
+static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_len, const char *value, size_t value_len)
+{
+    struct exchange *x = arg;
+    struct str raw = str_of(value ? value : "", value_len);
+    struct header header = {str_of(name, name_len), str_trim(raw)};
+
+    (void)kind;
+    /* As libmicrohttpd sees these two: the value as a whole, blanks at its end included. */
+    if (str_eq_nocase(header.name, STR("transfer-encoding")))
+        x->req.chunked = str_eq_nocase(raw, STR("chunked"));
+    else if (str_eq_nocase(header.name, STR("expect")))
+        x->req.expects_continue = str_eq_nocase(raw, STR("100-continue"));
+    add_header(x, header);
+    return MHD_YES;
+}
+
+static void collect_request(struct exchange *x, struct MHD_Connection *mhd, const char *method,
+                            const char *version)
+{
+    struct request *req = &x->req;
+    struct str length;
+
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, collect_header, x);
+    req->method = str_c(method);
+    req->headers = x->headers;
+    req->header_count = x->header_count;
+    req->host = request_header(req, STR("host"));
+    if (!req->host.ptr)
+        req->host = STR("");
+    length = request_header(req, STR("content-length"));
+    if (!str_to_u64(length, &req->content_length))
+        req->content_length = CONTENT_LENGTH_NONE;
+    /* HTTP/1.0 clients are never sent a 100. */
+    if (strcmp(version, MHD_HTTP_VERSION_1_0) == 0)
+        req->expects_continue = false;
+}
+
+static const struct app *choose_app(const struct http_server *server, struct str path)
+{
+    size_t i = 0;
+
+    while (i + 1 < server->mount_count && !str_has_prefix(path, server->mounts[i].prefix))
+        i++;
+    return &server->mounts[i].app;
+}
+
+/* ---- headers, body, reply
+ * ---------------------------------------------------------------------- */
+
+static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection *mhd)
+{
+    struct reply *reply = x->app ? x->app->reply(x->call) : &x->refusal;
+
+    x->state = EXCHANGE_REPLYING;
+    /* From here on libmicrohttpd's own timeout watches for progress. */
+    conn_expect(exchange_conn(x), 0);
+    if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
+        reply->close = true;
+    return reply_send(x, mhd, reply) ? MHD_YES : MHD_NO;
+}
+
+static bool has_body(const struct request *req)
+{
+    return req->chunked ||
+           (req->content_length != CONTENT_LENGTH_NONE && req->content_length > 0);
+}
+
+/* First call: the headers are complete. libmicrohttpd closes a connection on which a reply is
+ * queued here; so that is done only where the body must not, or could not, be read. */
+static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection *mhd,
+                                      const char *method, const char *version)
+{
+    const struct request *req = &x->req;
+    struct conn *conn = exchange_conn(x);
+    enum s3_err err;
+
+    collect_request(x, mhd, method, version);
+    err = framing_check(req);
+    if (err) {
+        refusal_fill(x, err);
+        return exchange_reply(x, mhd);
+    }
+    x->app = choose_app(x->server, req->path);
+    conn->step_received = 0;
+    conn_expect(conn, x->server->body_timeout_ms);
+    x->state = EXCHANGE_BODY;
+    if (x->app->begin(x->app->arg, req, &x->call) == APP_WANT_BODY)
+        return MHD_YES;
+    x->state = EXCHANGE_DISCARD;
+    if (has_body(req) &&
+        (req->expects_continue || (!req->chunked && req->content_length > DRAIN_MAX)))
+        return exchange_reply(x, mhd);
+    return MHD_YES;
+}
+
+static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t size)
+{
+    struct conn *conn = exchange_conn(x);
+
+    x->received += size;
+    if (x->received - conn->step_received >= HTTP_BODY_STEP) {
+        conn->step_received = x->received;
+        conn_expect(conn, x->server->body_timeout_ms);
+    }
+    if (x->state == EXCHANGE_BODY) {
+        if (x->app->body(x->call, data, size) == APP_REPLY)
+            x->state = EXCHANGE_DISCARD;
+        return MHD_YES;
+    }
+    x->discarded += size;
+    return x->discarded <= DRAIN_MAX ? MHD_YES : MHD_NO;
+}
+
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context)
+{
+    struct exchange *x = *context;
+
+    (void)server;
+    (void)url;
+    if (x->state == EXCHANGE_HEADERS)
+        return exchange_begin(x, mhd, method, version);
+    if (*size > 0) {
+        size_t given = *size;
+
+        *size = 0;
+        return exchange_body(x, data, given);
+    }
+    if (x->state == EXCHANGE_BODY)
+        x->app->finish(x->call);
+    return exchange_reply(x, mhd);
+}
+
+/* ---- the end
+ * ----------------------------------------------------------------------------------- */
+
+static void log_refusal(struct exchange *x, uint64_t sent)
+{
+    if (!log_access_enabled())
+        return;
+    log_access(&(struct log_access_entry){
+        .request_id = STR("-"),
+        .operation = STR("-"),
+        .method = x->req.method,
+        .target = x->req.target,
+        .remote = x->req.remote,
+        .code = STR("-"),
+        .detail = STR("ambiguous or unsupported framing"),
+        .status = x->refusal.status,
+        .bytes_in = x->received,
+        .bytes_out = sent,
+    });
+}
+
+void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
+                  enum MHD_RequestTerminationCode code)
+{
+    struct http_server *server = arg;
+    struct exchange *x = *context;
+    bool aborted;
+    uint64_t sent;
+
+    (void)mhd;
+    if (!x || x->state == EXCHANGE_NONE)
+        return;
+    aborted = x->state != EXCHANGE_REPLYING || code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    /* libmicrohttpd does not tell how much of an interrupted reply went out. */
+    sent = aborted ? x->copied_len : x->reply_len;
+    if (x->app) {
+        x->app->done(x->call, sent, aborted);
+    } else if (x->state == EXCHANGE_REPLYING) {
+        log_refusal(x, sent);
+        reply_release(&x->refusal);
+    }
+    if (x->target != x->target_room)
+        mem_free(x->target);
+    if (x->headers != x->header_room)
+        mem_free(x->headers);
+    x->state = EXCHANGE_NONE;
+    /* Silence is libmicrohttpd's to end. A next request that begins just before that must be
+     * through with its headers in time. */
+    conn_expect(exchange_conn(x), server->idle_timeout_ms + server->header_timeout_ms);
+    atomic_fetch_sub_explicit(&server->active, 1, memory_order_release);
+}

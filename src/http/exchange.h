@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange.h - connections, and the one request that is under way on each.
+ *
+ * Life of a connection: conn_open (worker thread) -> requests, one after the other ->
+ * conn_close. Life of a request:    exchange_start (request line) -> exchange_handle ... ->
+ * exchange_end. All of a connection's calls come from one worker thread; only `deadline_ns`,
+ * `fd` and the list links are read by the front thread, the latter two under the server's lock.
+ */
+#ifndef S3MEM_HTTP_EXCHANGE_H
+#define S3MEM_HTTP_EXCHANGE_H
+
+#include "s3mem/http.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#define INLINE_HEADERS 48
+#define INLINE_TARGET  1024
+
+/* A refused body is read and dropped so that the client gets to see the reply, but no more than
+ * this much of it. */
+#define DRAIN_MAX GiB(1)
+
+enum exchange_state {
+    EXCHANGE_NONE,     /* between requests */
+    EXCHANGE_HEADERS,  /* the request line is here: target is valid */
+    EXCHANGE_BODY,     /* begun; the application takes the body */
+    EXCHANGE_DISCARD,  /* begun; the reply is ready, the body is read and dropped */
+    EXCHANGE_REPLYING, /* the reply is with libmicrohttpd */
+};
+
+/* What a reply's body stands in until libmicrohttpd has sent it. */
+struct lease {
+    char *text;           /* owned */
+    struct slice *slices; /* owned, only for replies of very many slices */
+    size_t slice_count;
+    size_t at_slice; /* where the next byte to be copied is */
+    size_t at_byte;
+    void (*release)(void *);
+    void *release_arg;
+};
+
+struct exchange {
+    struct http_server *server;
+    enum exchange_state state;
+    const struct app *app; /* NULL: the front end answers itself, with `refusal` */
+    void *call;
+    struct reply refusal; /* valid while app is NULL and state is past HEADERS */
+    struct request req;
+    char *target;           /* target_room, or owned when it is longer */
+    struct header *headers; /* header_room, or owned */
+    size_t header_count, header_cap;
+    uint64_t received;   /* body bytes from the client */
+    uint64_t discarded;  /* of them, dropped after a refusal */
+    uint64_t reply_len;  /* body bytes of the reply */
+    uint64_t copied_len; /* of them, fetched by libmicrohttpd (replies of very many slices) */
+    bool copies;         /* copied_len counts */
+    struct lease lease;
+    struct header header_room[INLINE_HEADERS];
+    char target_room[INLINE_TARGET];
+};
+
+struct conn {
+    struct conn *prev, *next; /* the server's list, under its lock */
+    int fd;
+    _Atomic int64_t
+        deadline_ns;        /* monotonic; the front thread shuts the socket down after it */
+    uint64_t step_received; /* body bytes when the deadline was last moved */
+    char remote[HTTP_ADDRESS_SIZE];
+    struct exchange x;
+};
+
+/* libmicrohttpd's callbacks; their first argument is the server. */
+void *exchange_start(void *server, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context);
+void exchange_end(void *server, struct MHD_Connection *mhd, void **context,
+                  enum MHD_RequestTerminationCode code);
+void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context,
+                 enum MHD_ConnectionNotificationCode code);
+
+/* Moves the connection's deadline to ms from now; 0 = none. */
+void conn_expect(struct conn *conn, int64_t ms);
+
+/* Does the request's framing leave no doubt where its body ends? S3_OK, or what to refuse it
+ * with. */
+enum s3_err framing_check(const struct request *req);
+/* Fills x->refusal with the XML document S3 would send. */
+void refusal_fill(struct exchange *x, enum s3_err err);
+
+/* Hands a reply to libmicrohttpd, which takes its body over. False: the connection must close.
+ */
+MUST_CHECK bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *reply);
+
+#endif

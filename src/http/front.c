@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* front.c - the front thread: accepts connections and cuts those that overstay.
+ *
+ * A stuck client costs a connection, not a thread; and not for long: whoever does not finish
+ * its headers, or stops in the middle of a body, is shut down here. libmicrohttpd's own timeout
+ * sees only silence, so a client that sends a byte now and then would live for ever. */
+#include "http/server.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Accepted from one socket before the others get a turn. */
+#define ACCEPT_BURST 64
+#define RETRY_MS     50
+
+void front_wake(struct http_server *server)
+{
+    const uint64_t one = 1;
+
+    /* Only a full counter could refuse, and then the thread is awake already. */
+    if (write(server->wake_fd, &one, sizeof(one)) < 0)
+        log_debug("eventfd: %s", strerror(errno));
+}
+
+/* Takes what waits on one listening socket. False: out of descriptors or memory. */
+static bool accept_burst(struct http_server *server, int listen_fd)
+{
+    for (int i = 0; i < ACCEPT_BURST; i++) {
+        struct sockaddr_storage addr;
+        socklen_t addr_len = sizeof(addr);
+        int fd;
+
+        if (atomic_load(&server->conn_count) >= server->connection_limit)
+            return true;
+        addr.ss_family = AF_UNSPEC;
+        fd = accept4(listen_fd, (struct sockaddr *)&addr, &addr_len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+        /* Closes fd itself when it has no room. */
+        MHD_add_connection(server->mhd, fd, (struct sockaddr *)&addr, addr_len);
+    }
+    return true;
+}
+
+static void cut_overdue(struct http_server *server)
+{
+    int64_t now = clock_monotonic_ns();
+
+    pthread_mutex_lock(&server->lock);
+    for (struct conn *c = server->conns; c; c = c->next) {
+        int64_t deadline = atomic_load_explicit(&c->deadline_ns, memory_order_relaxed);
+
+        if (deadline == 0 || now < deadline)
+            continue;
+        /* The worker reads end-of-file, ends the exchange and closes the socket; while the
+         * connection is in the list its descriptor cannot have been closed and reused. */
+        shutdown(c->fd, SHUT_RDWR);
+        atomic_store_explicit(&c->deadline_ns, 0, memory_order_relaxed);
+        log_debug("%s: cut, the request came too slowly", c->remote);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static int scan_interval_ms(const struct http_server *server)
+{
+    int64_t shortest = server->header_timeout_ms < server->body_timeout_ms
+                           ? server->header_timeout_ms
+                           : server->body_timeout_ms;
+    int64_t interval = shortest / 4;
+
+    return interval < 10 ? 10 : interval > 1000 ? 1000 : (int)interval;
+}
+
+/* Waits for connections (unless the limit is reached), a wake-up, or the next scan. */
+static bool front_wait(struct http_server *server, int timeout_ms)
+{
+    bool full = atomic_load(&server->conn_count) >= server->connection_limit;
+    nfds_t count = server->listener_count;
+
+    if (full) {
+        /* Say so first, then look again: a connection may have closed in between. */
+        atomic_store(&server->full, true);
+        if (atomic_load(&server->conn_count) < server->connection_limit)
+            full = false;
+    }
+    /* The wake-up comes first so that the listening sockets can be left out. */
+    return poll(server->polls, full ? 1 : count + 1, timeout_ms) > 0 && !full;
+}
+
+static void drain_wake(struct http_server *server)
+{
+    uint64_t count;
+
+    if (read(server->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+        log_debug("eventfd: %s", strerror(errno));
+}
+
+void *front_run(void *arg)
+{
+    struct http_server *server = arg;
+    int interval_ms = scan_interval_ms(server);
+    int64_t next_scan_ns = 0;
+    bool short_of_fds = false;
+
+    while (!atomic_load(&server->stopping)) {
+        bool ready = front_wait(server, interval_ms);
+
+        drain_wake(server);
+        for (size_t i = 1; ready && i <= server->listener_count; i++) {
+            if (!(server->polls[i].revents & POLLIN) ||
+                accept_burst(server, server->polls[i].fd))
+                continue;
+            if (!short_of_fds)
+                log_warn("out of file descriptors: connections wait (see --connection-limit)");
+            short_of_fds = true;
+            usleep(RETRY_MS * 1000);
+        }
+        if (clock_monotonic_ns() >= next_scan_ns) {
+            cut_overdue(server);
+            next_scan_ns = clock_monotonic_ns() + interval_ms * NS_PER_MS;
+        }
+    }
+    return NULL;
+}

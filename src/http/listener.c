@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.c - from "127.0.0.1:4566" or "unix:PATH" to listening sockets. */
+#include "http/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel cuts it to net.core.somaxconn. */
+#define BACKLOG 4096
+
+static struct http_listener *listener_next(struct http_listeners *l)
+{
+    struct http_listener *next = &l->items[l->count];
+
+    *next = (struct http_listener){.fd = -1};
+    return next;
+}
+
+/* ---- addresses
+ * ------------------------------------------------------------------------------- */
+
+static bool is_loopback(const struct sockaddr *addr)
+{
+    if (addr->sa_family == AF_UNIX)
+        return true;
+    if (addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    if (addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127);
+    }
+    return false;
+}
+
+void address_format(const struct sockaddr *addr, char *out, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        snprintf(out, size, "%s:%u", host, ntohs(in->sin_port));
+    } else if (addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        snprintf(out, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else {
+        snprintf(out, size, "unix");
+    }
+}
+
+/* Splits "HOST:PORT" and "[V6]:PORT". False with a sentence in why. */
+static bool split_address(struct str address, struct str *host, struct str *port,
+                          struct buf *why)
+{
+    size_t colon = SIZE_MAX;
+
+    for (size_t i = 0; i < address.len; i++) {
+        if (address.ptr[i] == ':')
+            colon = i;
+    }
+    if (colon == SIZE_MAX || colon == 0 || colon + 1 == address.len) {
+        buf_addf(why,
+                 "'%.*s' is not ADDR:PORT (such as 127.0.0.1:4566, [::1]:4566) or unix:PATH",
+                 (int)address.len, address.ptr);
+        return false;
+    }
+    *host = str_of(address.ptr, colon);
+    *port = str_from(address, colon + 1);
+    if (host->ptr[0] == '[' && host->ptr[host->len - 1] == ']') {
+        *host = str_of(host->ptr + 1, host->len - 2);
+    } else if (str_find_char(*host, ':') != SIZE_MAX) {
+        buf_addf(why, "'%.*s': write an IPv6 address in brackets, as [::1]:4566",
+                 (int)address.len, address.ptr);
+        return false;
+    }
+    return true;
+}
+
+/* Resolves; NULL with a sentence in why and the kind of failure in *result. */
+static struct addrinfo *resolve(struct str address, enum http_listen_result *result,
+                                struct buf *why)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    struct str host_part, port_part;
+    uint64_t port;
+    char host[256], port_text[8];
+    int err;
+
+    *result = HTTP_LISTEN_BAD_ADDRESS;
+    if (!split_address(address, &host_part, &port_part, why))
+        return NULL;
+    if (!str_to_u64(port_part, &port) || port > UINT16_MAX) {
+        buf_addf(why, "'%.*s': the port must be a number from 0 to 65535", (int)address.len,
+                 address.ptr);
+        return NULL;
+    }
+    snprintf(host, sizeof(host), "%.*s", (int)host_part.len, host_part.ptr);
+    snprintf(port_text, sizeof(port_text), "%u", (unsigned)port);
+    err = getaddrinfo(host, port_text, &hints, &found);
+    if (err) {
+        buf_addf(why, "'%.*s': %s", (int)address.len, address.ptr, gai_strerror(err));
+        return NULL;
+    }
+    return found;
+}
+
+/* ---- TCP
+ * ------------------------------------------------------------------------------------- */
+
+/* Records the bound socket as the next listener. */
+static void add_listener(struct http_listeners *l, int fd, const struct sockaddr *addr)
+{
+    struct http_listener *next = listener_next(l);
+
+    next->fd = fd;
+    next->loopback = is_loopback(addr);
+    next->tcp = addr->sa_family != AF_UNIX;
+    address_format(addr, next->address, sizeof(next->address));
+    l->count++;
+}
+
+/* Binds one address; 0 or errno. */
+static int listen_tcp(struct http_listeners *l, const struct addrinfo *ai)
+{
+    struct sockaddr_storage bound;
+    socklen_t bound_len = sizeof(bound);
+    const int on = 1;
+    int err;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return errno;
+    /* A restarted server must not wait for the old one's connections in TIME_WAIT. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    /* So that 0.0.0.0:4566 and [::]:4566 can both be given. */
+    if (ai->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &bound_len) < 0) {
+        err = errno;
+        close(fd);
+        return err;
+    }
+    add_listener(l, fd, (struct sockaddr *)&bound);
+    return 0;
+}
+
+static void set_port(struct sockaddr *addr, in_port_t port)
+{
+    if (addr->sa_family == AF_INET)
+        ((struct sockaddr_in *)addr)->sin_port = port;
+    else
+        ((struct sockaddr_in6 *)addr)->sin6_port = port;
+}
+
+static in_port_t bound_port(int fd)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+        return 0;
+    return addr.ss_family == AF_INET ? ((struct sockaddr_in *)&addr)->sin_port
+                                     : ((struct sockaddr_in6 *)&addr)->sin6_port;
+}
+
+static const char *listen_hint(int err)
+{
+    switch (err) {
+    case EADDRINUSE:
+        return "address already in use; stop the other server, or choose another with "
+               "--listen (port 0 picks a free one)";
+    case EACCES:
+        return "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+        return "this machine has no such address";
+    default:
+        return strerror(err);
+    }
+}
+
+/* "localhost" also names ::1, which a machine without IPv6 does not have. */
+static bool lacks_address(int err)
+{
+    return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
+}
+
+static enum http_listen_result too_many(struct buf *why)
+{
+    buf_addf(why, "more than %d listening addresses", HTTP_LISTENERS_MAX);
+    return HTTP_LISTEN_BAD_ADDRESS;
+}
+
+static enum http_listen_result listen_addresses(struct http_listeners *l, struct str address,
+                                                struct addrinfo *found, struct buf *why)
+{
+    in_port_t port = 0;
+    int err = 0;
+
+    for (struct addrinfo *ai = found; ai; ai = ai->ai_next) {
+        if (l->count == HTTP_LISTENERS_MAX)
+            return too_many(why);
+        if (port)
+            set_port(ai->ai_addr, port);
+        err = listen_tcp(l, ai);
+        if (!err)
+            port = bound_port(l->items[l->count - 1].fd);
+        else if (!lacks_address(err))
+            break;
+        else if (port)
+            err = 0;
+    }
+    if (!err)
+        return HTTP_LISTEN_OK;
+    buf_addf(why, "cannot listen on %.*s: %s", (int)address.len, address.ptr, listen_hint(err));
+    return HTTP_LISTEN_FAILED;
+}
+
+/* ---- Unix sockets
+ * ------------------------------------------------------------------------------ */
+
+/* Is a server behind the socket file? */
+static bool unix_answers(const struct sockaddr_un *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answers;
+
+    if (fd < 0)
+        return true;
+    answers =
+        connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno != ECONNREFUSED;
+    close(fd);
+    return answers;
+}
+
+/* Binds; a socket file that a dead server left behind is replaced, anything else is kept. */
+static int bind_unix(int fd, const struct sockaddr_un *addr)
+{
+    struct stat st;
+
+    if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return errno;
+    if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode) || unix_answers(addr))
+        return EADDRINUSE;
+    if (unlink(addr->sun_path) < 0 ||
+        bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+        return errno;
+    return 0;
+}
+
+static enum http_listen_result listen_unix(struct http_listeners *l, struct str path,
+                                           struct buf *why)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int err;
+    int fd;
+
+    if (path.len == 0 || path.len >= sizeof(addr.sun_path)) {
+        buf_addf(why, "'unix:%.*s': the path must have 1 to %zu bytes", (int)path.len, path.ptr,
+                 sizeof(addr.sun_path) - 1);
+        return HTTP_LISTEN_BAD_ADDRESS;
+    }
+    memcpy(addr.sun_path, path.ptr, path.len);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    err = fd < 0 ? errno : bind_unix(fd, &addr);
+    if (!err && listen(fd, BACKLOG) < 0) {
+        err = errno;
+        unlink(addr.sun_path);
+    }
+    if (err) {
+        if (fd >= 0)
+            close(fd);
+        buf_addf(why, "cannot listen on unix:%s: %s", addr.sun_path,
+                 err == EADDRINUSE ? "another server answers there, or it is not a socket"
+                                   : strerror(err));
+        return HTTP_LISTEN_FAILED;
+    }
+    add_listener(l, fd, (struct sockaddr *)&addr);
+    snprintf(l->items[l->count - 1].address, HTTP_ADDRESS_SIZE, "unix:%s", addr.sun_path);
+    l->items[l->count - 1].unix_path = xstrdup(addr.sun_path);
+    return HTTP_LISTEN_OK;
+}
+
+/* ---- the door
+ * ---------------------------------------------------------------------------------- */
+
+enum http_listen_result http_listen(struct http_listeners *listeners, struct str address,
+                                    struct buf *why)
+{
+    enum http_listen_result result;
+    struct addrinfo *found;
+
+    if (listeners->count == HTTP_LISTENERS_MAX)
+        return too_many(why);
+    if (str_has_prefix(address, STR("unix:")))
+        return listen_unix(listeners, str_from(address, strlen("unix:")), why);
+    found = resolve(address, &result, why);
+    if (!found)
+        return result;
+    result = listen_addresses(listeners, address, found, why);
+    freeaddrinfo(found);
+    return result;
+}
+
+enum http_listen_result http_adopt(struct http_listeners *listeners, int fd, struct buf *why)
+{
+    struct sockaddr_storage addr;
+    socklen_t addr_len = sizeof(addr);
+    int listening = 0;
+    socklen_t opt_len = sizeof(listening);
+
+    memset(&addr, 0, sizeof(addr));
+    if (listeners->count == HTTP_LISTENERS_MAX)
+        return too_many(why);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &opt_len) < 0 || !listening ||
+        getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0) {
+        buf_addf(why, "inherited file descriptor %d is not a listening socket", fd);
+        return HTTP_LISTEN_FAILED;
+    }
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        buf_addf(why, "inherited file descriptor %d: %s", fd, strerror(errno));
+        return HTTP_LISTEN_FAILED;
+    }
+    add_listener(listeners, fd, (struct sockaddr *)&addr);
+    if (addr.ss_family == AF_UNIX)
+        snprintf(listeners->items[listeners->count - 1].address, HTTP_ADDRESS_SIZE, "unix:%.*s",
+                 (int)sizeof(((struct sockaddr_un *)0)->sun_path),
+                 ((struct sockaddr_un *)&addr)->sun_path);
+    return HTTP_LISTEN_OK;
+}
+
+void http_listeners_close(struct http_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        struct http_listener *l = &listeners->items[i];
+
+        close(l->fd);
+        if (l->unix_path)
+            unlink(l->unix_path);
+        mem_free(l->unix_path);
+    }
+    listeners->count = 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* server.h - the server behind the door.
+ *
+ *   front thread    accepts, hands connections to libmicrohttpd's workers, cuts overdue ones
+ *   worker threads  libmicrohttpd's epoll loops: they run every callback of exchange.h
+ *
+ * Accepting is ours, not libmicrohttpd's: its MHD_quiesce_daemon races with its own workers
+ * over the listening socket (it panics when both remove it from the epoll set), its workers
+ * share connections out unevenly, and each listening socket would need a thread pool of its
+ * own.
+ *
+ * Lock: `lock` guards the list of connections and, through it, that their sockets are open. */
+#ifndef S3MEM_HTTP_SERVER_H
+#define S3MEM_HTTP_SERVER_H
+
+#include "http/exchange.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+struct http_server {
+    struct MHD_Daemon *mhd;
+    const struct http_mount *mounts;
+    size_t mount_count;
+    unsigned connection_limit;
+    int64_t idle_timeout_ms, header_timeout_ms, body_timeout_ms;
+    bool tls;
+
+    pthread_t front;
+    int wake_fd; /* eventfd: stop, or a connection closed at the limit */
+    struct pollfd polls[HTTP_LISTENERS_MAX + 1];
+    size_t listener_count;
+
+    pthread_mutex_t lock;
+    struct conn *conns;
+    atomic_uint conn_count;
+    atomic_size_t active; /* requests begun and not yet answered */
+    atomic_bool full;     /* the front thread waits for a connection to close */
+    atomic_bool stopping;
+};
+
+/* The front thread: until `stopping`. */
+void *front_run(void *server);
+void front_wake(struct http_server *server);
+
+#endif
