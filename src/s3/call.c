@@ -228,7 +228,10 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
 
 static enum s3_err authenticate(struct s3_call *c)
 {
-    struct auth_config config = {c->options->credentials, c->options->region};
+    struct auth_config config = {.credentials = c->options->credentials,
+                                 .region = c->options->region,
+                                 .domains = c->options->domains,
+                                 .domain_count = c->options->domain_count};
     enum s3_err err = auth_request(&c->auth, &c->failure, &config, c->req, c->virtual_bucket);
     if (err)
         return s3_fail(c, err, "authentication");
