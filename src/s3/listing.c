@@ -146,20 +146,6 @@ static void write_entry(struct list_page *page, const struct listing_entry *entr
 /* ---- the walk
  * ------------------------------------------------------------------------------------ */
 
-/* A marker inside a common prefix stands for the whole of it (aws-recorded: listing from
- * "folder/aSubfolder/subFile1" with delimiter "/" starts behind "folder/aSubfolder/"). */
-static void widen_marker(struct list_page *page)
-{
-    if (!page->delimiter.len || !str_has_prefix(page->after, page->prefix))
-        return;
-    struct str rest = str_from(page->after, page->prefix.len);
-    size_t found = str_find(rest, page->delimiter);
-    if (found == SIZE_MAX)
-        return;
-    page->after.len = page->prefix.len + found + page->delimiter.len;
-    page->after_id = STR_NONE;
-}
-
 static void remember_end(struct s3_call *c, struct list_page *page,
                          const struct listing_entry *entry)
 {
@@ -175,7 +161,6 @@ static void remember_end(struct s3_call *c, struct list_page *page,
 
 enum s3_err list_page_fill(struct s3_call *c, struct list_page *page)
 {
-    widen_marker(page);
     struct listing_query query = {.kind = page->kind,
                                   .bucket = c->at.bucket,
                                   .prefix = page->prefix,
@@ -185,6 +170,9 @@ enum s3_err list_page_fill(struct s3_call *c, struct list_page *page)
     AUTO(root) root = branch_root(c->branch);
     AUTO(listing) listing = NULL;
     enum s3_err err = listing_open(&listing, root, &query);
+    if (err == S3_INVALID_ARGUMENT)
+        return s3_invalid_argument(c, "Invalid version id specified", STR("version-id-marker"),
+                                   page->after_id);
     if (err)
         return s3_fail(c, err, "listing");
     struct listing_entry entry;

@@ -29,7 +29,7 @@ struct list_page {
     struct buf entries, prefixes;
 };
 
-/* UploadId and VersionId aside, every element of a page that holds a key or part of one. */
+/* An element that holds a key or a part of one: URL-encoded when the client asked for that. */
 void list_text(struct buf *xml, const struct list_page *page, const char *name,
                struct str text);
 

@@ -135,7 +135,10 @@ static enum s3_err check_owner(struct s3_call *c)
 static enum s3_err authorize_form(struct post *p)
 {
     struct s3_call *c = p->c;
-    struct auth_config config = {c->options->credentials, c->options->region};
+    struct auth_config config = {.credentials = c->options->credentials,
+                                 .region = c->options->region,
+                                 .domains = c->options->domains,
+                                 .domain_count = c->options->domain_count};
     take_field(p, STR("bucket"), c->at.bucket);
     enum s3_err err =
         auth_post_form(&p->policy, &c->failure, &config, p->fields, p->field_count);
