@@ -113,6 +113,12 @@ enum s3_err s3_read_conditions(struct s3_call *c, const char *prefix, const stru
     return S3_OK;
 }
 
+bool s3_modified_since(const struct record *r, struct str date)
+{
+    int64_t seconds;
+    return parse_date(date, &seconds) && modified_since(r, seconds);
+}
+
 bool s3_if_range_holds(const struct s3_call *c, const struct record *r)
 {
     struct str value = s3_header(c, STR("if-range"));

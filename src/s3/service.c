@@ -20,6 +20,7 @@ struct s3_service *s3_service_new(const struct s3_options *options)
     service->options = *options;
     service->main = store_branch(options->store, STR("main"));
     make_host_id(service->host_id);
+    service->renames = rename_tokens_new();
     return service;
 }
 
@@ -27,6 +28,7 @@ void s3_service_free(struct s3_service *service)
 {
     if (!service)
         return;
+    rename_tokens_free(service->renames);
     branch_unref(service->main);
     mem_free(service);
 }

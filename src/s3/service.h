@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* service.h - what all calls of one server share; immutable after s3_service_new. */
+/* service.h - what all calls of one server share; immutable after s3_service_new, but for what
+ * locks itself. */
 #ifndef S3MEM_S3_SERVICE_H
 #define S3MEM_S3_SERVICE_H
 
 #include "s3/call.h"
+#include "s3/rename_tokens.h"
 
 #define DEFAULT_OWNER_ID      "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 #define DEFAULT_OWNER_NAME    "webfile"
@@ -14,6 +16,7 @@ struct s3_service {
     struct s3_options options;
     struct branch *main;        /* reference */
     char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
+    struct rename_tokens *renames;
 };
 
 #endif
