@@ -160,6 +160,15 @@ static struct str decoded(struct buf *scratch, struct str escaped)
     return str_from(buf_str(scratch), from);
 }
 
+/* Some clients send what was hoisted into the URL as a header too. */
+static bool is_sent_as_header(const struct item *headers, size_t count, const struct item *item)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq_nocase(headers[i].name, item->name) && str_eq(headers[i].value, item->value))
+            return true;
+    return false;
+}
+
 /* x-amz-* of the headers and, for presigned URLs, of the query: SDKs hoist them there. */
 static size_t collect_headers(const struct evidence *e, bool presigned, struct item *items,
                               struct buf *scratch)
@@ -172,13 +181,15 @@ static size_t collect_headers(const struct evidence *e, bool presigned, struct i
             n++;
         }
     }
+    size_t headers = n;
     struct str query = presigned ? e->req->query : STR_NONE;
     struct query_part part;
     while (query_next(&query, &part)) {
-        if (str_has_prefix_nocase(part.name, STR("x-amz-"))) {
-            items[n] = (struct item){part.name, decoded(scratch, part.value), true, n};
+        if (!str_has_prefix_nocase(part.name, STR("x-amz-")))
+            continue;
+        items[n] = (struct item){part.name, decoded(scratch, part.value), true, n};
+        if (!is_sent_as_header(items, headers, &items[n]))
             n++;
-        }
     }
     qsort(items, n, sizeof(*items), compare_headers);
     return n;
@@ -308,7 +319,7 @@ static enum s3_err check_time(const struct evidence *e, const struct sigv2_claim
         return S3_OK;
     struct str text = e->seen[SEEN_AMZ_DATE].ptr ? e->seen[SEEN_AMZ_DATE] : e->seen[SEEN_DATE];
     int64_t time_ns;
-    if (!clock_parse_http(text, &time_ns) && !clock_parse_amz(text, &time_ns))
+    if (!time_parse(text, &time_ns))
         return failure_set(failure, S3_ACCESS_DENIED,
                            "AWS authentication requires a valid Date or x-amz-date header");
     if (time_is_skewed(time_ns, e->now_ns))

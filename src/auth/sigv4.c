@@ -142,7 +142,7 @@ static bool read_time(struct sigv4_claim *out, const struct evidence *e)
         out->amz_date = text;
         return true;
     }
-    if (!clock_parse_http(text, &out->time_ns))
+    if (!time_parse(text, &out->time_ns))
         return false;
     clock_format_amz(out->time_ns, out->date_text);
     out->amz_date = str_c(out->date_text);
