@@ -107,12 +107,11 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list args)
         return;
     va_copy(again, args);
     len = vsnprintf(b->ptr ? b->ptr + b->len : NULL, b->cap - b->len, fmt, args);
-    /* vsnprintf wants room for a NUL that is not part of the content. */
     if (len < 0) {
         b->failed = true;
     } else if ((size_t)len < b->cap - b->len) {
         b->len += (size_t)len;
-    } else if (buf_reserve(b, (size_t)len + 1)) {
+    } else if (buf_reserve(b, (size_t)len + 1)) { /* and printf's NUL */
         vsnprintf(b->ptr + b->len, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
     }

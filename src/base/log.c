@@ -231,7 +231,7 @@ void log_access(const struct log_access_entry *entry)
     if (!access_enabled)
         return;
     AUTO_BUF(target, LINE_MAX_BYTES);
-    add_masked_target(&target, entry->target);
+    add_masked_target(&target, clipped(entry->target));
 
     AUTO_BUF(line, LINE_MAX_BYTES);
     begin_line(&line, "access");

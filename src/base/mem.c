@@ -6,19 +6,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Counts down to the try_* call that fails; 0 = no failure wanted. */
 static _Thread_local uint64_t fail_countdown;
 
 void die(const char *fmt, ...)
 {
+    char message[256];
     va_list args;
 
-    fputs("s3memd: ", stderr);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    dprintf(STDERR_FILENO, "s3memd: %s\n", message);
     abort();
 }
 

@@ -93,14 +93,13 @@ void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
 const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
                               const char **value)
 {
-    const char *end = r->headers.ptr + r->headers.len;
     const char *at = r->headers.ptr;
 
     if (previous) {
         at = previous + strlen(previous) + 1;
         at += strlen(at) + 1;
     }
-    if (!at || at == end)
+    if (!at || at == r->headers.ptr + r->headers.len)
         return NULL;
     *name = at;
     *value = at + strlen(at) + 1;

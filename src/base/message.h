@@ -92,7 +92,8 @@ struct app {
     void *arg;
     /* *call: new call, never NULL afterwards, released by done. */
     enum app_next (*begin)(void *arg, const struct request *req, void **call);
-    /* APP_REPLY: the body is already known to be bad; discard the rest, then finish is not called. */
+    /* APP_REPLY: the body is already known to be bad; discard the rest, then finish is not
+     * called. */
     enum app_next (*body)(void *call, const char *data, size_t len);
     void (*finish)(void *call);
     /* The call's reply; valid once begin or body said APP_REPLY, or finish returned. */

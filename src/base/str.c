@@ -129,31 +129,33 @@ bool str_to_i64(struct str s, int64_t *out)
     return true;
 }
 
+/* "", "B", "K", "KB" or "KiB" (K, M, G, T in either case) as a power of two. */
+static bool parse_unit(struct str unit, unsigned *shift)
+{
+    static const char letters[] = "kmgt";
+    size_t at;
+
+    *shift = 0;
+    if (unit.len == 0 || str_eq_nocase(unit, STR("B")))
+        return true;
+    at = str_find_char(str_c(letters), ascii_lower(unit.ptr[0]));
+    if (at == SIZE_MAX)
+        return false;
+    *shift = 10 * (unsigned)(at + 1);
+    unit = str_from(unit, 1);
+    return unit.len == 0 || str_eq_nocase(unit, STR("B")) || str_eq_nocase(unit, STR("iB"));
+}
+
 bool str_to_size(struct str s, uint64_t *out)
 {
-    static const char units[] = "kmgt";
     size_t digits = 0;
-    unsigned shift = 0;
+    unsigned shift;
     uint64_t value;
-    struct str unit;
 
     while (digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9')
         digits++;
-    if (!str_to_u64(str_of(s.ptr, digits), &value))
-        return false;
-
-    unit = str_from(s, digits);
-    if (unit.len > 0) {
-        size_t at = str_find_char(str_c(units), ascii_lower(unit.ptr[0]));
-
-        if (at == SIZE_MAX)
-            return false;
-        shift = 10 * (unsigned)(at + 1);
-        unit = str_from(unit, 1);
-    }
-    if (unit.len > 0 && !str_eq_nocase(unit, STR("iB")) && !str_eq_nocase(unit, STR("B")))
-        return false;
-    if (value > UINT64_MAX >> shift)
+    if (!str_to_u64(str_of(s.ptr, digits), &value) ||
+        !parse_unit(str_from(s, digits), &shift) || value > UINT64_MAX >> shift)
         return false;
     *out = value << shift;
     return true;
