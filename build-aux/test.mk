@@ -4,7 +4,15 @@
 UNIT_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/tests/unit/*_test.c))
 UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 
-$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIB)
+# What several tests share (fixtures): an archive, so that each takes what it needs.
+UNIT_HELP_SRC := $(filter-out $(UNIT_SRC),$(patsubst $(SRC)/%,%,$(wildcard $(SRC)/tests/unit/*.c)))
+UNIT_HELP = $(BUILD)/tests/unit/libhelp.a
+
+$(UNIT_HELP): $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CMOCKA_LIBS) $(LIB_LIBS) -lm -o $@
 
@@ -13,4 +21,4 @@ unit: $(UNIT_BIN)
 check-unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do echo "== $${t#$(BUILD)/}"; $$t; done
 
--include $(UNIT_SRC:%.c=$(BUILD)/%.d)
+-include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UNIT_HELP_SRC:%.c=$(BUILD)/%.d)

@@ -34,7 +34,6 @@ static struct conn *conn_open(struct http_server *server, struct MHD_Connection 
         conn->next->prev = conn;
     server->conns = conn;
     pthread_mutex_unlock(&server->lock);
-    atomic_fetch_add(&server->conn_count, 1);
     return conn;
 }
 

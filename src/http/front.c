@@ -38,8 +38,10 @@ static bool accept_burst(struct http_server *server, int listen_fd)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
-        /* Closes fd itself when it has no room. */
-        MHD_add_connection(server->mhd, fd, (struct sockaddr *)&addr, addr_len);
+        atomic_fetch_add(&server->conn_count, 1);
+        /* It closes fd when it fails. */
+        if (MHD_add_connection(server->mhd, fd, (struct sockaddr *)&addr, addr_len) != MHD_YES)
+            atomic_fetch_sub(&server->conn_count, 1);
     }
     return true;
 }

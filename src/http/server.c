@@ -93,6 +93,9 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
                      MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
     unsigned threads = o->threads ? o->threads : default_threads();
     int64_t idle_s = (o->idle_timeout_ms + 999) / 1000;
+    /* Out of reach, even if one worker had them all: at its limit 0.9.75 forgets to unlock a
+     * mutex and hangs. The front thread keeps the real limit. */
+    unsigned mhd_limit = server->connection_limit * (threads + 1);
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key},
@@ -114,7 +117,7 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
         MHD_OPTION_EXTERNAL_LOGGER, log_from_mhd, NULL, MHD_OPTION_URI_LOG_CALLBACK,
         exchange_start, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION,
-        conn_notify, server, MHD_OPTION_CONNECTION_LIMIT, server->connection_limit,
+        conn_notify, server, MHD_OPTION_CONNECTION_LIMIT, mhd_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls,
         MHD_OPTION_END);

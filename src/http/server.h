@@ -33,9 +33,9 @@ struct http_server {
 
     pthread_mutex_t lock;
     struct conn *conns;
-    atomic_uint conn_count;
-    atomic_size_t active; /* requests begun and not yet answered */
-    atomic_bool full;     /* the front thread waits for a connection to close */
+    atomic_uint conn_count; /* accepted and not yet closed */
+    atomic_size_t active;   /* requests begun and not yet answered */
+    atomic_bool full;       /* the front thread waits for a connection to close */
     atomic_bool stopping;
 };
 
