@@ -92,16 +92,14 @@ static enum s3_err invalid_location(struct s3_call *c, struct str location)
  * ("local") is some tool's filler, and then nothing need be said. */
 static enum s3_err choose_region(struct s3_call *c, struct str location, struct str *region)
 {
-    struct str here = s3_request_region(c);
-    bool is_signed = c->auth.scope[0] != '\0';
+    bool is_signed;
+    struct str here = s3_request_region(c, &is_signed);
     *region = location.len ? location : c->options->region;
     if (location.len >= sizeof(((struct bucket_info *)0)->region))
         return invalid_location(c, location);
     if (str_eq(here, REGION_US_EAST_1)) {
-        if (!location.len)
-            *region = here;
-        else if (str_eq(location, here) ||
-                 (!region_is_known(c, location) && !str_eq(location, STR("EU"))))
+        if (location.len && (str_eq(location, here) ||
+                             (!region_is_known(c, location) && !str_eq(location, STR("EU")))))
             return invalid_location(c, location);
         return S3_OK;
     }

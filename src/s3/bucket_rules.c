@@ -140,19 +140,42 @@ bool region_is_known(const struct s3_call *c, struct str region)
     return region.len && str_eq(region, c->options->region);
 }
 
-/* Second part of "20150830/us-east-1/s3/aws4_request"; empty when the request carries no scope.
- */
-static struct str signed_region(const struct s3_call *c)
+/* Takes the last part off a credential. */
+static struct str take_last(struct str *s)
 {
-    struct str scope = str_c(c->auth.scope), part = STR("");
-    if (!str_split(&scope, '/', &part) || !str_split(&scope, '/', &part))
-        return STR("");
-    return part;
+    for (size_t i = s->len; i > 0; i--) {
+        if (s->ptr[i - 1] == '/') {
+            struct str last = str_from(*s, i);
+            s->len = i - 1;
+            return last;
+        }
+    }
+    return STR_NONE;
 }
 
-struct str s3_request_region(struct s3_call *c)
+/* The region in "AKID/20150830/us-east-1/s3/aws4_request" of a SigV4 request, verified or not;
+ * STR_NONE for any other request. */
+static struct str signed_region(const struct s3_call *c)
+{
+    struct str credential = s3_param(c, STR("X-Amz-Credential"));
+    struct str header = s3_header(c, STR("authorization"));
+    size_t at = str_find(header, STR("Credential="));
+    if (at != SIZE_MAX && str_has_prefix(header, STR("AWS4-"))) {
+        credential = str_from(header, at + sizeof("Credential=") - 1);
+        size_t end = str_find_char(credential, ',');
+        if (end != SIZE_MAX)
+            credential.len = end;
+    }
+    if (!str_eq(str_trim(take_last(&credential)), STR("aws4_request")))
+        return STR_NONE;
+    take_last(&credential);
+    return take_last(&credential);
+}
+
+struct str s3_request_region(struct s3_call *c, bool *is_signed)
 {
     struct str region = signed_region(c);
+    *is_signed = region.len > 0;
     if (!region.len)
         return c->options->region;
     /* The name SDKs have for "no region": its endpoint is that of us-east-1. */

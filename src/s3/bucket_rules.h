@@ -9,9 +9,9 @@
 
 /* A region of Amazon's ("eu-west-1"), or the one this server was given. */
 bool region_is_known(const struct s3_call *c, struct str region);
-/* The region whose endpoint the request was meant for: the one it was signed for, else the
- * server's. */
-struct str s3_request_region(struct s3_call *c);
+/* The region whose endpoint the request was meant for: the one it was signed for (is_signed),
+ * else the server's. */
+struct str s3_request_region(struct s3_call *c, bool *is_signed);
 /* What x-amz-bucket-region says: a LocationConstraint of EU means eu-west-1. */
 struct str s3_bucket_region(const struct bucket_info *bucket);
 /* "http://bucket.host" or "http://host/bucket", as the request addressed us. */
