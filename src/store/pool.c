@@ -3,8 +3,8 @@
  * that have a free slot. A full chunk is in no list until a slot of it comes back. Larger sizes
  * are single allocations with the pool in front.
  *
- * Locks: one per class; `spare_lock` for the empty chunks kept to save system calls. They are
- * the last in the store's lock order and never held together.
+ * Locks: one per class, then `spare_lock` for the empty chunks that are kept. They are the last
+ * in the store's lock order.
  *
  * Under AddressSanitizer every slot is an allocation of its own, so that it sees each use after
  * free and each leak. */
@@ -13,14 +13,16 @@
 #include <assert.h>
 #include <pthread.h>
 
-#define CHUNK_SIZE  KiB(256)
-#define SLOT_MAX    KiB(8)
-#define FINE_MAX    512
-#define FINE_STEP   8
-#define COARSE_STEP 16
-#define FINE_COUNT  (FINE_MAX / FINE_STEP)
-#define CLASS_COUNT (FINE_COUNT + (SLOT_MAX - FINE_MAX) / COARSE_STEP)
-#define SPARE_MAX   4
+#define CHUNK_SIZE      KiB(256)
+#define SLOT_MAX        KiB(8)
+#define FINE_MAX        512
+#define FINE_STEP       8
+#define COARSE_STEP     16
+#define FINE_COUNT      (FINE_MAX / FINE_STEP)
+#define CLASS_COUNT     (FINE_COUNT + (SLOT_MAX - FINE_MAX) / COARSE_STEP)
+#define SPARE_MAX       4
+#define ARENA_SIZE      MiB(2) /* a huge page */
+#define BIG_POOL_CHUNKS (MiB(32) / CHUNK_SIZE)
 
 #if defined(__SANITIZE_ADDRESS__)
 #define EVERY_SLOT_ALONE 1
@@ -55,8 +57,8 @@ struct chunk {
 struct pool {
     void *owner;
     pthread_mutex_t spare_lock;
-    struct chunk *spare; /* linked by next */
-    size_t spare_count;
+    struct chunk *spare;             /* linked by next */
+    size_t spare_count, chunk_count; /* spare ones; all */
     struct size_class classes[CLASS_COUNT];
 };
 
@@ -152,18 +154,40 @@ static void chunk_unlink(struct chunk *chunk)
         chunk->next->prev = chunk->prev;
 }
 
+static void spare_push_locked(struct pool *pool, struct chunk *chunk)
+{
+    chunk->next = pool->spare;
+    pool->spare = chunk;
+    pool->spare_count++;
+}
+
+/* A big pool gets several chunks at once, in a huge page if the kernel has one: looking up a
+ * key among a million misses the TLB half as often. A small one must not pay for 2 MiB. */
+static bool spare_fill_locked(struct pool *pool)
+{
+    bool big = pool->chunk_count >= BIG_POOL_CHUNKS;
+    size_t size = big ? ARENA_SIZE : CHUNK_SIZE;
+    char *pages = try_pages(size, size);
+
+    for (size_t at = 0; pages && at < size; at += CHUNK_SIZE) {
+        spare_push_locked(pool, (struct chunk *)(pages + at));
+        pool->chunk_count++;
+    }
+    return pages != NULL;
+}
+
 static struct chunk *chunk_new(struct pool *pool, struct size_class *class)
 {
+    struct chunk *chunk = NULL;
+
     pthread_mutex_lock(&pool->spare_lock);
-    struct chunk *chunk = pool->spare;
-    if (chunk) {
+    if (pool->spare || spare_fill_locked(pool)) {
+        chunk = pool->spare;
         pool->spare = chunk->next;
         pool->spare_count--;
     }
     pthread_mutex_unlock(&pool->spare_lock);
 
-    if (!chunk)
-        chunk = try_pages(CHUNK_SIZE, CHUNK_SIZE);
     if (chunk)
         *chunk = (struct chunk){.pool = pool, .class = class};
     return chunk;
@@ -175,11 +199,10 @@ static void chunk_free(struct chunk *chunk)
 
     pthread_mutex_lock(&pool->spare_lock);
     bool keep = pool->spare_count < SPARE_MAX;
-    if (keep) {
-        chunk->next = pool->spare;
-        pool->spare = chunk;
-        pool->spare_count++;
-    }
+    if (keep)
+        spare_push_locked(pool, chunk);
+    else
+        pool->chunk_count--;
     pthread_mutex_unlock(&pool->spare_lock);
 
     if (!keep)
