@@ -45,9 +45,31 @@ void reply_release(struct reply *r)
         release(TAKE(r->release_arg));
 }
 
+/* Is any byte below ' '? Eight bytes at a time: every header of every reply passes here, and
+ * hardly any has such a byte. */
+static bool has_control(const char *text, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t eight;
+
+    for (; len >= sizeof(eight); text += sizeof(eight), len -= sizeof(eight)) {
+        memcpy(&eight, text, sizeof(eight));
+        /* A byte's top bit is set here if it was clear and subtracting ' ' borrowed. */
+        if ((eight - ones * ' ') & ~eight & ones * 0x80)
+            return true;
+    }
+    for (; len > 0; text++, len--) {
+        if ((unsigned char)*text < ' ')
+            return true;
+    }
+    return false;
+}
+
 /* What would end the header, or the run it is kept in. */
 static void make_harmless(char *text, size_t len)
 {
+    if (!has_control(text, len))
+        return;
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '\r' || text[i] == '\n' || text[i] == '\0')
             text[i] = ' ';

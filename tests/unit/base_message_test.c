@@ -74,6 +74,32 @@ static void test_no_header_injection(void **state)
     reply_release(&r);
 }
 
+/* Each dangerous byte at each place of values of each length, among bytes that are not. */
+static void test_no_injection_anywhere(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 30; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                bool harmful = byte == '\r' || byte == '\n' || byte == '\0';
+                const char *name, *got;
+                struct reply r;
+                char value[30];
+
+                memset(value, at % 2 ? '!' : '\x80', len);
+                value[at] = (char)byte;
+                reply_init(&r);
+                reply_header(&r, STR("x"), str_of(value, len));
+                assert_non_null(reply_header_next(&r, NULL, &name, &got));
+                value[at] = harmful ? ' ' : value[at];
+                assert_int_equal(strlen(got), len);
+                assert_memory_equal(got, value, len);
+                reply_release(&r);
+            }
+        }
+    }
+}
+
 static void test_headers_are_limited(void **state)
 {
     (void)state;
@@ -157,9 +183,13 @@ static void test_release_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_headers),     cmocka_unit_test(test_reply_headers),
-        cmocka_unit_test(test_no_header_injection), cmocka_unit_test(test_headers_are_limited),
-        cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_release_once),
+        cmocka_unit_test(test_request_headers),
+        cmocka_unit_test(test_reply_headers),
+        cmocka_unit_test(test_no_header_injection),
+        cmocka_unit_test(test_no_injection_anywhere),
+        cmocka_unit_test(test_headers_are_limited),
+        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_release_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
