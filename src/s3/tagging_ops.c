@@ -71,11 +71,22 @@ static enum s3_err find_object(struct s3_call *c, struct record **out)
     return S3_OK;
 }
 
+static bool is_versioned(struct s3_call *c)
+{
+    struct bucket_info bucket;
+    if (bucket_get(c->branch, c->at.bucket, &bucket))
+        return false;
+    bool versioned = bucket.versioning != VERSIONING_NEVER;
+    bucket_info_release(&bucket);
+    return versioned;
+}
+
+/* The null version is named only in a bucket that knows others. */
 static void reply_version(struct s3_call *c, const struct record *record)
 {
     char id[VERSION_ID_SIZE];
     struct str version = record_version_id(record, id);
-    if (version.ptr)
+    if (version.ptr && (!str_eq(version, STR("null")) || is_versioned(c)))
         s3_reply_header(c, "x-amz-version-id", version);
 }
 
