@@ -144,9 +144,10 @@ MUST_CHECK enum s3_err s3_check_expected_owner(struct s3_call *c, struct str hea
  * metadata (limits, lower-cased names, RFC 2047), storage class, SSE headers, x-amz-tagging (checked).
  * For a POST form the fields were made headers first. */
 MUST_CHECK enum s3_err s3_attrs_from_headers(struct s3_call *c, struct buf *attrs);
-/* Reply headers of an object: ETag, Last-Modified, attributes, version id, checksum when
- * x-amz-checksum-mode asks. */
-void s3_reply_object_headers(struct s3_call *c, const struct record *r);
+/* Reply headers of an object: ETag, Last-Modified, version id, attributes with the response-*
+ * parameters applied. Checksums are the reader's: ranges have none. */
+void s3_reply_object_headers(struct s3_call *c, const struct record *r,
+                             enum versioning versioning);
 /* x-amz-server-side-encryption* of packed attributes; AES256 is implied, as S3 does by default. */
 void s3_reply_encryption_headers(struct s3_call *c, struct str attrs);
 /* SSE-C headers of an UploadPart against those its upload began with. INVALID_REQUEST

@@ -8,16 +8,19 @@
 /* Limit of the packed attributes of one object: 8 KiB of headers S3 accepts, and ten tags. */
 #define ATTRS_MAX KiB(128)
 
-/* The object that a read names by key and ?versionId (new reference). Sets the headers of
- * delete markers. NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION, METHOD_NOT_ALLOWED,
- * INVALID_ARGUMENT */
-MUST_CHECK enum s3_err s3_find_object(struct s3_call *c, struct record **out);
+/* The object that a read names by key and ?versionId (new reference), and the state of its
+ * bucket. Sets the headers of delete markers. NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION,
+ * METHOD_NOT_ALLOWED, INVALID_ARGUMENT */
+MUST_CHECK enum s3_err s3_find_object(struct s3_call *c, struct record **out,
+                                      enum versioning *versioning);
 
 /* INVALID_ARGUMENT "Invalid version id specified". */
 enum s3_err s3_invalid_version_id(struct s3_call *c, struct str version);
 
+/* x-amz-version-id of a record read from a bucket in that state: none if never versioned. */
+void s3_reply_version_id(struct s3_call *c, const struct record *r, enum versioning versioning);
 /* ETag, Last-Modified, x-amz-version-id: what a 304 has too. */
-void s3_reply_validators(struct s3_call *c, const struct record *r);
+void s3_reply_validators(struct s3_call *c, const struct record *r, enum versioning versioning);
 
 /* Headers of a write that S3 refuses by themselves: ACLs, object lock, appends.
  * ACCESS_CONTROL_LIST_NOT_SUPPORTED, INVALID_REQUEST, NOT_IMPLEMENTED */

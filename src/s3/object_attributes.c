@@ -182,14 +182,13 @@ enum s3_err op_get_object_attributes(struct s3_call *c)
     struct parts_page page;
     unsigned wanted;
     AUTO(record) r = NULL;
-    char date[HTTP_DATE_SIZE], version[VERSION_ID_SIZE];
-    if (read_attributes(c, &wanted) || read_page(c, &page) || s3_find_object(c, &r) ||
-        s3_check_customer_key(c, "x-amz-", r))
+    enum versioning versioning;
+    char date[HTTP_DATE_SIZE];
+    if (read_attributes(c, &wanted) || read_page(c, &page) ||
+        s3_find_object(c, &r, &versioning) || s3_check_customer_key(c, "x-amz-", r))
         return c->err;
     clock_format_http(record_mtime_ns(r), date);
     s3_reply_header(c, "Last-Modified", str_c(date));
-    struct str id = record_version_id(r, version);
-    if (id.ptr)
-        s3_reply_header(c, "x-amz-version-id", id);
+    s3_reply_version_id(c, r, versioning);
     return reply_attributes(c, r, wanted, &page);
 }

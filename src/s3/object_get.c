@@ -12,6 +12,7 @@
 /* What of the object is asked for. */
 struct selection {
     struct byte_range range;
+    enum versioning versioning;   /* of the bucket */
     const struct part_info *part; /* ?partNumber of a multipart object, else NULL */
     struct part_info part_info;
 };
@@ -28,11 +29,9 @@ enum s3_err s3_invalid_version_id(struct s3_call *c, struct str version)
 
 static void reply_delete_marker(struct s3_call *c, const struct record *marker, enum s3_err err)
 {
-    char version[VERSION_ID_SIZE], date[HTTP_DATE_SIZE];
-    struct str id = record_version_id(marker, version);
+    char date[HTTP_DATE_SIZE];
     s3_reply_header(c, "x-amz-delete-marker", STR("true"));
-    if (id.ptr)
-        s3_reply_header(c, "x-amz-version-id", id);
+    s3_reply_version_id(c, marker, VERSIONING_ENABLED);
     if (err != S3_METHOD_NOT_ALLOWED)
         return;
     clock_format_http(record_mtime_ns(marker), date);
@@ -40,13 +39,13 @@ static void reply_delete_marker(struct s3_call *c, const struct record *marker, 
     s3_reply_header(c, "Allow", STR("DELETE"));
 }
 
-enum s3_err s3_find_object(struct s3_call *c, struct record **out)
+enum s3_err s3_find_object(struct s3_call *c, struct record **out, enum versioning *versioning)
 {
     struct str version = c->param_count ? s3_param(c, STR("versionId")) : STR_NONE;
     AUTO(record) found = NULL;
     if (version.ptr && !version.len)
         return s3_invalid_version_id(c, version);
-    enum s3_err err = object_get(&found, c->branch, &c->at, version);
+    enum s3_err err = object_find(&found, versioning, c->branch, &c->at, version);
     if (!err) {
         *out = TAKE(found);
         return S3_OK;
@@ -55,7 +54,7 @@ enum s3_err s3_find_object(struct s3_call *c, struct record **out)
         reply_delete_marker(c, found, err);
     if (err == S3_INVALID_ARGUMENT)
         return s3_invalid_version_id(c, version);
-    return s3_fail(c, err, "object_get");
+    return s3_fail(c, err, "object_find");
 }
 
 /* ---- what of it ----------------------------------------------------------------------------
@@ -114,7 +113,8 @@ static enum s3_err select_bytes(struct s3_call *c, const struct record *r,
 {
     struct str range = s3_header(c, STR("range"));
     struct str part = c->param_count ? s3_param(c, STR("partNumber")) : STR_NONE;
-    *out = (struct selection){.range = {.len = record_size(r)}};
+    out->range = (struct byte_range){.len = record_size(r)};
+    out->part = NULL;
     if (range.ptr && part.ptr)
         return s3_fail_message(c, S3_INVALID_REQUEST,
                                "Cannot specify both Range header and partNumber query "
@@ -177,11 +177,12 @@ static void reply_bytes(struct s3_call *c, struct record *r, const struct byte_r
     reply->release_arg = r;
 }
 
-static enum s3_err not_modified(struct s3_call *c, const struct record *r)
+static enum s3_err not_modified(struct s3_call *c, const struct record *r,
+                                enum versioning versioning)
 {
     struct str cache = attrs_get(record_attrs(r), ATTR_CACHE_CONTROL);
     struct str expires = attrs_get(record_attrs(r), ATTR_EXPIRES);
-    s3_reply_validators(c, r);
+    s3_reply_validators(c, r, versioning);
     if (cache.ptr)
         s3_reply_header(c, "Cache-Control", cache);
     if (expires.ptr)
@@ -203,15 +204,15 @@ static enum s3_err read_object(struct s3_call *c, struct record **out, struct se
 {
     AUTO(record) r = NULL;
     bool is_head = c->op->handler == op_head_object;
-    if (s3_check_response_overrides(c) || s3_find_object(c, &r) ||
+    if (s3_check_response_overrides(c) || s3_find_object(c, &r, &asked->versioning) ||
         s3_check_customer_key(c, "x-amz-", r))
         return c->err;
     enum s3_err err = s3_read_conditions(c, "", r);
     if (err == S3_NOT_MODIFIED)
-        return not_modified(c, r);
+        return not_modified(c, r, asked->versioning);
     if (err || (!is_head && check_restored(c, r)) || select_bytes(c, r, asked))
         return c->err;
-    s3_reply_object_headers(c, r);
+    s3_reply_object_headers(c, r, asked->versioning);
     reply_range(c, r, asked);
     reply_checksum(c, r, asked);
     *out = TAKE(r);

@@ -182,15 +182,20 @@ enum s3_err s3_attrs_from_headers(struct s3_call *c, struct buf *attrs)
 /* ---- headers out ---------------------------------------------------------------------------
  */
 
-void s3_reply_validators(struct s3_call *c, const struct record *r)
+void s3_reply_version_id(struct s3_call *c, const struct record *r, enum versioning versioning)
 {
-    char etag[ETAG_SIZE], version[VERSION_ID_SIZE], date[HTTP_DATE_SIZE];
+    char version[VERSION_ID_SIZE];
+    if (versioning != VERSIONING_NEVER)
+        s3_reply_header(c, "x-amz-version-id", record_version_id(r, version));
+}
+
+void s3_reply_validators(struct s3_call *c, const struct record *r, enum versioning versioning)
+{
+    char etag[ETAG_SIZE], date[HTTP_DATE_SIZE];
     clock_format_http(record_mtime_ns(r), date);
     s3_reply_header(c, "Last-Modified", str_c(date));
     s3_reply_header(c, "ETag", record_etag(r, etag));
-    struct str id = record_version_id(r, version);
-    if (id.ptr)
-        s3_reply_header(c, "x-amz-version-id", id);
+    s3_reply_version_id(c, r, versioning);
 }
 
 /* Tags are kept as "a=1&b=2". */
@@ -239,13 +244,14 @@ static unsigned reply_overrides(struct s3_call *c)
     return replaced;
 }
 
-void s3_reply_object_headers(struct s3_call *c, const struct record *r)
+void s3_reply_object_headers(struct s3_call *c, const struct record *r,
+                             enum versioning versioning)
 {
     struct str attrs = record_attrs(r), name, value;
     unsigned seen = reply_overrides(c);
     size_t at = 0;
     enum attr attr;
-    s3_reply_validators(c, r);
+    s3_reply_validators(c, r, versioning);
     s3_reply_header(c, "Accept-Ranges", STR("bytes"));
     while (attrs_next(attrs, &at, &attr, &name, &value)) {
         if (!(seen & 1u << attr) || attr == ATTR_META)
