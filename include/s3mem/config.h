@@ -38,8 +38,9 @@ enum settings_result {
 /* Reads everything. argv[0] is skipped; env is a NULL-terminated "NAME=VALUE" array. An
  * environment variable that is set but empty counts as not set.
  * out  filled only on SETTINGS_OK; settings_release */
-MUST_CHECK enum settings_result settings_load(struct settings *out, int argc, char *const *argv,
-                                              char *const *env, struct buf *text);
+MUST_CHECK enum settings_result settings_load(struct settings *out, int argc,
+                                              const char *const *argv, const char *const *env,
+                                              struct buf *text);
 void settings_release(struct settings *s);
 
 /* What --help prints. */

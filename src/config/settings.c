@@ -99,7 +99,7 @@ static bool load_file(struct loading *l, const char *path)
  * --------------------------------------------------------------------------------- */
 
 /* Value of NAME; STR_NONE when it is not set or empty. */
-static struct str env_get(char *const *env, const char *name)
+static struct str env_get(const char *const *env, const char *name)
 {
     size_t len = strlen(name);
 
@@ -110,7 +110,7 @@ static struct str env_get(char *const *env, const char *name)
     return STR_NONE;
 }
 
-static bool load_env(struct loading *l, char *const *env)
+static bool load_env(struct loading *l, const char *const *env)
 {
     char name[SETTING_NAME_SIZE];
     size_t before = l->text->len;
@@ -158,7 +158,8 @@ static bool unknown_flag(struct str typed, struct buf *text)
 }
 
 /* Reads argv[*at] (and the next one, when it is the value) and moves *at behind it. */
-static bool next_flag(struct flag *out, int argc, char *const *argv, int *at, struct buf *text)
+static bool next_flag(struct flag *out, int argc, const char *const *argv, int *at,
+                      struct buf *text)
 {
     struct str arg = str_c(argv[(*at)++]);
     size_t equals = str_find_char(arg, '=');
@@ -194,7 +195,7 @@ static bool next_flag(struct flag *out, int argc, char *const *argv, int *at, st
     return true;
 }
 
-static bool load_flags(struct loading *l, int argc, char *const *argv)
+static bool load_flags(struct loading *l, int argc, const char *const *argv)
 {
     size_t before = l->text->len;
     struct flag flag;
@@ -216,7 +217,7 @@ static bool load_flags(struct loading *l, int argc, char *const *argv)
 }
 
 /* --help, --version, and the manual's source. */
-static bool show(int argc, char *const *argv, struct buf *text)
+static bool show(int argc, const char *const *argv, struct buf *text)
 {
     for (int i = 1; i < argc; i++) {
         struct str arg = str_c(argv[i]);
@@ -238,7 +239,7 @@ static bool show(int argc, char *const *argv, struct buf *text)
 
 /* The file that flags, or else the environment, name; STR_NONE without. Flags that do not parse
  * are reported when they are loaded. */
-static struct str config_path(int argc, char *const *argv, char *const *env)
+static struct str config_path(int argc, const char *const *argv, const char *const *env)
 {
     AUTO_BUF(ignored, KiB(4));
     struct str path = env_get(env, "S3MEMD_CONFIG");
@@ -251,7 +252,8 @@ static struct str config_path(int argc, char *const *argv, char *const *env)
     return path;
 }
 
-static bool load_all(struct loading *l, int argc, char *const *argv, char *const *env)
+static bool load_all(struct loading *l, int argc, const char *const *argv,
+                     const char *const *env)
 {
     struct str path = config_path(argc, argv, env);
     AUTO_BUF(path_c, KiB(4));
@@ -270,8 +272,8 @@ static bool load_all(struct loading *l, int argc, char *const *argv, char *const
     return load_env(l, env) && load_flags(l, argc, argv);
 }
 
-enum settings_result settings_load(struct settings *out, int argc, char *const *argv,
-                                   char *const *env, struct buf *text)
+enum settings_result settings_load(struct settings *out, int argc, const char *const *argv,
+                                   const char *const *env, struct buf *text)
 {
     struct loading l = {.text = text};
     bool ok;

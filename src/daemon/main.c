@@ -171,7 +171,8 @@ int main(int argc, char **argv)
     AUTO_BUF(text, KiB(64));
     enum exit_status status;
 
-    switch (settings_load(&d.settings, argc, argv, environ, &text)) {
+    switch (settings_load(&d.settings, argc, (const char *const *)argv,
+                          (const char *const *)environ, &text)) {
     case SETTINGS_SHOWN:
         return fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0
                    ? EXIT_DONE

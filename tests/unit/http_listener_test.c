@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* http_listener_test.c - addresses, sockets that are taken, socket files. */
+#include "s3mem/http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct http_listeners set;
+static char why_text[1024];
+static char folder[] = "/tmp/s3memd-listen-XXXXXX";
+
+static enum http_listen_result try_listen(const char *address)
+{
+    AUTO_BUF(why, sizeof(why_text) - 1);
+    enum http_listen_result result = http_listen(&set, str_c(address), &why);
+
+    snprintf(why_text, sizeof(why_text), "%.*s", (int)why.len, why.ptr ? why.ptr : "");
+    return result;
+}
+
+static void expect_bad(const char *address)
+{
+    assert_int_equal(try_listen(address), HTTP_LISTEN_BAD_ADDRESS);
+    assert_non_null(strstr(why_text, address));
+    assert_int_equal(set.count, 0);
+}
+
+static void test_bad_addresses(void **state)
+{
+    (void)state;
+    expect_bad("127.0.0.1");
+    expect_bad("4566");
+    expect_bad(":4566");
+    expect_bad("127.0.0.1:");
+    expect_bad("127.0.0.1:http");
+    expect_bad("127.0.0.1:65536");
+    expect_bad("::1:4566");
+    expect_bad("300.1.1.1:1");
+    expect_bad("unix:");
+    expect_bad(
+        "unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+}
+
+static void test_free_port(void **state)
+{
+    (void)state;
+    assert_int_equal(try_listen("127.0.0.1:0"), HTTP_LISTEN_OK);
+    assert_true(set.items[0].loopback);
+    assert_true(set.items[0].tcp);
+    assert_null(strstr(set.items[0].address, ":0"));
+    assert_non_null(strstr(set.items[0].address, "127.0.0.1:"));
+    http_listeners_close(&set);
+    assert_int_equal(set.count, 0);
+}
+
+static void test_name_listens_on_all_its_addresses(void **state)
+{
+    const char *first, *port;
+
+    (void)state;
+    assert_int_equal(try_listen("localhost:0"), HTTP_LISTEN_OK);
+    assert_true(set.count >= 1);
+    first = strrchr(set.items[0].address, ':');
+    for (size_t i = 0; i < set.count; i++) {
+        port = strrchr(set.items[i].address, ':');
+        assert_string_equal(port, first);
+        assert_true(set.items[i].loopback);
+    }
+    http_listeners_close(&set);
+}
+
+static void test_everywhere_is_not_loopback(void **state)
+{
+    (void)state;
+    assert_int_equal(try_listen("0.0.0.0:0"), HTTP_LISTEN_OK);
+    assert_false(set.items[0].loopback);
+    http_listeners_close(&set);
+}
+
+static void test_busy_port(void **state)
+{
+    char address[HTTP_ADDRESS_SIZE], expected[200];
+
+    (void)state;
+    assert_int_equal(try_listen("127.0.0.1:0"), HTTP_LISTEN_OK);
+    memcpy(address, set.items[0].address, sizeof(address));
+    assert_int_equal(try_listen(address), HTTP_LISTEN_FAILED);
+    snprintf(expected, sizeof(expected), "cannot listen on %s: address already in use",
+             address);
+    assert_int_equal(strncmp(why_text, expected, strlen(expected)), 0);
+    assert_int_equal(set.count, 1);
+    http_listeners_close(&set);
+}
+
+static void test_unix_socket_file(void **state)
+{
+    char address[128];
+    const char *path = address + strlen("unix:");
+    struct stat st;
+
+    (void)state;
+    snprintf(address, sizeof(address), "unix:%s/sock", folder);
+    assert_int_equal(try_listen(address), HTTP_LISTEN_OK);
+    assert_true(set.items[0].loopback);
+    assert_string_equal(set.items[0].address, address);
+    /* Somebody answers: not ours to take. */
+    assert_int_equal(try_listen(address), HTTP_LISTEN_FAILED);
+    /* Left behind by a dead server: replaced. */
+    close(set.items[0].fd);
+    mem_free(set.items[0].unix_path);
+    set.count = 0;
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(try_listen(address), HTTP_LISTEN_OK);
+    http_listeners_close(&set);
+    assert_int_not_equal(lstat(path, &st), 0);
+}
+
+static void test_unix_path_that_is_no_socket(void **state)
+{
+    char address[128];
+    FILE *file;
+    struct stat st;
+
+    (void)state;
+    snprintf(address, sizeof(address), "unix:%s/file", folder);
+    file = fopen(address + 5, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(try_listen(address), HTTP_LISTEN_FAILED);
+    assert_int_equal(lstat(address + 5, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    unlink(address + 5);
+}
+
+static void test_adopt(void **state)
+{
+    AUTO_BUF(why, KiB(1));
+    int fd;
+
+    (void)state;
+    assert_int_equal(try_listen("127.0.0.1:0"), HTTP_LISTEN_OK);
+    fd = dup(set.items[0].fd);
+    assert_int_equal(http_adopt(&set, fd, &why), HTTP_LISTEN_OK);
+    assert_string_equal(set.items[1].address, set.items[0].address);
+    assert_int_equal(http_adopt(&set, STDIN_FILENO, &why), HTTP_LISTEN_FAILED);
+    http_listeners_close(&set);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_addresses),
+        cmocka_unit_test(test_free_port),
+        cmocka_unit_test(test_name_listens_on_all_its_addresses),
+        cmocka_unit_test(test_everywhere_is_not_loopback),
+        cmocka_unit_test(test_busy_port),
+        cmocka_unit_test(test_unix_socket_file),
+        cmocka_unit_test(test_unix_path_that_is_no_socket),
+        cmocka_unit_test(test_adopt),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
