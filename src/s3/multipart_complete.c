@@ -94,18 +94,26 @@ static enum s3_err check_part_checksum(struct s3_call *c, const struct upload *u
     return S3_OK;
 }
 
-static enum s3_err check_part_size(struct s3_call *c, const struct part *part, struct str etag)
+/* All but the last, once every part was found in order: S3 complains about order first. */
+static enum s3_err check_part_sizes(struct s3_call *c, const struct completion *w)
 {
-    if (part->size >= c->options->min_part_size)
-        return S3_OK;
-    s3_error_field(c, "ProposedSize", s3_printf(c, "%" PRIu64, part->size));
-    s3_error_field(c, "MinSizeAllowed", s3_printf(c, "%" PRIu64, c->options->min_part_size));
-    s3_error_field(c, "PartNumber", s3_printf(c, "%" PRIu32, part->number));
-    s3_error_field(c, "ETag", etag);
-    return s3_fail(c, S3_ENTITY_TOO_SMALL, "part %" PRIu32, part->number);
+    for (uint32_t i = 0; i + 1 < w->count; i++) {
+        const struct part_info *info = &w->infos[i];
+        if (info->size >= c->options->min_part_size)
+            continue;
+        AUTO_BUF(etag, ETAG_SIZE);
+        buf_add_hex(&etag, str_of((const char *)upload_part_from(w->upload, info->number)->md5,
+                                  MD5_SIZE));
+        s3_error_field(c, "ProposedSize", s3_printf(c, "%" PRIu64, info->size));
+        s3_error_field(c, "MinSizeAllowed",
+                       s3_printf(c, "%" PRIu64, c->options->min_part_size));
+        s3_error_field(c, "PartNumber", s3_printf(c, "%" PRIu32, info->number));
+        s3_error_field(c, "ETag", buf_str(&etag));
+        return s3_fail(c, S3_ENTITY_TOO_SMALL, "part %" PRIu32, info->number);
+    }
+    return S3_OK;
 }
 
-/* Adds one listed part; last: only it may be smaller than the minimum. */
 static enum s3_err add_part(struct s3_call *c, struct completion *w,
                             const struct xml_node *node, bool last)
 {
@@ -124,8 +132,7 @@ static enum s3_err add_part(struct s3_call *c, struct completion *w,
     const struct part *part = upload_part_from(w->upload, (uint32_t)number);
     if (!part || part->number != number || !etag_is(part, etag))
         return invalid_part(c, (uint32_t)number, etag);
-    if (check_part_checksum(c, w->upload, node, part, etag) ||
-        (!last && check_part_size(c, part, etag)))
+    if (check_part_checksum(c, w->upload, node, part, etag))
         return c->err;
     w->bodies[w->count] = part->body;
     w->infos[w->count++] = (struct part_info){
@@ -153,14 +160,11 @@ static enum s3_err collect_parts(struct s3_call *c, struct completion *w)
     w->infos = s3_alloc(c, listed * sizeof(*w->infos));
     w->count = 0;
     w->size = 0;
-    const struct xml_node *node = next_part(xml_node_first(root));
-    while (node) {
-        const struct xml_node *next = next_part(xml_node_next(node));
-        if (add_part(c, w, node, next == NULL))
+    for (const struct xml_node *node = next_part(xml_node_first(root)); node;
+         node = next_part(xml_node_next(node)))
+        if (add_part(c, w, node))
             return c->err;
-        node = next;
-    }
-    return S3_OK;
+    return check_part_sizes(c, w);
 }
 
 /* ---- what the parts add up to

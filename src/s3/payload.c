@@ -302,9 +302,10 @@ static enum s3_err check_checksum(struct s3_call *c, struct payload *p,
         p->crc64_value.type = CHECKSUM_FULL_OBJECT;
         digest_final(&p->crc64, p->crc64_value.bytes);
     }
-    if (p->sum.alg == CHECKSUM_NONE)
+    enum checksum_alg alg = p->sum.alg; /* digest_final forgets it */
+    if (alg == CHECKSUM_NONE)
         return S3_OK;
-    p->checksum.alg = (uint8_t)p->sum.alg;
+    p->checksum.alg = (uint8_t)alg;
     p->checksum.type = CHECKSUM_FULL_OBJECT;
     if (p->sum_is_payload_hash)
         memcpy(p->checksum.bytes, sha256, SHA256_SIZE);
