@@ -70,11 +70,11 @@ void settings_help(struct buf *out)
     buf_addf(out, "  --%-*s%s\n  --%-*s%s\n", HELP_INDENT - 4, "help", "show this text",
              HELP_INDENT - 4, "version", "show the version");
     buf_add(out,
-            STR("\nEvery option has an environment variable (--max-memory: "
-                "S3MEMD_MAX_MEMORY) and a key in\nthe --config file (max-memory = 1GiB). "
-                "Options come first, then the environment, then\nthe file.\n\n"
-                "Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 for wrong "
-                "settings.\n"));
+            STR("\n"
+                "Every option has an environment variable (--max-memory: S3MEMD_MAX_MEMORY) "
+                "and a\nkey in the --config file (max-memory = 1GiB). Options come first, "
+                "then the\nenvironment, then the file.\n\nExit status: 0 after SIGTERM or "
+                "SIGINT, 1 when it cannot start, 2 for wrong\nsettings.\n"));
 }
 
 /* ---- roff
