@@ -204,15 +204,14 @@ func multipart() {
 	part := func(number int32, data []byte) types.CompletedPart {
 		done := must(client.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key,
 			UploadId: upload.UploadId, PartNumber: &number, Body: bytes.NewReader(data)}))
-		return types.CompletedPart{PartNumber: &number, ETag: done.ETag, ChecksumCRC32: done.ChecksumCRC32}
+		return types.CompletedPart{PartNumber: &number, ETag: done.ETag}
 	}
 	parts := []types.CompletedPart{part(1, big[:5*mib])}
 	copied := must(client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: bucket, Key: key,
 		UploadId: upload.UploadId, PartNumber: aws.Int32(2), CopySource: str(*bucket + "/big"),
 		CopySourceRange: str(fmt.Sprintf("bytes=0-%d", 5*mib-1))}))
-	parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(2),
-		ETag: copied.CopyPartResult.ETag, ChecksumCRC32: copied.CopyPartResult.ChecksumCRC32})
-	parts = append(parts, part(7, []byte("tail")))
+	parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(2), ETag: copied.CopyPartResult.ETag},
+		part(7, []byte("tail")))
 
 	var sizes []int64
 	pages := s3.NewListPartsPaginator(client, &s3.ListPartsInput{Bucket: bucket, Key: key,
@@ -231,11 +230,11 @@ func multipart() {
 		Key: key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}))
 	check(strings.HasSuffix(*done.ETag, `-3"`), "the ETag ends in -3")
 	sameBytes(get(*key), slices.Concat(big[:5*mib], big[:5*mib], []byte("tail")), *key)
-	last := must(client.GetObject(ctx,
-		&s3.GetObjectInput{Bucket: bucket, Key: key, PartNumber: aws.Int32(3)}))
-	same(string(read(last.Body)), "tail", "part 3")
-	same(aws.ToInt32(last.PartsCount), int32(3), "parts count")
-	same(*last.ContentType, "a/b", "content type")
+	second := must(client.GetObject(ctx,
+		&s3.GetObjectInput{Bucket: bucket, Key: key, PartNumber: aws.Int32(2)}))
+	sameBytes(read(second.Body), big[:5*mib], "part 2")
+	same(aws.ToInt32(second.PartsCount), int32(3), "parts count")
+	same(*second.ContentType, "a/b", "content type")
 }
 
 func multipartErrors() {
@@ -246,8 +245,7 @@ func multipartErrors() {
 	for number := int32(1); number <= 2; number++ {
 		done := must(client.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key,
 			UploadId: upload, PartNumber: &number, Body: strings.NewReader("x")}))
-		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(number), ETag: done.ETag,
-			ChecksumCRC32: done.ChecksumCRC32})
+		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(number), ETag: done.ETag})
 	}
 	complete := func(parts ...types.CompletedPart) (*s3.CompleteMultipartUploadOutput, error) {
 		return client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: bucket,
@@ -365,13 +363,18 @@ func typedErrors() {
 	}
 }
 
-// net/http sends any bytes above 0x7F as they are; S3 gives such values back in RFC 2047 form.
+// net/http sends the UTF-8 as it is. S3 takes it for Latin-1 and gives it back in RFC 2047 form (the
+// user guide's page on object metadata shows it), so that one more step leads back to the text.
 func metadata() {
 	want := map[string]string{"name": "Grüße, 世界", "plain": "a=b; c"}
 	must(client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: str("metadata"), Metadata: want}))
 	got := must(head("metadata")).Metadata
 	for name, value := range got {
-		got[name] = must(new(mime.WordDecoder).DecodeHeader(value))
+		var bytes []byte
+		for _, char := range must(new(mime.WordDecoder).DecodeHeader(value)) {
+			bytes = append(bytes, byte(char))
+		}
+		got[name] = string(bytes)
 	}
 	same(got, want, "metadata")
 }
@@ -382,7 +385,7 @@ func oddKeyNames() {
 		put("odd/"+key, strings.NewReader(data))
 		same(string(get("odd/"+key)), data, key)
 		must(client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: str("odd-copy/" + key),
-			CopySource: str(*bucket + "/" + url.PathEscape("odd/"+key))}))
+			CopySource: str(*bucket + "/" + url.QueryEscape("odd/"+key))}))
 		same(string(get("odd-copy/"+key)), data, "copy of "+key)
 	}
 	same(listKeys("odd/"), prefixed("odd/", oddKeys), "odd keys")

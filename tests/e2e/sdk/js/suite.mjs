@@ -152,9 +152,9 @@ await step('multipart by hand: create, parts, lists, copy of a part, complete', 
   assert.ok(Uploads.some((upload) => upload.UploadId === UploadId && upload.Key === Key));
   const done = await send(s3.CompleteMultipartUploadCommand, {
     Key, UploadId, MultipartUpload: { Parts: [
-      { PartNumber: 1, ETag: first.ETag, ChecksumCRC32: first.ChecksumCRC32 },
-      { PartNumber: 2, ...copied.CopyPartResult, LastModified: undefined },
-      { PartNumber: 7, ETag: last.ETag, ChecksumCRC32: last.ChecksumCRC32 },
+      { PartNumber: 1, ETag: first.ETag },
+      { PartNumber: 2, ETag: copied.CopyPartResult.ETag },
+      { PartNumber: 7, ETag: last.ETag },
     ] },
   });
   assert.match(done.ETag, /^"[0-9a-f]{32}-3"$/);
@@ -162,9 +162,9 @@ await step('multipart by hand: create, parts, lists, copy of a part, complete', 
   assert.equal(get.ContentType, 'a/b');
   assert.ok(Buffer.concat([big.subarray(0, 5 * MiB), big.subarray(0, 5 * MiB), Buffer.from('tail')])
     .equals(await bytesOf(get)));
-  const part = await send(s3.GetObjectCommand, { Key, PartNumber: 3 });
+  const part = await send(s3.GetObjectCommand, { Key, PartNumber: 2 });
   assert.equal(part.PartsCount, 3);
-  assert.equal(await textOf(part), 'tail');
+  assert.ok(big.subarray(0, 5 * MiB).equals(await bytesOf(part)));
 });
 
 await step('multipart: abort, and the errors of complete', async () => {

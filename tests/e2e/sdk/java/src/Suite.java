@@ -221,8 +221,7 @@ public final class Suite {
     private static CompletedPart part(String key, String id, int number, byte[] data) {
         UploadPartResponse done = s3.uploadPart(r -> r.bucket(bucket).key(key).uploadId(id)
             .partNumber(number), RequestBody.fromBytes(data));
-        return CompletedPart.builder().partNumber(number).eTag(done.eTag())
-            .checksumCRC32(done.checksumCRC32()).build();
+        return CompletedPart.builder().partNumber(number).eTag(done.eTag()).build();
     }
 
     private static CompleteMultipartUploadResponse complete(String key, String id, CompletedPart... parts) {
@@ -238,8 +237,7 @@ public final class Suite {
         CopyPartResult copy = s3.uploadPartCopy(r -> r.sourceBucket(bucket).sourceKey("big")
             .copySourceRange("bytes=0-" + (5 * MIB - 1)).destinationBucket(bucket).destinationKey(key)
             .uploadId(id).partNumber(2)).copyPartResult();
-        CompletedPart second = CompletedPart.builder().partNumber(2).eTag(copy.eTag())
-            .checksumCRC32(copy.checksumCRC32()).build();
+        CompletedPart second = CompletedPart.builder().partNumber(2).eTag(copy.eTag()).build();
         CompletedPart last = part(key, id, 7, "tail".getBytes());
         List<Long> sizes = new ArrayList<>();
         s3.listPartsPaginator(r -> r.bucket(bucket).key(key).uploadId(id).maxParts(2)).parts()
@@ -252,9 +250,9 @@ public final class Suite {
         System.arraycopy(five, 0, want, 5 * MIB, 5 * MIB);
         System.arraycopy("tail".getBytes(), 0, want, 10 * MIB, 4);
         Check.same(get(key), want, key);
-        var tail = s3.getObjectAsBytes(r -> r.bucket(bucket).key(key).partNumber(3));
-        Check.same(tail.asUtf8String(), "tail", "part 3");
-        Check.same(tail.response().partsCount(), 3, "parts count");
+        var middle = s3.getObjectAsBytes(r -> r.bucket(bucket).key(key).partNumber(2));
+        Check.same(middle.asByteArray(), five, "part 2");
+        Check.same(middle.response().partsCount(), 3, "parts count");
     }
 
     private static void multipartErrors() throws Exception {
