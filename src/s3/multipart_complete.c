@@ -150,11 +150,11 @@ static const struct xml_node *next_part(const struct xml_node *node)
 
 static enum s3_err collect_parts(struct s3_call *c, struct completion *w)
 {
-    const struct xml_node *root = w->list ? xml_doc_root(w->list) : NULL;
-    size_t listed = xml_child_count(root, STR("Part"));
-    if (!listed)
+    if (!w->list)
         return s3_fail_message(c, S3_INVALID_REQUEST, "You must specify at least one part");
-    if (listed > PART_NUMBER_MAX)
+    const struct xml_node *root = xml_doc_root(w->list);
+    size_t listed = xml_child_count(root, STR("Part"));
+    if (!listed || listed > PART_NUMBER_MAX)
         return s3_fail(c, S3_MALFORMED_XML, "%zu parts", listed);
     w->bodies = s3_alloc(c, listed * sizeof(struct body *));
     w->infos = s3_alloc(c, listed * sizeof(*w->infos));
