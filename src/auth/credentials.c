@@ -45,6 +45,7 @@ static void entry_free(struct entry *e)
     mem_free(c->account_id);
     mem_free(c->email);
     mem_free(c->session_token);
+    mem_free(c->owner);
     key_cache_free(e->cache);
     mem_free(e);
 }
@@ -88,6 +89,8 @@ static const char *find_fault(const struct credential *c)
                "=";
     if (!c->secret_key || !*c->secret_key)
         return "the secret key is empty";
+    if (c->display_name && strchr(c->display_name, '\n'))
+        return "a display name is one line";
     struct str id = str_c(c->canonical_id);
     if (id.ptr && (id.len != CANONICAL_ID_LEN || !all_in(id, "0123456789abcdef")))
         return "a canonical user id has 64 lower-case hex digits";
@@ -137,6 +140,18 @@ static char *copy(const char *text)
     return text ? xstrdup(text) : NULL;
 }
 
+/* One text, as buckets and objects keep it. */
+static char *owner_of(const struct credential *c)
+{
+    AUTO_BUF(text, SIZE_MAX / 2);
+    buf_add_c(&text, c->canonical_id);
+    buf_add_char(&text, '\n');
+    buf_add_c(&text, c->display_name);
+    buf_add_char(&text, '\n');
+    buf_add_c(&text, c->account_id);
+    return xstrndup(buf_str(&text));
+}
+
 static struct entry *entry_new(const struct credential *c)
 {
     struct entry *e = xcalloc(1, sizeof(*e));
@@ -150,6 +165,7 @@ static struct entry *entry_new(const struct credential *c)
         .email = copy(c->email),
         .session_token = copy(c->session_token),
     };
+    e->public.owner = owner_of(&e->public);
     e->cache = key_cache_new();
     return e;
 }
