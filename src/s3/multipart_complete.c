@@ -115,7 +115,7 @@ static enum s3_err check_part_sizes(struct s3_call *c, const struct completion *
 }
 
 static enum s3_err add_part(struct s3_call *c, struct completion *w,
-                            const struct xml_node *node, bool last)
+                            const struct xml_node *node)
 {
     struct str etag = unquoted(str_trim(xml_child_text(node, STR("ETag"))));
     uint64_t number;

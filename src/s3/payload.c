@@ -311,8 +311,6 @@ static enum s3_err check_checksum(struct s3_call *c, struct payload *p,
         memcpy(p->checksum.bytes, sha256, SHA256_SIZE);
     else
         digest_final(&p->sum, p->checksum.bytes);
-    /* digest_final wiped p->sum, its algorithm too. */
-    enum checksum_alg alg = (enum checksum_alg)p->checksum.alg;
     if (p->claimed.alg == CHECKSUM_NONE ||
         memcmp(p->claimed.bytes, p->checksum.bytes, checksum_size(alg)) == 0)
         return S3_OK;
