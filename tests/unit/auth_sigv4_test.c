@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* auth_sigv4_test.c - SigV4 in the Authorization header: published vectors, vectors of botocore,
- * every refusal, and mutations of a valid header. */
+/* auth_sigv4_test.c - SigV4 in the Authorization header: published vectors, vectors of
+ * botocore, every refusal, and mutations of a valid header. */
 #include "auth_support.h"
 
 #define GET_HEAD                                                                               \
@@ -29,7 +29,8 @@ static int unfreeze(void **state)
     return 0;
 }
 
-/* ---- AWS: "Examples: Signature Calculations in AWS Signature Version 4" ---------------------- */
+/* ---- AWS: "Examples: Signature Calculations in AWS Signature Version 4"
+ * ---------------------- */
 
 static void aws_get_object(void **state)
 {
@@ -87,8 +88,9 @@ static void aws_list_objects(void **state)
               "x-amz-content-sha256: " EMPTY_SHA256 "\n");
 }
 
-/* ---- botocore 1.43.11: S3SigV4Auth(credentials, "s3", region).add_auth(AWSRequest(...)) with the
- * clock at 2024-05-06T07:08:09Z ------------------------------------------------------------------ */
+/* ---- botocore 1.43.11: S3SigV4Auth(credentials, "s3", region).add_auth(AWSRequest(...)) with
+ * the clock at 2024-05-06T07:08:09Z
+ * ------------------------------------------------------------------ */
 
 #define BOTO_PUT                                                                               \
     "PUT /my-bucket/dossier/%C3%A9t%C3%A9%20%281%29%2B~a//b.txt"                               \
@@ -139,7 +141,8 @@ static void a_demanded_token_must_be_sent(void **state)
     struct outcome o;
     authenticate_for(&o, &config, STR_NONE,
                      str_c(GET_HEAD "Authorization: " GET_AUTHORIZATION "\n" GET_HEADERS));
-    assert_failed(&o, S3_INVALID_TOKEN, "The provided token is malformed or otherwise invalid.");
+    assert_failed(&o, S3_INVALID_TOKEN,
+                  "The provided token is malformed or otherwise invalid.");
     outcome_release(&o);
     credentials_free(set);
 }
@@ -185,7 +188,8 @@ static void botocore_unsigned_trailer(void **state)
     outcome_release(&o);
 }
 
-/* ---- what is canonical ------------------------------------------------------------------------------ */
+/* ---- what is canonical
+ * ------------------------------------------------------------------------------ */
 
 /* The canonical request that the failure of an unsigned-for request shows. */
 static void expect_canonical(const char *text, const char *canonical)
@@ -211,20 +215,21 @@ static void the_path_is_encoded_once_and_never_normalised(void **state)
                      "GET\n/b//../a/b/~%25zz%2B%28x%29/./\n\n"
                      "host:h\nx-amz-date:20130524T000000Z\n\n"
                      "host;x-amz-date\nUNSIGNED-PAYLOAD");
-    expect_canonical("GET http://h/b/k%20? HTTP/1.1\nHost: h\n" ANY_AUTHORIZATION(
-                         "host;x-amz-date"),
-                     "GET\n/b/k%20\n\nhost:h\nx-amz-date:20130524T000000Z\n\n"
-                     "host;x-amz-date\nUNSIGNED-PAYLOAD");
+    expect_canonical(
+        "GET http://h/b/k%20? HTTP/1.1\nHost: h\n" ANY_AUTHORIZATION("host;x-amz-date"),
+        "GET\n/b/k%20\n\nhost:h\nx-amz-date:20130524T000000Z\n\n"
+        "host;x-amz-date\nUNSIGNED-PAYLOAD");
 }
 
 static void the_query_is_sorted_by_encoded_name_and_value(void **state)
 {
     (void)state;
-    expect_canonical("GET /b?b=2&a-b=1&a=x+y&&b=1&a=%2f&c&%61=%41 HTTP/1.1\nHost: h\n"
-                     ANY_AUTHORIZATION("host;x-amz-date"),
-                     "GET\n/b\na=%2F&a=A&a=x%20y&a-b=1&b=1&b=2&c=\n"
-                     "host:h\nx-amz-date:20130524T000000Z\n\n"
-                     "host;x-amz-date\nUNSIGNED-PAYLOAD");
+    expect_canonical(
+        "GET /b?b=2&a-b=1&a=x+y&&b=1&a=%2f&c&%61=%41 HTTP/1.1\nHost: h\n" ANY_AUTHORIZATION(
+            "host;x-amz-date"),
+        "GET\n/b\na=%2F&a=A&a=x%20y&a-b=1&b=1&b=2&c=\n"
+        "host:h\nx-amz-date:20130524T000000Z\n\n"
+        "host;x-amz-date\nUNSIGNED-PAYLOAD");
 }
 
 static void many_query_parameters_are_sorted_too(void **state)
@@ -249,15 +254,16 @@ static void many_query_parameters_are_sorted_too(void **state)
 static void headers_are_trimmed_collapsed_and_joined(void **state)
 {
     (void)state;
-    expect_canonical("GET /b HTTP/1.1\nHost: h\nX-Amz-Meta-A:  1  \t 2 \nx-amz-meta-a: 3\n"
-                     "X-AMZ-META-A:\n" ANY_AUTHORIZATION(
-                         "host;x-absent;x-amz-date;x-amz-meta-a"),
-                     "GET\n/b\n\nhost:h\nx-absent:\nx-amz-date:20130524T000000Z\n"
-                     "x-amz-meta-a:1 2,3,\n\n"
-                     "host;x-absent;x-amz-date;x-amz-meta-a\nUNSIGNED-PAYLOAD");
+    expect_canonical(
+        "GET /b HTTP/1.1\nHost: h\nX-Amz-Meta-A:  1  \t 2 \nx-amz-meta-a: 3\n"
+        "X-AMZ-META-A:\n" ANY_AUTHORIZATION("host;x-absent;x-amz-date;x-amz-meta-a"),
+        "GET\n/b\n\nhost:h\nx-absent:\nx-amz-date:20130524T000000Z\n"
+        "x-amz-meta-a:1 2,3,\n\n"
+        "host;x-absent;x-amz-date;x-amz-meta-a\nUNSIGNED-PAYLOAD");
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------ */
+/* ---- refusals
+ * ------------------------------------------------------------------------------------------ */
 
 static void a_wrong_signature_is_explained(void **state)
 {
@@ -272,9 +278,9 @@ static void a_wrong_signature_is_explained(void **state)
                   "The request signature we calculated does not match the signature you "
                   "provided. Check your key and signing method.");
     const struct auth_failure *f = &o.failure;
-    static const char *const order[] = {"AWSAccessKeyId",   "StringToSign",
+    static const char *const order[] = {"AWSAccessKeyId",    "StringToSign",
                                         "SignatureProvided", "StringToSignBytes",
-                                        "CanonicalRequest", "CanonicalRequestBytes"};
+                                        "CanonicalRequest",  "CanonicalRequestBytes"};
     assert_int_equal(f->field_count, ARRAY_LEN(order));
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         assert_str(f->fields[i].name, order[i]);
@@ -299,7 +305,7 @@ static void a_wrong_signature_is_explained(void **state)
 }
 
 #define WITH(authorization)                                                                    \
-    "GET /b HTTP/1.1\nHost: h\nAuthorization: " authorization "\n"                              \
+    "GET /b HTTP/1.1\nHost: h\nAuthorization: " authorization "\n"                             \
     "x-amz-content-sha256: UNSIGNED-PAYLOAD\nx-amz-date: 20130524T000000Z\n"
 #define V4(credential)                                                                         \
     "AWS4-HMAC-SHA256 Credential=" credential ",SignedHeaders=host;x-amz-date,Signature=00"
@@ -387,8 +393,10 @@ static void an_over_long_region_is_malformed(void **state)
     struct credentials *set = one_credential(NULL);
     struct auth_config config = {.credentials = set, .region = STR("")};
     AUTO_BUF(text, KiB(8));
-    buf_add_c(&text, "GET /b HTTP/1.1\nHost: h\nAuthorization: AWS4-HMAC-SHA256 Credential="
-                     EXAMPLE_KEY "/20130524/");
+    buf_add_c(
+        &text,
+        "GET /b HTTP/1.1\nHost: h\nAuthorization: AWS4-HMAC-SHA256 Credential=" EXAMPLE_KEY
+        "/20130524/");
     for (int i = 0; i < 400; i++)
         buf_add_char(&text, 'r');
     buf_add_c(&text, "/s3/aws4_request,SignedHeaders=host;x-amz-date,Signature=00\n"
@@ -415,7 +423,8 @@ static void an_unknown_key_is_named(void **state)
 #define UNDATED(headers)                                                                       \
     "GET /b HTTP/1.1\nHost: h\nAuthorization: " V4(                                            \
         EXAMPLE_KEY "/20130524/us-east-1/s3/aws4_request") "\n"                                \
-    "x-amz-content-sha256: UNSIGNED-PAYLOAD\n" headers
+                                                           "x-amz-content-sha256: "            \
+                                                           "UNSIGNED-PAYLOAD\n" headers
 
 static void a_date_is_needed(void **state)
 {
@@ -481,10 +490,10 @@ static void host_and_amz_headers_must_be_signed(void **state)
 {
     (void)state;
     struct outcome o;
-    authenticate(&o, GET_HEAD
-                 "Authorization: AWS4-HMAC-SHA256 "
-                 "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
-                 "SignedHeaders=range,Signature=00\n" GET_HEADERS "X-Amz-Meta-A: 1\n");
+    authenticate(&o,
+                 GET_HEAD "Authorization: AWS4-HMAC-SHA256 "
+                          "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+                          "SignedHeaders=range,Signature=00\n" GET_HEADERS "X-Amz-Meta-A: 1\n");
     assert_failed(&o, S3_ACCESS_DENIED,
                   "There were headers present in the request which were not signed");
     assert_str(failure_field_of(&o.failure, "HeadersNotSigned"),
@@ -506,8 +515,7 @@ static void the_payload_hash_is_needed(void **state)
                    "Missing required header for this request: x-amz-content-sha256");
 }
 
-#define HASHED(value)                                                                          \
-    "PUT /b/k HTTP/1.1\nHost: h\nx-amz-content-sha256: " value "\n"
+#define HASHED(value) "PUT /b/k HTTP/1.1\nHost: h\nx-amz-content-sha256: " value "\n"
 
 static void payload_modes(void **state)
 {
@@ -594,7 +602,8 @@ static void only_one_mechanism(void **state)
                    S3_INVALID_ARGUMENT, message);
 }
 
-/* ---- without credentials ------------------------------------------------------------------------------- */
+/* ---- without credentials
+ * ------------------------------------------------------------------------------- */
 
 static void anything_goes_without_credentials(void **state)
 {
@@ -642,10 +651,11 @@ static void a_long_access_key_is_cut(void **state)
     outcome_release(&o);
 }
 
-/* ---- mutations ------------------------------------------------------------------------------------------ */
+/* ---- mutations
+ * ------------------------------------------------------------------------------------------ */
 
-/* Changes every byte of the AWS example's Authorization header, one at a time: none but blanks that
- * separate, may be accepted. */
+/* Changes every byte of the AWS example's Authorization header, one at a time: none but blanks
+ * that separate, may be accepted. */
 static void no_mutated_header_is_accepted(void **state)
 {
     (void)state;
@@ -681,11 +691,12 @@ static void no_shortened_header_is_accepted(void **state)
         assert_int_not_equal(o.err, S3_OK);
         outcome_release(&o);
     }
-    expect_ok(GET_HEAD
-              "Authorization: AWS4-HMAC-SHA256  Signature="
-              "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41 ,  "
-              "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date , "
-              "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request\n" GET_HEADERS);
+    expect_ok(
+        GET_HEAD
+        "Authorization: AWS4-HMAC-SHA256  Signature="
+        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41 ,  "
+        "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date , "
+        "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request\n" GET_HEADERS);
 }
 
 /* A change of anything that is signed. */

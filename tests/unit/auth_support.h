@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* auth_support.h - what the tests of room auth share: AWS's example credentials, a frozen clock,
- * and one call that authenticates the text of a request. */
+/* auth_support.h - what the tests of room auth share: AWS's example credentials, a frozen
+ * clock, and one call that authenticates the text of a request. */
 #ifndef S3MEM_TESTS_AUTH_SUPPORT_H
 #define S3MEM_TESTS_AUTH_SUPPORT_H
 
@@ -16,9 +16,9 @@
 #include "../fuzz/raw_request.h"
 #include "s3mem/auth.h"
 
-#define EXAMPLE_KEY "AKIAIOSFODNN7EXAMPLE"
+#define EXAMPLE_KEY    "AKIAIOSFODNN7EXAMPLE"
 #define EXAMPLE_SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define EMPTY_SHA256   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* The outcome of one authentication. */
 struct outcome {
