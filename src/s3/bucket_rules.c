@@ -188,25 +188,12 @@ struct str s3_bucket_region(const struct bucket_info *bucket)
     return str_eq(region, STR("EU")) ? STR("eu-west-1") : region;
 }
 
-static bool host_is_domain(const struct s3_call *c, struct str host)
-{
-    size_t colon = str_find_char(host, ':');
-    struct str name = colon == SIZE_MAX ? host : str_of(host.ptr, colon);
-    for (size_t i = 0; i < c->options->domain_count; i++)
-        if (str_eq_nocase(name, c->options->domains[i]))
-            return true;
-    return false;
-}
-
 struct str s3_bucket_url(struct s3_call *c)
 {
     const char *scheme = c->req->tls ? "https" : "http";
     struct str host = c->req->host, bucket = c->at.bucket;
     if (c->virtual_bucket.len)
         return s3_printf(c, "%s://%.*s", scheme, (int)host.len, host.ptr);
-    if (host_is_domain(c, host))
-        return s3_printf(c, "%s://%.*s.%.*s", scheme, (int)bucket.len, bucket.ptr,
-                         (int)host.len, host.ptr);
     return s3_printf(c, "%s://%.*s/%.*s", scheme, (int)host.len, host.ptr, (int)bucket.len,
                      bucket.ptr);
 }

@@ -14,7 +14,8 @@ bool region_is_known(const struct s3_call *c, struct str region);
 struct str s3_request_region(struct s3_call *c, bool *is_signed);
 /* What x-amz-bucket-region says: a LocationConstraint of EU means eu-west-1. */
 struct str s3_bucket_region(const struct bucket_info *bucket);
-/* "http://bucket.host" or "http://host/bucket", as the request addressed us. */
+/* "http://bucket.host" or "http://host/bucket", as the request addressed us: that the client
+ * can reach again. */
 struct str s3_bucket_url(struct s3_call *c);
 /* <Owner><ID>...</ID></Owner>. S3 sends no DisplayName since 2025. */
 void xml_owner(struct buf *b, struct str owner);
