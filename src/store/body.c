@@ -33,6 +33,7 @@ struct piece {
 struct body {
     _Atomic uint32_t refs;
     bool is_rope;
+    bool is_pages; /* from try_pages, not try_malloc */
     struct store *store;
     uint64_t len;
     union {
@@ -78,7 +79,7 @@ static struct body *flat_new(struct store *store, size_t cap)
         account_give(&store->account, ACCOUNT_BODY, size);
         return NULL;
     }
-    *b = (struct body){.store = store, .cap = cap, .allocated = size};
+    *b = (struct body){.is_pages = large, .store = store, .cap = cap, .allocated = size};
     atomic_init(&b->refs, 1);
     return b;
 }
@@ -86,7 +87,7 @@ static struct body *flat_new(struct store *store, size_t cap)
 static void flat_free(struct body *flat)
 {
     account_give(&flat->store->account, ACCOUNT_BODY, flat->allocated);
-    if (flat->allocated >= LARGE)
+    if (flat->is_pages)
         mem_pages_free(flat, flat->allocated);
     else
         mem_free(flat);
@@ -198,10 +199,12 @@ static struct piece *rope_open_piece(struct body *rope)
     if (!rope_grow(rope))
         return NULL;
 
-    size_t cap = rope->len < PIECE_MIN   ? PIECE_MIN
-                 : rope->len > PIECE_MAX ? PIECE_MAX
-                                         : rope->len;
-    struct body *flat = flat_new(rope->store, cap);
+    /* As much again as there is, the header included: whole pages. */
+    uint64_t size = rope->len < PIECE_MIN ? PIECE_MIN : rope->len;
+    if (size > PIECE_MAX)
+        size = PIECE_MAX;
+
+    struct body *flat = flat_new(rope->store, whole_pages((size_t)size) - sizeof(struct body));
 
     if (!flat)
         return NULL;
@@ -273,9 +276,8 @@ static struct body *flat_shrink(struct body *flat)
     size_t size = sizeof(*flat) + flat->len;
     size_t before = flat->allocated;
 
-    if (before >= LARGE) {
-        /* What stays is still told from malloc's by its size. */
-        size = whole_pages(size < LARGE ? LARGE : size);
+    if (flat->is_pages) {
+        size = whole_pages(size);
         mem_pages_free((char *)flat + size, before - size);
     } else {
         struct body *smaller = try_realloc(flat, size);
