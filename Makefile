@@ -17,8 +17,19 @@ SRC ?= $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
 BUILD ?= build
 CONFIGURE_ARGS ?=
 
+ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(filter-out deps,$(MAKECMDGOALS))),)
+# `make deps run`: the packages first, and only then look for a compiler and libraries.
+AFTER_DEPS := $(filter-out deps,$(MAKECMDGOALS))
+include $(SRC)/build-aux/deps.mk
+.PHONY: $(AFTER_DEPS)
+$(firstword $(AFTER_DEPS)): deps
+	+$(MAKE) -f $(firstword $(MAKEFILE_LIST)) $(AFTER_DEPS)
+$(wordlist 2,$(words $(AFTER_DEPS)),$(AFTER_DEPS)): $(firstword $(AFTER_DEPS))
+	@:
+else
+
 # Targets that need no configured build folder.
-UNCONFIGURED := deps deps-packages deps-sdk clean distclean format lint help dist
+UNCONFIGURED := deps deps-packages deps-sdk clean distclean format lint help
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 endif
@@ -30,8 +41,18 @@ $(SRC)/configure: $(SRC)/configure.ac $(SRC)/VERSION
 
 $(BUILD)/config.mk: $(SRC)/configure $(SRC)/config.mk.in
 	@mkdir -p $(BUILD)
-	cd $(BUILD) && $(abspath $(SRC))/configure --quiet $(CONFIGURE_ARGS)
+	cd $(BUILD) && if test -f config.status && test -z '$(CONFIGURE_ARGS)'; then \
+	    ./config.status --quiet --recheck && ./config.status --quiet; \
+	else \
+	    $(abspath $(SRC))/configure --quiet $(CONFIGURE_ARGS); \
+	fi
 
 # build.mk first: the others use its LIB and flags.
 include $(SRC)/build-aux/build.mk
 include $(sort $(filter-out %/build.mk,$(wildcard $(SRC)/build-aux/*.mk)))
+
+.PHONY: help
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' $(SRC)/Makefile
+
+endif
