@@ -5,6 +5,7 @@
 #include "s3/listing.h"
 
 #include "s3/bucket_rules.h"
+#include "s3/object.h"
 
 #define MAX_KEYS_DEFAULT 1000
 #define PAGE_BYTES_MAX   MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
@@ -33,6 +34,20 @@ static struct str text_param(const struct s3_call *c, struct str name)
     return value.ptr ? value : STR("");
 }
 
+/* x-amz-optional-object-attributes: a list that may name RestoreStatus, the only one there is.
+ */
+static enum s3_err read_optional_attributes(struct s3_call *c, struct list_page *page)
+{
+    struct str name = STR("x-amz-optional-object-attributes");
+    struct str list = s3_header(c, name), rest = list, one;
+    while (rest.ptr && str_split(&rest, ',', &one)) {
+        if (!str_eq(str_trim(one), STR("RestoreStatus")))
+            return s3_invalid_argument(c, "Invalid attribute name specified", name, list);
+        page->with_restore = true;
+    }
+    return S3_OK;
+}
+
 enum s3_err list_page_begin(struct s3_call *c, struct list_page *page, enum listing_kind kind)
 {
     struct str encoding = s3_param(c, STR("encoding-type"));
@@ -47,7 +62,8 @@ enum s3_err list_page_begin(struct s3_call *c, struct list_page *page, enum list
     if (encoding.ptr && !str_eq(encoding, STR("url")))
         return s3_invalid_argument(c, "Invalid Encoding Method specified in Request",
                                    STR("encoding-type"), encoding);
-    if (s3_param_count(c, STR("max-keys"), MAX_KEYS_DEFAULT, &page->max_keys))
+    if (s3_param_count(c, STR("max-keys"), MAX_KEYS_DEFAULT, &page->max_keys) ||
+        read_optional_attributes(c, page))
         return c->err;
     enum s3_err err = bucket_get(c->branch, c->at.bucket, &page->bucket);
     if (err)
@@ -82,7 +98,6 @@ static void write_content(struct buf *xml, const struct list_page *page,
 {
     char etag[ETAG_SIZE];
     struct checksum sum;
-    struct str class = attrs_get(record_attrs(record), ATTR_STORAGE_CLASS);
     xml_text(xml, "ETag", record_etag(record, etag));
     record_checksum(record, &sum);
     if (sum.alg != CHECKSUM_NONE) {
@@ -93,7 +108,11 @@ static void write_content(struct buf *xml, const struct list_page *page,
     xml_u64(xml, "Size", record_size(record));
     if (with_owner)
         xml_owner(xml, doc_str(page->bucket.owner));
-    xml_text(xml, "StorageClass", class.len ? class : STR("STANDARD"));
+    xml_text(xml, "StorageClass", s3_storage_class(record));
+    /* Nothing can be restored yet, so no archived object is being restored. */
+    if (page->with_restore && s3_is_archived(record))
+        buf_add(xml, STR("<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
+                         "</RestoreStatus>"));
 }
 
 static void write_object(struct list_page *page, const struct listing_entry *entry)

@@ -17,8 +17,9 @@ struct list_page {
     struct str prefix, delimiter; /* as asked, decoded; empty = none */
     struct str after, after_id;   /* of the store's listing_query */
     uint32_t max_keys;
-    bool url;        /* encoding-type=url */
-    bool with_owner; /* Owner in entries that are no versions' */
+    bool url;          /* encoding-type=url */
+    bool with_owner;   /* Owner in entries that are no versions' */
+    bool with_restore; /* RestoreStatus of archived objects */
     struct bucket_info bucket;
     bool has_bucket;
 

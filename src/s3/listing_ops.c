@@ -11,7 +11,10 @@
 enum s3_err op_list_objects(struct s3_call *c)
 {
     AUTO_LIST_PAGE(page);
-    struct str marker = s3_param(c, STR("marker"));
+    struct str marker = s3_param(c, STR("marker")), type = s3_param(c, STR("list-type"));
+    if (type.ptr) /* 2 has a row of its own */
+        return s3_invalid_argument(c, "Invalid List Type specified in Request",
+                                   STR("list-type"), type);
     if (list_page_begin(c, &page, LIST_OBJECTS))
         return c->err;
     page.with_owner = true;

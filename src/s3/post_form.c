@@ -10,10 +10,10 @@
 
 #include "s3/bucket_rules.h"
 #include "s3/form_read.h"
+#include "s3/object.h"
 #include "s3/tagging.h"
 
-#define POST_MAX  GiB(5)
-#define ATTRS_MAX KiB(64)
+#define POST_MAX GiB(5)
 
 struct post {
     struct s3_call *c;
@@ -434,6 +434,7 @@ static enum s3_err put_file(struct post *p, struct record_spec *spec)
         return s3_fail(c, err, "PostObject");
     s3_reply_write_result(c, &result);
     s3_reply_checksum_headers(c, &spec->checksum, 0);
+    s3_reply_encryption_headers(c, spec->attrs);
     return reply_post(p, record_etag(record, etag_text));
 }
 

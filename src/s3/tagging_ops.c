@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tagging_ops.c - Put, Get and Delete of bucket and object tags. */
+#include "s3/object.h"
 #include "s3/tagging.h"
 
 static enum s3_err reply_tagging(struct s3_call *c, struct str query)
@@ -108,7 +109,7 @@ static void change_tags(struct buf *attrs, const struct record *record, struct s
 /* One try. CONDITIONAL_REQUEST_CONFLICT: the object changed meanwhile. */
 static enum s3_err replace_tags(struct s3_call *c, struct record *record, struct str query)
 {
-    AUTO_BUF(attrs, MiB(1));
+    AUTO_BUF(attrs, 2 * ATTRS_MAX); /* the old ones, and new tags */
     change_tags(&attrs, record, query);
     struct record *changed =
         buf_ok(&attrs) ? record_with_attrs(c->options->store, record, buf_str(&attrs)) : NULL;
