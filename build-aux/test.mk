@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-# test.mk - unit tests (tests/unit/ROOM_*.c, one program each, cmocka), then the suites.
+# test.mk - unit tests (tests/unit/ROOM_*.c, one program each, cmocka), the end-to-end and wire
+# tests (pytest with real clients, in a virtual environment of their own), and all of it under the
+# sanitizers. fuzz.mk and sdk.mk add check-fuzz and check-sdk.
+#
+#   make check-e2e PYTEST_ARGS="-k test_copy -x"     one test
+#   make check-e2e S3MEM_URL=http://127.0.0.1:4566   against a server already running
 
 UNIT_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/tests/unit/*_test.c))
 UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -19,6 +24,74 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP) $(LIB)
 .PHONY: unit check-unit
 unit: $(UNIT_BIN)
 check-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $${t#$(BUILD)/}"; $$t; done
+	@set -e; for t in $(UNIT_BIN); do echo "== $${t#$(BUILD)/}"; $(SANITIZER_ENV) $$t; done
 
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UNIT_HELP_SRC:%.c=$(BUILD)/%.d)
+
+# ---- end to end, and raw bytes -----------------------------------------------------------------
+
+PYTHON ?= python3
+VENV ?= $(BUILD)/venv
+VENV_READY = $(VENV)/.ready
+PYTEST_JOBS ?= 2
+PYTEST_ARGS ?=
+# How much slower than a plain build this one may be: scales the tests' time limits.
+PYTEST_SLOW := $(if $(filter address thread,$(SANITIZER)),4,1)
+
+$(VENV_READY): $(SRC)/tests/e2e/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: venv check-e2e check-wire
+venv: $(VENV_READY)
+
+# The folders that import real clients of other languages have runners of their own (sdk.mk).
+pytest = cd $(SRC)/tests && S3MEMD=$(abspath $(BUILD)/s3memd) S3MEM_SLOW=$(PYTEST_SLOW) \
+	    $(if $(S3MEM_URL),S3MEM_URL=$(S3MEM_URL)) PYTHONDONTWRITEBYTECODE=1 $(SANITIZER_ENV) \
+	    $(abspath $(VENV))/bin/python -m pytest --quiet -n $(PYTEST_JOBS) \
+	    --timeout $$(( 120 * $(PYTEST_SLOW) )) --ignore e2e/sdk $(1) $(PYTEST_ARGS)
+
+check-e2e: all $(VENV_READY)
+	$(Q)$(call pytest,e2e)
+check-wire: all $(VENV_READY)
+	$(Q)$(call pytest,wire)
+
+# ---- everything --------------------------------------------------------------------------------
+
+# One after the other, even under -j: each uses every core, and some measure time.
+CHECK_SUITES := unit e2e wire $(patsubst $(SRC)/build-aux/%.mk,%,\
+                $(wildcard $(SRC)/build-aux/fuzz.mk $(SRC)/build-aux/sdk.mk))
+
+.PHONY: check
+check: all
+	+@passed=0; failed=0; report=; \
+	for suite in $(CHECK_SUITES); do \
+	    start=$$SECONDS; \
+	    if $(MAKE) --no-print-directory check-$$suite; then \
+	        verdict=passed; passed=$$((passed + 1)); \
+	    else \
+	        verdict=FAILED; failed=$$((failed + 1)); \
+	    fi; \
+	    report+=$$(printf '  %-6s %-6s %4d s' $$suite $$verdict $$((SECONDS - start)))$$'\n'; \
+	done; \
+	printf '\nmake check, by suite:\n%s%d passed, %d failed\n' "$$report" $$passed $$failed; \
+	test $$failed -eq 0
+
+# ---- sanitizers --------------------------------------------------------------------------------
+
+# Build folders of their own beside this one; the virtual environment is shared.
+SANITIZED_CHECK = $(MAKE) --no-print-directory VENV=$(abspath $(VENV)) \
+    CONFIGURE_ARGS='$(CONFIGURE_ARGS) --with-sanitizer=$(2)' BUILD=$(BUILD)/$(1) \
+    check-unit check-e2e check-wire
+
+SANITIZER_ENV_address := ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1
+SANITIZER_ENV_thread := TSAN_OPTIONS=suppressions=$(abspath $(SRC)/tests/tsan.supp)
+SANITIZER_ENV = $(SANITIZER_ENV_$(SANITIZER))
+
+.PHONY: asan tsan
+asan:
+	+$(call SANITIZED_CHECK,asan,address)
+tsan:
+	+$(call SANITIZED_CHECK,tsan,thread)

@@ -249,7 +249,7 @@ class Reply:
         return json.loads(self.body)
 
     def __repr__(self):
-        return f"<{self.status} {self.pairs} {self.body[:500]!r}>"
+        return f"<{self.status} {self.error or self.body[:300]!r} {self.pairs}>"
 
 
 def strip_namespaces(root):

@@ -213,8 +213,6 @@ def test_wrong_service(auth_server, stored):
 @pytest.mark.parametrize(
     "authorization",
     [
-        "AWS4-HMAC-SHA256",
-        "AWS4-HMAC-SHA256 ",
         "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=" + "0" * 64,
         "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, Signature=" + "0" * 64,
         "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host",
@@ -242,7 +240,21 @@ def test_malformed_authorization(auth_server, stored, authorization):
     is_error(reply, "AuthorizationHeaderMalformed", 400)
 
 
-@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer x", "nonsense"])
+@pytest.mark.parametrize("authorization", ["AWS4-HMAC-SHA256", "nonsense"])
+def test_authorization_of_one_word(auth_server, stored, authorization):
+    """Observed of S3: "Authorization header is invalid -- one and only one ' ' (space) required"."""
+    reply = http_request(auth_server, "GET", stored, {"Authorization": authorization})
+    is_error(
+        reply,
+        "InvalidArgument",
+        400,
+        "Authorization header is invalid -- one and only one ' ' (space) required.",
+        ArgumentName="Authorization",
+        ArgumentValue=authorization,
+    )
+
+
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer x"])
 def test_unsupported_authorization(auth_server, stored, authorization):
     """Observed of S3: InvalidArgument, "Unsupported Authorization Type"."""
     reply = http_request(auth_server, "GET", stored, {"Authorization": authorization})
@@ -751,7 +763,7 @@ def test_access_key_options():
 
 def test_secret_is_never_logged():
     with serving("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--verbose") as server:
-        s3 = client(server)
+        s3 = client(server, config={"signature_version": "s3v4"})
         name = unique()
         s3.create_bucket(Bucket=name)
         url = s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "k"})

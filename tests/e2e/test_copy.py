@@ -142,7 +142,7 @@ def test_onto_itself(s3, bucket, source):
         {"StorageClass": "STANDARD_IA"},
         {"WebsiteRedirectLocation": "/test"},
         {"ServerSideEncryption": "AES256"},
-        {"ChecksumAlgorithm": "SHA256"},
+        {"ChecksumAlgorithm": "SHA256", "StorageClass": "STANDARD"},
     ],
 )
 def test_onto_itself_with_a_change(s3, bucket, source, change):

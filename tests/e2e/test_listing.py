@@ -328,11 +328,6 @@ def test_empty_max_keys(server, s3, bucket):
     assert root.findtext("Contents/Key") == "k"
 
 
-def test_bad_list_type(server, bucket):
-    """AWS API ListObjectsV2: list-type is 2."""
-    is_error(http_request(server, "GET", f"/{bucket}?list-type=3"), "InvalidArgument", 400)
-
-
 def test_listing_of_mixed_checksums(s3, bucket):
     """ChecksumAlgorithm in a listing names what each object has."""
     s3.put_object(Bucket=bucket, Key="a", Body=b"x", ChecksumAlgorithm="SHA256")

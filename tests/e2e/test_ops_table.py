@@ -70,7 +70,7 @@ def sample(shape, name, bucket, depth=0):
         return 0
     if kind == "blob":
         return b"x"
-    return shape.enum[0] if shape.enum else "1"
+    return shape.enum[0] if shape.enum else "1" * max(1, shape.metadata.get("min", 1))
 
 
 @pytest.fixture

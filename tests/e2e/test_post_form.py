@@ -199,9 +199,7 @@ def test_success_action_status(server, bucket, status, expected):
         assert root.findtext("Bucket") == bucket
         assert root.findtext("Key") == "a b/\u00e9"
         assert root.findtext("ETag") == f'"{md5_hex(FILE)}"'
-        assert root.findtext("Location").endswith("/a%20b/%C3%A9") or root.findtext(
-            "Location"
-        ).endswith("/a+b/%C3%A9")
+        assert urllib.parse.unquote(root.findtext("Location")).endswith("/a b/\u00e9")
         assert reply.headers["location"] == root.findtext("Location")
     else:
         assert reply.body == b""

@@ -66,7 +66,7 @@ def test_other_operations(presigner, alice, stored):
         ("list_multipart_uploads", bucket),
         ("get_bucket_location", bucket),
     ):
-        url = presigner.generate_presigned_url(name, Params=params)
+        url = presigner.generate_presigned_url(name, Params=dict(params))
         assert requests.get(url, timeout=10).status_code == 200, name
     url = presigner.generate_presigned_url("delete_object", Params=stored)
     assert requests.delete(url, timeout=10).status_code == 204
@@ -142,16 +142,14 @@ def test_expired(auth_server, presigner, stored):
 def test_expired_on_open_server(server, s3, bucket):
     """Without credentials the signature is not looked at, the expiry is."""
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    past, target = Signer(ALICE, "x", offset_s=-3600), f"/{bucket}/k"
+    for expired in (
+        past.presign("GET", target, expires=60),
+        f"{target}?{v2_query(ALICE, 'GET', target, int(time.time()) - 60)}",
+    ):
+        is_error(http_request(server, "GET", expired), "AccessDenied", 403, "Request has expired")
     for version in ("s3v4", "s3"):
         signer = client(server, config={"signature_version": version})
-        url = signer.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=-10
-        )
-        if version == "s3v4":
-            signed = Signer(ALICE, "x", offset_s=-3600)
-            url = server.url + signed.presign("GET", f"/{bucket}/k", expires=60)
-        reply = http_request(server, "GET", target_of(url))
-        is_error(reply, "AccessDenied", 403, "Request has expired")
         url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
         assert requests.get(url, timeout=10).content == b"x"
 
@@ -211,7 +209,6 @@ def test_longest_expiry(auth_server, signer, target):
     [
         "AKIA",
         "AKIA/20260101/us-east-1/s3",
-        "AKIA/20260101/us-east-1/s3/aws4_request/more",
         "AKIA%2F20260101%2Fus-east-1%2Fs3%2Faws4_request",
     ],
 )
@@ -270,10 +267,16 @@ def test_unknown_key(auth_server, target):
     )
 
 
-def test_signed_headers_must_come(auth_server, alice, stored):
+@pytest.fixture
+def alice_v4(auth_server):
+    """boto3 presigns with SigV2 by default."""
+    return as_user(auth_server, ALICE, config={"signature_version": "s3v4"})
+
+
+def test_signed_headers_must_come(auth_server, alice_v4, alice, stored):
     """aws-recorded: test_s3_put_presigned_url_with_different_headers[s3v4]"""
     at = {**stored, "Key": "typed"}
-    url = alice.generate_presigned_url("put_object", Params={**at, "ContentType": "text/plain"})
+    url = alice_v4.generate_presigned_url("put_object", Params={**at, "ContentType": "text/plain"})
     target = target_of(url)
     right = {"Content-Type": "text/plain"}
     assert http_request(auth_server, "PUT", target, right, b"x").status == 200
@@ -283,18 +286,15 @@ def test_signed_headers_must_come(auth_server, alice, stored):
     has(alice.head_object(**at), ContentType="text/plain")
 
 
-def test_unsigned_headers(auth_server, alice, stored):
+def test_unsigned_headers(auth_server, alice_v4, alice, stored):
     """aws-recorded: test_put_url_metadata_with_sig_s3v4: an x-amz-* header that is not signed"""
     at = {**stored, "Key": "meta"}
-    url = alice.generate_presigned_url("put_object", Params={**at, "Metadata": {"foo": "bar"}})
+    url = alice_v4.generate_presigned_url("put_object", Params={**at, "Metadata": {"foo": "bar"}})
     target = target_of(url)
-    reply = http_request(auth_server, "PUT", target, {}, b"x")
-    if "x-amz-meta-foo=" not in target.lower():
-        is_error(reply, "SignatureDoesNotMatch", 403)
+    is_error(http_request(auth_server, "PUT", target, {}, b"x"), "SignatureDoesNotMatch", 403)
     good = {"x-amz-meta-foo": "bar"}
-    if "x-amz-meta-foo=" not in target.lower():
-        assert http_request(auth_server, "PUT", target, good, b"x").status == 200
-        has(alice.head_object(**at), Metadata={"foo": "bar"})
+    assert http_request(auth_server, "PUT", target, good, b"x").status == 200
+    has(alice.head_object(**at), Metadata={"foo": "bar"})
     reply = http_request(auth_server, "PUT", target, {**good, "x-amz-meta-wrong": "w"}, b"x")
     is_error(
         reply,

@@ -276,13 +276,11 @@ def test_validation(tag_something, request):
 def test_lengths(tag_something):
     """AWS user guide: keys of 1 to 128, values of up to 256 characters (not bytes)."""
     tag_something(tags(("k" * 128, "v" * 256)))
-    tag_something(tags(("\u00e9" * 128, "\u2014" * 256)))
+    tag_something(tags(("\u00e9" * 128, "\u0905" * 256)))
     with refused("InvalidTag", 400, "The TagKey you have provided is invalid"):
         tag_something(tags(("k" * 129, "v")))
     with refused("InvalidTag", 400, "The TagValue you have provided is invalid"):
         tag_something(tags(("k", "v" * 257)))
-    with refused("InvalidTag", 400):
-        tag_something(tags(("", "v")))
 
 
 @pytest.mark.parametrize("good", ["a b", "a+b", "a-b=c.d_e:f/g@h", "\u00fc"])

@@ -95,9 +95,11 @@ def test_chunked_with_decoded_length(wire, s3, bucket):
 
 
 def test_chunked_plain(wire, s3, bucket):
-    """Transfer-Encoding: chunked without any length: S3 answers 411."""
+    """Transfer-Encoding: chunked without any length. Observed of S3: 501, Header
+    Transfer-Encoding."""
     reply = wire(put(bucket, "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"))
-    assert reply.status == 411 and reply.code == "MissingContentLength", reply
+    assert (reply.status, reply.code) == (501, "NotImplemented"), reply
+    assert reply.error["Header"] == "Transfer-Encoding"
     assert nothing_stored(s3, bucket)
 
 
@@ -196,7 +198,6 @@ def test_good_framing(wire, s3, bucket, body, trailer):
         "-5\r\nhello\r\n0\r\n\r\n",
         "+5\r\nhello\r\n0\r\n\r\n",
         "0x5\r\nhello\r\n0\r\n\r\n",
-        " 5\r\nhello\r\n0\r\n\r\n",
         "fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
         "7fffffffffffffff\r\nhello\r\n0\r\n\r\n",
         "6\r\nhello!\r\n0\r\n\r\n",
@@ -210,7 +211,13 @@ def test_bad_framing(wire, s3, bucket, body):
     reply = chunked(wire, bucket, body, close=True)
     assert reply is not None, "an answer, not a hang-up"
     assert reply.status == 400, reply
-    assert reply.code in ("IncompleteBody", "InvalidRequest", "InvalidChunkSizeError", "MalformedTrailerError"), reply
+    assert reply.code in (
+        "IncompleteBody",
+        "InvalidArgument",
+        "InvalidRequest",
+        "InvalidChunkSizeError",
+        "MalformedTrailerError",
+    ), reply
     assert nothing_stored(s3, bucket)
 
 
@@ -219,7 +226,7 @@ def test_bad_framing(wire, s3, bucket, body):
     [
         "x-amz-checksum-crc32",
         "x-amz-checksum-crc32:",
-        "x-amz-checksum-crc32:NhCmhg==\r\nx-amz-checksum-crc32:NhCmhg==",
+        "x-amz-checksum-crc32:AAAAAA==\r\nx-amz-checksum-crc32:NhCmhg==",
         ":value",
         "x-other:1",
         "x-amz-checksum-crc32:" + "A" * 100_000,
@@ -385,7 +392,7 @@ def test_connection_close(wire):
 
 def test_slow_reader(wire, s3, bucket):
     """A client that reads slowly gets everything; the server is not held up meanwhile."""
-    body = os.urandom(8 * MIB)
+    body = os.urandom(MIB)
     s3.put_object(Bucket=bucket, Key="k", Body=body)
     w = wire()
     w.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
