@@ -12,7 +12,8 @@
 #include "s3/route.h"
 #include "s3/service.h"
 
-#define DOCUMENT_MAX   MiB(1)
+/* 10,000 parts with checksums, or 1,000 keys of 1,024 bytes escaped, take more than one MiB. */
+#define DOCUMENT_MAX   MiB(8)
 #define REPLY_TEXT_MAX MiB(64)
 
 /* ---- memory that lives as long as the call
@@ -323,6 +324,8 @@ static enum s3_err begin(struct s3_call *c)
     merge_hoisted_headers(c);
     if (route_operation(c) || authenticate(c) || authorize(c))
         return c->err;
+    if (c->op->handler == op_not_implemented)
+        return op_not_implemented(c); /* before a body is asked for */
     if ((c->op->flags & BODY_DOCUMENT) && begin_document(c))
         return c->err;
     return c->op->begin ? c->op->begin(c) : S3_OK;

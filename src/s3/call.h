@@ -21,7 +21,7 @@ enum op_scope { SCOPE_SERVICE, SCOPE_BUCKET, SCOPE_OBJECT };
 enum op_flags {
     READS = 0,
     WRITES = 1 << 0,
-    BODY_DOCUMENT = 1 << 1, /* small body, buffered in c->document (at most 1 MiB) */
+    BODY_DOCUMENT = 1 << 1, /* small body, buffered in c->document (at most 8 MiB) */
     BODY_STREAM = 1 << 2,   /* object bytes, streamed into c->payload.body */
     BODY_FORM = 1 << 3,     /* browser POST: begin installs its own sink */
     NEW_BUCKET = 1 << 4,    /* the bucket need not exist */
