@@ -65,15 +65,21 @@ static struct str keep(struct reader *r, struct str s)
     return str_of(text->ptr + at, s.len);
 }
 
+/* NULL when there is no memory, or too many elements already: then the reader has stopped. */
 static struct xml_node *add_node(struct reader *r)
 {
     struct xml_doc *doc = r->doc;
+    if (doc->count == NODES_MAX) {
+        stop(r, S3_MALFORMED_XML);
+        return NULL;
+    }
     if (doc->count == doc->capacity) {
         uint32_t capacity = doc->capacity ? doc->capacity * 2 : 32;
-        struct xml_node *nodes =
-            capacity > NODES_MAX ? NULL : try_realloc(doc->nodes, capacity * sizeof(*nodes));
-        if (!nodes)
+        struct xml_node *nodes = try_realloc(doc->nodes, capacity * sizeof(*nodes));
+        if (!nodes) {
+            stop(r, S3_SLOW_DOWN);
             return NULL;
+        }
         doc->nodes = nodes;
         doc->capacity = capacity;
     }
@@ -110,10 +116,8 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
         return;
     }
     struct xml_node *node = add_node(r);
-    if (!node) {
-        stop(r, S3_SLOW_DOWN);
+    if (!node)
         return;
-    }
     uint32_t at = (uint32_t)(node - r->doc->nodes);
     node->name = keep(r, str_c((const char *)name));
     if (r->depth)
