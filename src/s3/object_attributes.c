@@ -117,7 +117,7 @@ static void add_part_list(struct buf *xml, const struct record *r,
 {
     uint32_t first = position_after(r, page->marker), count = record_part_count(r) - first;
     uint32_t listed = count < page->max_parts ? count : page->max_parts;
-    uint32_t last_number = page->marker;
+    uint32_t last_number = 0; /* of an empty page: aws-recorded */
     AUTO_BUF(parts, MiB(1));
     for (uint32_t i = 0; i < listed; i++) {
         struct part_info part;
