@@ -320,7 +320,9 @@ def run_attached(url, suites, folder, report):
 def missing_packages(suites):
     packages = [] if names_resolve() else ["libnss-myhostname"]
     for tool in {id(tool): tool for suite in suites for tool in suite.tools}.values():
-        if not tool.path():
+        try:
+            tool.need()
+        except Skip:
             packages += tool.packages.split()
     if not shutil.which("openssl"):
         packages.append("openssl")
