@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* auth.h - the door of room auth: SigV4 in header, query, chunks, trailers and POST policies,
- * SigV2, credentials, and the aws-chunked decoder. Pure functions but for the signing-key cache.
- * Sources: AWS "Authenticating Requests (AWS Signature Version 4)", "Signature calculations for
- * the Authorization header: transferring payload in multiple chunks", "... with trailers",
- * "Browser-based uploads using POST". */
+ * SigV2, credentials, and the aws-chunked decoder. Pure functions but for the signing-key
+ * cache. Sources: AWS "Authenticating Requests (AWS Signature Version 4)", "Signature
+ * calculations for the Authorization header: transferring payload in multiple chunks", "...
+ * with trailers", "Browser-based uploads using POST". */
 #ifndef S3MEM_AUTH_H
 #define S3MEM_AUTH_H
 
@@ -12,14 +12,14 @@
 /* ---- credentials ------------------------------------------------------------------------- */
 
 struct credential {
-    char *access_key;    /* all owned, NUL-terminated */
+    char *access_key; /* all owned, NUL-terminated */
     char *secret_key;
     char *canonical_id;  /* 64 hex digits; derived from the access key when not given */
     char *display_name;  /* defaults to the access key */
     char *account_id;    /* 12 digits; derived from the access key when not given */
     char *email;         /* NULL when not given */
     char *session_token; /* NULL when not given: then any token is accepted */
-    char *owner;         /* made by credentials_add: canonical id \n display name \n account id */
+    char *owner; /* made by credentials_add: canonical id \n display name \n account id */
 };
 static inline struct str credential_owner(const struct credential *c)
 {
@@ -50,19 +50,21 @@ enum auth_kind {
 };
 
 enum payload_mode {
-    PAYLOAD_PLAIN,             /* no x-amz-content-sha256: nothing to check */
-    PAYLOAD_SIGNED_HASH,       /* x-amz-content-sha256 is the body's SHA-256 */
-    PAYLOAD_UNSIGNED,          /* UNSIGNED-PAYLOAD */
-    PAYLOAD_CHUNKED_SIGNED,    /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD */
+    PAYLOAD_PLAIN,                    /* no x-amz-content-sha256: nothing to check */
+    PAYLOAD_SIGNED_HASH,              /* x-amz-content-sha256 is the body's SHA-256 */
+    PAYLOAD_UNSIGNED,                 /* UNSIGNED-PAYLOAD */
+    PAYLOAD_CHUNKED_SIGNED,           /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD */
     PAYLOAD_CHUNKED_SIGNED_TRAILER,   /* ...-PAYLOAD-TRAILER */
     PAYLOAD_CHUNKED_UNSIGNED_TRAILER, /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
 };
 
 /* Detail of a failure, for the error document. Texts point into `text` or static memory. */
 struct auth_failure {
-    struct buf text; /* owned; auth_failure_release */
-    struct str message;              /* replaces the default Message when not empty */
-    struct { struct str name, value; } fields[12]; /* extra elements, in order: StringToSign ... */
+    struct buf text;    /* owned; auth_failure_release */
+    struct str message; /* replaces the default Message when not empty */
+    struct {
+        struct str name, value;
+    } fields[12]; /* extra elements, in order: StringToSign ... */
     size_t field_count;
 };
 void auth_failure_init(struct auth_failure *f);
@@ -75,17 +77,18 @@ struct auth_result {
     enum payload_mode payload;
     uint8_t payload_sha256[SHA256_SIZE]; /* PAYLOAD_SIGNED_HASH */
     /* For chunk and trailer signatures: */
-    bool verify_chunks;                  /* credentials known */
+    bool verify_chunks; /* credentials known */
     uint8_t signing_key[SHA256_SIZE];
     char amz_date[AMZ_DATE_SIZE];
-    char scope[128];                     /* "20150830/us-east-1/s3/aws4_request" */
+    char scope[128]; /* "20150830/us-east-1/s3/aws4_request" */
     char seed_signature[65];
 };
 
 struct auth_config {
-    const struct credentials *credentials; /* NULL: accept anything, but decode and check expiry */
-    struct str region;                     /* ours; requests signed for another are malformed,
-                                            * when credentials are on. "" accepts any */
+    const struct credentials
+        *credentials;          /* NULL: accept anything, but decode and check expiry */
+    struct str region;         /* ours; requests signed for another are malformed,
+                                * when credentials are on. "" accepts any */
     const struct str *domains; /* virtual-host base domains, as the router's: tell whether */
     size_t domain_count;       /* X-Forwarded-Host names the same bucket as Host */
 };
@@ -93,11 +96,12 @@ struct auth_config {
 /* Authenticates the headers and the query of a request (first callback: no body yet).
  * out      wiped and filled; auth_result_wipe when done (it holds a signing key)
  * failure  filled when the answer is not S3_OK
- * Errors   ACCESS_DENIED (expired, two mechanisms, unsigned headers ...), SIGNATURE_DOES_NOT_MATCH,
+ * Errors   ACCESS_DENIED (expired, unsigned headers, no date ...), SIGNATURE_DOES_NOT_MATCH,
  *          INVALID_ACCESS_KEY_ID, REQUEST_TIME_TOO_SKEWED, AUTHORIZATION_HEADER_MALFORMED,
- *          AUTHORIZATION_QUERY_PARAMETERS_ERROR, INVALID_ARGUMENT, MISSING_SECURITY_HEADER,
- *          INVALID_TOKEN, NOT_IMPLEMENTED (SigV4A), INVALID_REQUEST
- * bucket   name when it came from the Host (virtual-host style; SigV2 signs it), else empty. */
+ *          AUTHORIZATION_QUERY_PARAMETERS_ERROR, INVALID_ARGUMENT (two mechanisms, unknown
+ * ones, x-amz-content-sha256), INVALID_REQUEST (x-amz-content-sha256 missing), INVALID_TOKEN,
+ *          NOT_IMPLEMENTED (SigV4A), SLOW_DOWN (memory)
+ * virtual_bucket  name when it came from the Host (SigV2 signs it), else empty */
 MUST_CHECK enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
                                     const struct auth_config *config, const struct request *req,
                                     struct str virtual_bucket);
@@ -109,15 +113,16 @@ void auth_result_wipe(struct auth_result *r);
 struct form_field {
     struct str name, value;
 };
-/* Checks signature (V4 or V2 fields), expiry and every condition of a POST form, the file's size
- * included. fields hold everything before the file, with key already expanded (${filename}) and
- * "bucket" added by the caller. Without credentials the signature is not verified, but a policy
- * that is there is still evaluated. A form with no policy is anonymous.
- * Errors: ACCESS_DENIED, INVALID_POLICY_DOCUMENT, INVALID_ARGUMENT, SIGNATURE_DOES_NOT_MATCH,
- * INVALID_ACCESS_KEY_ID, ENTITY_TOO_LARGE, ENTITY_TOO_SMALL
- * min/max: of content-length-range, for a check while the file streams in (0 and UINT64_MAX when
- * absent); call with file_size UINT64_MAX before the file is read, and check the size yourself
- * with auth_post_size afterwards. */
+/* Checks the signature (V4 or V2 fields), the expiry and every condition of a POST form. fields
+ * hold everything before the file, with key already expanded (${filename}) and "bucket", the
+ * one posted to, added by the caller; a policy must cover it, as S3's must. Conditions must
+ * hold for each field of a name; of the signature's own fields the first counts. Without
+ * credentials the signature is not verified, but a policy that is there is still evaluated. A
+ * form with no policy is anonymous. out      sizes from content-length-range (0 and UINT64_MAX
+ * when absent), for a check while the file streams in and for auth_post_size afterwards;
+ * credential: NULL when anonymous Errors   ACCESS_DENIED, INVALID_POLICY_DOCUMENT,
+ * INVALID_ARGUMENT, SIGNATURE_DOES_NOT_MATCH, INVALID_ACCESS_KEY_ID, INVALID_TOKEN,
+ * NOT_IMPLEMENTED (SigV4A) */
 struct post_policy {
     uint64_t min_size, max_size;
     const struct credential *credential;
@@ -125,6 +130,7 @@ struct post_policy {
 MUST_CHECK enum s3_err auth_post_form(struct post_policy *out, struct auth_failure *failure,
                                       const struct auth_config *config,
                                       const struct form_field *fields, size_t field_count);
+/* ENTITY_TOO_LARGE, ENTITY_TOO_SMALL */
 MUST_CHECK enum s3_err auth_post_size(struct auth_failure *failure,
                                       const struct post_policy *policy, uint64_t file_size);
 
@@ -133,20 +139,25 @@ MUST_CHECK enum s3_err auth_post_size(struct auth_failure *failure,
 /* Streaming decoder of Content-Encoding: aws-chunked bodies:
  *   hex-size[;chunk-signature=HEX]\r\n bytes \r\n ... 0[;chunk-signature=HEX]\r\n
  *   [trailer-name:value\r\n ... [x-amz-trailer-signature:HEX\r\n]] \r\n
- * Signatures are verified when auth says so: each chunk's before the upload can be published
- * (bytes are handed out as they come; the caller publishes only after chunked_finish). */
+ * Lines of the trailer may end in a bare \n; the last blank line may be missing. Signatures are
+ * verified when auth says so: each chunk's before the upload can be published (bytes are handed
+ * out as they come; the caller publishes only after chunked_finish). */
 struct chunked;
-/* auth: copied from. decoded_length: x-amz-decoded-content-length (CONTENT_LENGTH_NONE: absent). */
+/* auth: copied from. decoded_length: x-amz-decoded-content-length (CONTENT_LENGTH_NONE:
+ * absent). */
 struct chunked *chunked_new(const struct auth_result *auth, uint64_t decoded_length);
 void chunked_free(struct chunked *c);
-/* Consumes all of data[0..len) and hands payload bytes to sink (which may fail: its error is
- * returned). Errors: INCOMPLETE_BODY, INVALID_REQUEST (framing), SIGNATURE_DOES_NOT_MATCH,
- * INVALID_ARGUMENT (chunk too large ...), MALFORMED_... with failure filled. Sticky. */
+/* Consumes all of data[0..len) and hands payload bytes to sink, as pointers into data. Sticky.
+ * Errors   INCOMPLETE_BODY (framing, more bytes than decoded_length), SIGNATURE_DOES_NOT_MATCH,
+ *          INVALID_CHUNK_SIZE_ERROR (a signed chunk below 8 KiB is not the last),
+ *          INVALID_ARGUMENT (a chunk over 5 GiB), MALFORMED_TRAILER_ERROR (over 16 trailers or
+ *          4 KiB, no colon), with failure filled; the sink's own */
 typedef enum s3_err chunked_sink(void *arg, const char *data, size_t len);
 MUST_CHECK enum s3_err chunked_feed(struct chunked *c, const char *data, size_t len,
-                                    chunked_sink *sink, void *arg, struct auth_failure *failure);
+                                    chunked_sink *sink, void *arg,
+                                    struct auth_failure *failure);
 /* The client's body ended. INCOMPLETE_BODY when the last chunk, or bytes that decoded_length
- * promised, are missing. */
+ * promised, are missing; MALFORMED_TRAILER_ERROR when the trailer's signature is. */
 MUST_CHECK enum s3_err chunked_finish(struct chunked *c, struct auth_failure *failure);
 /* Trailers read, names lower-cased. */
 size_t chunked_trailer_count(const struct chunked *c);

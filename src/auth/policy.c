@@ -125,17 +125,6 @@ static enum s3_err simple_condition_failed(struct check *c, struct str name,
     return condition_failed(c, shown);
 }
 
-/* Marks every field of that name as covered; returns the first's value. A field that is not in
- * the form counts as empty. */
-static struct str cover(struct check *c, struct str name)
-{
-    struct str value = post_field(c->form, name);
-    for (size_t i = 0; i < c->form->count; i++)
-        if (str_eq_nocase(c->form->fields[i].name, name))
-            c->covered[i] = true;
-    return value.ptr ? value : STR("");
-}
-
 /* A Content-Type that lists several types must have the prefix in each. */
 static bool starts_with(struct str name, struct str value, struct str prefix)
 {
@@ -146,6 +135,24 @@ static bool starts_with(struct str name, struct str value, struct str prefix)
         if (!str_has_prefix(str_trim(part), prefix))
             return false;
     return true;
+}
+
+/* Does a condition hold for the field, which counts as covered then? For each, if the form has
+ * several of that name: whichever the server takes later was allowed. A field that is not in
+ * the form counts as empty. */
+static bool holds(struct check *c, struct str name, struct str wanted, bool prefix)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->form->count; i++) {
+        const struct form_field *field = &c->form->fields[i];
+        if (!str_eq_nocase(field->name, name))
+            continue;
+        struct str value = field->value.ptr ? field->value : STR("");
+        if (prefix ? !starts_with(name, value, wanted) : !str_eq(value, wanted))
+            return false;
+        found = c->covered[i] = true;
+    }
+    return found || wanted.len == 0;
 }
 
 /* {"name": "value"} */
@@ -159,8 +166,8 @@ static enum s3_err check_simple(struct check *c, json_t *condition)
     const json_t *value = json_object_iter_value(member);
     if (!json_is_string(value))
         return invalid(c->failure, "Invalid Simple-Condition: value must be a string.");
-    return str_eq(cover(c, name), json_str(value)) ? S3_OK
-                                                   : simple_condition_failed(c, name, value);
+    return holds(c, name, json_str(value), false) ? S3_OK
+                                                  : simple_condition_failed(c, name, value);
 }
 
 /* A bound of content-length-range: a number, or one in a string. False: neither. */
@@ -199,9 +206,7 @@ static enum s3_err check_match(struct check *c, const json_t *condition, bool pr
     if (name.len == 0 || name.ptr[0] != '$')
         return condition_failed(c, condition);
     name = str_from(name, 1);
-    struct str value = cover(c, name);
-    bool holds = prefix ? starts_with(name, value, wanted) : str_eq(value, wanted);
-    return holds ? S3_OK : condition_failed(c, condition);
+    return holds(c, name, wanted, prefix) ? S3_OK : condition_failed(c, condition);
 }
 
 static enum s3_err check_operation(struct check *c, const json_t *condition)

@@ -559,6 +559,34 @@ static void some_fields_need_no_condition(void **state)
     auth_failure_release(&f.failure);
 }
 
+/* A form posted to one bucket must not pass for another by a "bucket" field of its own; nor may
+ * a second key slip through. */
+static void conditions_hold_for_every_field_of_the_name(void **state)
+{
+    (void)state;
+    AUTO_BUF(policy, KiB(4));
+    freeze("20240506T070809Z");
+    buf_add_base64(&policy, STR(DOCUMENT("{\"bucket\": \"mine\"}, [\"starts-with\", \"$key\", "
+                                         "\"up/\"]")));
+    static const char *const cases[][4] = {
+        {"mine", "mine", "up/a", NULL}, /* the order of fields does not matter */
+        {"mine", "other", "up/a", FAILED "[\"eq\", \"$bucket\", \"mine\"]"},
+        {"other", "mine", "up/a", FAILED "[\"eq\", \"$bucket\", \"mine\"]"},
+        {"mine", "mine", "down/a", FAILED "[\"starts-with\", \"$key\", \"up/\"]"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct form f = {.count = 0};
+        form_add(&f, "bucket", str_c(cases[i][0]));
+        form_add(&f, "key", STR("up/file"));
+        form_add(&f, "key", str_c(cases[i][2]));
+        form_add(&f, "policy", buf_str(&policy));
+        form_add(&f, "bucket", str_c(cases[i][1]));
+        form_check(&f, NULL, "");
+        expect(&f, cases[i][3] ? S3_ACCESS_DENIED : S3_OK, cases[i][3]);
+        auth_failure_release(&f.failure);
+    }
+}
+
 /* The strictest of several ranges counts. */
 static void ranges_are_intersected(void **state)
 {
@@ -634,6 +662,7 @@ int main(void)
         TEST(base64_may_have_line_breaks),
         TEST(lists_of_content_types),
         TEST(some_fields_need_no_condition),
+        TEST(conditions_hold_for_every_field_of_the_name),
         TEST(ranges_are_intersected),
         TEST(documents_have_limits),
         TEST(no_mutated_form_is_accepted),
