@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.c - size classes 8 bytes apart up to 512, 16 apart up to SLOT_MAX, each a list of chunks
- * that have a free slot. A full chunk is in no list until a slot of it comes back. Larger sizes
- * are single allocations with the pool in front.
+/* pool.c - size classes 8 bytes apart up to FINE_MAX, which holds a record with the largest
+ * inline body, and 64 apart up to SLOT_MAX; each is a list of chunks that have a free slot. A
+ * full chunk is in no list until a slot of it comes back. Larger sizes are single allocations
+ * with the pool in front.
  *
  * Locks: one per class, then `spare_lock` for the empty chunks that are kept. They are the last
  * in the store's lock order.
@@ -15,9 +16,9 @@
 
 #define CHUNK_SIZE      KiB(256)
 #define SLOT_MAX        KiB(8)
-#define FINE_MAX        512
+#define FINE_MAX        KiB(5)
 #define FINE_STEP       8
-#define COARSE_STEP     16
+#define COARSE_STEP     64
 #define FINE_COUNT      (FINE_MAX / FINE_STEP)
 #define CLASS_COUNT     (FINE_COUNT + (SLOT_MAX - FINE_MAX) / COARSE_STEP)
 #define SPARE_MAX       4

@@ -54,7 +54,7 @@ static void model_add(struct model *m, struct model_key *key, const char *id, bo
     assert_true(key->count < VERSIONS_MAX);
     memmove(&key->versions[1], &key->versions[0], key->count * sizeof(key->versions[0]));
     key->versions[0] = (struct model_version){.marker = marker, .content = content};
-    memcpy(key->versions[0].id, id, VERSION_ID_SIZE);
+    snprintf(key->versions[0].id, VERSION_ID_SIZE, "%s", id);
     key->count++;
 }
 
