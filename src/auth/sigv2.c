@@ -229,19 +229,34 @@ static size_t collect_resources(const struct evidence *e, struct item *items,
     return n;
 }
 
-/* empty_is_bare: "?acl=" counts as "?acl". Clients differ in what they sign. */
-static void add_resource(struct buf *out, const struct evidence *e, const struct item *items,
-                         size_t n, bool empty_is_bare)
+/* In which clients differ: what they sign for "?acl=" and for a path that is only a bucket. */
+enum reading {
+    EMPTY_IS_BARE = 1, /* "?acl=" counts as "?acl" */
+    PATH_AS_SENT = 2,  /* "/bucket" stays; else it counts as "/bucket/", as botocore signs it */
+    ALL_READINGS = 4
+};
+
+static void add_path(struct buf *out, const struct evidence *e, unsigned reading)
 {
+    struct str path = canonical_path(e->req);
     if (e->virtual_bucket.len) {
         buf_add_char(out, '/');
         buf_add(out, e->virtual_bucket);
     }
-    buf_add(out, canonical_path(e->req));
+    buf_add(out, path);
+    if (!e->virtual_bucket.len && !(reading & PATH_AS_SENT) && path.len > 1 &&
+        str_find_char(str_from(path, 1), '/') == SIZE_MAX)
+        buf_add_char(out, '/');
+}
+
+static void add_resource(struct buf *out, const struct evidence *e, const struct item *items,
+                         size_t n, unsigned reading)
+{
+    add_path(out, e, reading);
     for (size_t i = 0; i < n; i++) {
         buf_add_char(out, i ? '&' : '?');
         buf_add(out, items[i].name);
-        if (items[i].value.len || (items[i].has_value && !empty_is_bare)) {
+        if (items[i].value.len || (items[i].has_value && !(reading & EMPTY_IS_BARE))) {
             buf_add_char(out, '=');
             buf_add(out, items[i].value);
         }
@@ -271,7 +286,7 @@ static struct str plain_header(const struct evidence *e, enum evidence_id id, st
 
 static void string_to_sign(struct buf *out, const struct evidence *e,
                            const struct sigv2_claim *claim, struct item *items,
-                           bool empty_is_bare)
+                           unsigned reading)
 {
     /* Each value is decoded once at most, and never grows: the reserved bytes do not move. */
     AUTO_BUF(scratch, e->req->query.len + 1);
@@ -288,7 +303,7 @@ static void string_to_sign(struct buf *out, const struct evidence *e,
     size_t n = collect_headers(e, claim->presigned, items, &scratch);
     add_headers(out, items, n);
     n = collect_resources(e, items, &scratch);
-    add_resource(out, e, items, n, empty_is_bare);
+    add_resource(out, e, items, n, reading);
 }
 
 /* ---- verification
@@ -333,16 +348,18 @@ static enum s3_err check_signature(const struct credential *credential,
 {
     struct str secret = str_c(credential->secret_key);
     AUTO_BUF(text, MiB(1));
-    AUTO_BUF(bare, MiB(1));
-    string_to_sign(&text, e, claim, items, false);
+    AUTO_BUF(other, MiB(1));
+    string_to_sign(&text, e, claim, items, 0);
     if (!buf_ok(&text))
         return failure_start(failure, S3_SLOW_DOWN, 0);
     if (matches(secret, buf_str(&text), claim->signature))
         return S3_OK;
-    string_to_sign(&bare, e, claim, items, true);
-    if (buf_ok(&bare) && !str_eq(buf_str(&bare), buf_str(&text)) &&
-        matches(secret, buf_str(&bare), claim->signature))
-        return S3_OK;
+    for (unsigned reading = 1; reading < ALL_READINGS; reading++) {
+        buf_reset(&other);
+        string_to_sign(&other, e, claim, items, reading);
+        if (buf_ok(&other) && matches(secret, buf_str(&other), claim->signature))
+            return S3_OK;
+    }
     return failure_signature(failure, claim->access_key, buf_str(&text), claim->signature,
                              STR_NONE);
 }

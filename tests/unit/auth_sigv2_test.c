@@ -238,6 +238,18 @@ static void an_empty_sub_resource_may_be_signed_bare(void **state)
     expect_signed(NULL, head, with_equals.ptr);
 }
 
+/* botocore sends "/b" and signs "/b/"; other clients sign what they send. */
+static void a_bucket_may_be_signed_with_a_slash(void **state)
+{
+    (void)state;
+    const char *head = "GET /b?prefix=x HTTP/1.1\nHost: h\n"
+                       "Date: Mon, 06 May 2024 07:08:09 GMT\n";
+    expect_signed(NULL, head, "GET\n\n\nMon, 06 May 2024 07:08:09 GMT\n/b/");
+    expect_signed(NULL, head, "GET\n\n\nMon, 06 May 2024 07:08:09 GMT\n/b");
+    expect_signed(NULL, "GET /b?acl= HTTP/1.1\nHost: h\nDate: Mon, 06 May 2024 07:08:09 GMT\n",
+                  "GET\n\n\nMon, 06 May 2024 07:08:09 GMT\n/b/?acl");
+}
+
 static void many_headers_are_sorted(void **state)
 {
     (void)state;
@@ -287,7 +299,7 @@ static void a_wrong_signature_is_explained(void **state)
     assert_str(failure_field_of(&o.failure, "AWSAccessKeyId"), EXAMPLE_KEY);
     assert_str(failure_field_of(&o.failure, "SignatureProvided"), "sig");
     assert_str(failure_field_of(&o.failure, "StringToSign"),
-               "GET\n\n\nMon, 06 May 2024 07:08:09 GMT\n/b");
+               "GET\n\n\nMon, 06 May 2024 07:08:09 GMT\n/b/");
     assert_true(str_has_prefix(failure_field_of(&o.failure, "StringToSignBytes"),
                                STR("47 45 54 0a 0a 0a 4d")));
     outcome_release(&o);
@@ -399,6 +411,7 @@ int main(void)
         TEST(a_demanded_token_must_be_sent),
         TEST(x_amz_date_leaves_the_date_line_empty),
         TEST(an_empty_sub_resource_may_be_signed_bare),
+        TEST(a_bucket_may_be_signed_with_a_slash),
         TEST(many_headers_are_sorted),
         TEST(malformed_headers),
         TEST(a_wrong_signature_is_explained),
