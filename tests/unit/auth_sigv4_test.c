@@ -685,7 +685,7 @@ static void no_shortened_header_is_accepted(void **state)
     for (size_t i = 0; i < len; i++) {
         char text[1024];
         snprintf(text, sizeof(text), "%s%.*s%s\n%s", head, (int)i, GET_AUTHORIZATION,
-                 GET_AUTHORIZATION + i + 1, GET_HEADERS);
+                 &GET_AUTHORIZATION[i + 1], GET_HEADERS);
         struct outcome o;
         authenticate(&o, text);
         assert_int_not_equal(o.err, S3_OK);
