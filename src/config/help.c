@@ -11,15 +11,16 @@
  * ---------------------------------------------------------------------------------------- */
 
 /* Appends text at column `at`, wrapped at blanks, with later lines indented. */
-static void add_wrapped(struct buf *out, struct str text, size_t at)
+static void add_wrapped(struct buf *out, struct str text, size_t at, int indent)
 {
+    size_t margin = (size_t)indent;
     struct str word;
 
     while (str_split(&text, ' ', &word)) {
-        if (at > HELP_INDENT && at + 1 + word.len > HELP_WIDTH) {
-            buf_addf(out, "\n%*s", HELP_INDENT, "");
-            at = HELP_INDENT;
-        } else if (at > HELP_INDENT) {
+        if (at > margin && at + 1 + word.len > HELP_WIDTH) {
+            buf_addf(out, "\n%*s", indent, "");
+            at = margin;
+        } else if (at > margin) {
             buf_add_char(out, ' ');
             at++;
         }
@@ -52,7 +53,7 @@ static void help_setting(struct buf *out, const struct setting *s)
         buf_addf(out, "%*s", HELP_INDENT - width, "");
     buf_add_c(&text, s->help);
     add_default(&text, s);
-    add_wrapped(out, buf_str(&text), HELP_INDENT);
+    add_wrapped(out, buf_str(&text), HELP_INDENT, HELP_INDENT);
 }
 
 void settings_help(struct buf *out)
@@ -69,12 +70,19 @@ void settings_help(struct buf *out)
     }
     buf_addf(out, "  --%-*s%s\n  --%-*s%s\n", HELP_INDENT - 4, "help", "show this text",
              HELP_INDENT - 4, "version", "show the version");
-    buf_add(out,
-            STR("\n"
-                "Every option has an environment variable (--max-memory: S3MEMD_MAX_MEMORY) "
-                "and a\nkey in the --config file (max-memory = 1GiB). Options come first, "
-                "then the\nenvironment, then the file.\n\nExit status: 0 after SIGTERM or "
-                "SIGINT, 1 when it cannot start, 2 for wrong\nsettings.\n"));
+    buf_add_char(out, '\n');
+    add_wrapped(
+        out,
+        STR("Every option has an environment variable (--max-memory: S3MEMD_MAX_MEMORY) "
+            "and a key in the --config file (max-memory = 1GiB). Options come first, then "
+            "the environment, then the file."),
+        0, 0);
+    buf_add_char(out, '\n');
+    add_wrapped(
+        out,
+        STR("Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 for wrong "
+            "settings."),
+        0, 0);
 }
 
 /* ---- roff
