@@ -34,6 +34,14 @@ static inline struct str buf_str(const struct buf *b)
 /* Makes room for n more bytes; false fails the buf. */
 bool buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, struct str s);
+/* Another buf's content; one that failed fails b too. */
+static inline void buf_add_buf(struct buf *b, const struct buf *part)
+{
+    if (part->failed)
+        b->failed = true;
+    else
+        buf_add(b, buf_str(part));
+}
 void buf_add_c(struct buf *b, const char *c_string);
 void buf_add_char(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t v);

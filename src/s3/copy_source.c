@@ -16,13 +16,16 @@ static enum s3_err invalid_source(struct s3_call *c, const char *message)
 }
 
 /* Percent-decoded into the call's memory; '+' is a space, as some SDKs send it. */
-static bool decode(struct s3_call *c, struct str raw, struct str *out)
+static enum s3_err decode(struct s3_call *c, struct str raw, struct str *out)
 {
     AUTO_BUF(text, raw.len + 1);
-    if (!buf_add_unescaped(&text, raw, true))
-        return false;
+    bool ok = buf_add_unescaped(&text, raw, true);
+    if (!buf_ok(&text))
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a copy source");
+    if (!ok)
+        return invalid_source(c, "Invalid copy source encoding.");
     *out = s3_copy(c, buf_str(&text));
-    return true;
+    return S3_OK;
 }
 
 enum s3_err s3_copy_source(struct s3_call *c, struct copy_source *out)
@@ -31,14 +34,14 @@ enum s3_err s3_copy_source(struct s3_call *c, struct copy_source *out)
     size_t query = str_find(raw, STR(VERSION_QUERY));
     *out = (struct copy_source){.version = STR_NONE};
     if (query != SIZE_MAX) {
-        if (!decode(c, str_from(raw, query + strlen(VERSION_QUERY)), &out->version))
-            return invalid_source(c, "Invalid copy source encoding.");
+        if (decode(c, str_from(raw, query + strlen(VERSION_QUERY)), &out->version))
+            return c->err;
         if (!out->version.len)
             return s3_invalid_version_id(c, out->version);
         raw.len = query;
     }
-    if (!decode(c, raw, &text))
-        return invalid_source(c, "Invalid copy source encoding.");
+    if (decode(c, raw, &text))
+        return c->err;
     if (str_has_prefix(text, STR("/")))
         text = str_from(text, 1);
     size_t slash = str_find_char(text, '/');

@@ -107,7 +107,10 @@ static enum s3_err kms_attrs(struct s3_call *c, struct str method, struct str ke
     attrs_add(attrs, ATTR_SSE_KMS_KEY_ID, kms_key_arn(c, key_id));
     if (context.len) {
         AUTO_BUF(decoded, context.len + 1);
-        if (!buf_add_unbase64(&decoded, context))
+        bool ok = buf_add_unbase64(&decoded, context);
+        if (!buf_ok(&decoded))
+            return s3_fail(c, S3_SLOW_DOWN, "memory for an encryption context");
+        if (!ok)
             return s3_invalid_argument(c,
                                        "The header 'x-amz-server-side-encryption-context' "
                                        "shall be Base64-encoded UTF-8 string holding JSON "

@@ -131,7 +131,7 @@ static void add_part_list(struct buf *xml, const struct record *r,
     xml_u64(xml, "NextPartNumberMarker", last_number);
     xml_u64(xml, "MaxParts", page->max_parts);
     xml_bool(xml, "IsTruncated", listed < count);
-    buf_add(xml, buf_str(&parts));
+    buf_add_buf(xml, &parts);
 }
 
 static void add_parts(struct buf *xml, const struct record *r, const struct checksum *sum,

@@ -41,6 +41,12 @@ static const struct kept_header *kept_header(struct str name)
     return NULL;
 }
 
+static void add_attr(struct buf *attrs, enum attr attr, const struct buf *value)
+{
+    attrs_add(attrs, attr, buf_str(value));
+    attrs->failed |= value->failed;
+}
+
 /* "aws-chunked" is how the body travelled, not how the object is encoded. */
 static void add_content_encoding(struct buf *attrs, struct str value)
 {
@@ -54,8 +60,8 @@ static void add_content_encoding(struct buf *attrs, struct str value)
             buf_add_char(&kept, ',');
         buf_add(&kept, part);
     }
-    if (kept.len)
-        attrs_add(attrs, ATTR_CONTENT_ENCODING, buf_str(&kept));
+    if (kept.len || kept.failed)
+        add_attr(attrs, ATTR_CONTENT_ENCODING, &kept);
 }
 
 static void add_kept_header(struct s3_call *c, const struct kept_header *kept,
@@ -74,7 +80,7 @@ static void add_kept_header(struct s3_call *c, const struct kept_header *kept,
     }
     AUTO_BUF(latin1, value.len + 1);
     utf8_to_latin1(&latin1, value);
-    attrs_add(attrs, kept->attr, buf_str(&latin1));
+    add_attr(attrs, kept->attr, &latin1);
 }
 
 enum s3_err s3_attrs_from_system_headers(struct s3_call *c, struct buf *attrs)
@@ -134,7 +140,7 @@ enum s3_err s3_attrs_from_tagging(struct s3_call *c, struct buf *attrs)
     if (s3_check_tag_query(c, value, &normal, &count))
         return c->err;
     if (count)
-        attrs_add(attrs, ATTR_TAGGING, buf_str(&normal));
+        add_attr(attrs, ATTR_TAGGING, &normal);
     return S3_OK;
 }
 
@@ -239,6 +245,7 @@ static unsigned reply_overrides(struct s3_call *c)
         AUTO_BUF(latin1, value.len + 1);
         utf8_to_latin1(&latin1, value);
         reply_header(&c->reply, attr_header(kept_headers[i].attr), buf_str(&latin1));
+        c->reply.headers.failed |= latin1.failed;
         replaced |= 1u << kept_headers[i].attr;
     }
     return replaced;
@@ -337,6 +344,7 @@ void s3_reply_checksum_headers(struct s3_call *c, const struct checksum *sum, ui
     AUTO_BUF(text, 128);
     add_checksum(&text, sum, parts);
     reply_header(&c->reply, checksum_header((enum checksum_alg)sum->alg), buf_str(&text));
+    c->reply.headers.failed |= text.failed;
     if (type_name(sum).ptr)
         s3_reply_header(c, "x-amz-checksum-type", type_name(sum));
 }
@@ -345,9 +353,14 @@ void xml_checksum(struct buf *b, const struct checksum *sum, uint32_t parts, boo
 {
     if (sum->alg == CHECKSUM_NONE)
         return;
-    AUTO_BUF(text, 128);
-    add_checksum(&text, sum, parts);
-    xml_text(b, checksum_element((enum checksum_alg)sum->alg).ptr, buf_str(&text));
+    struct str element = checksum_element((enum checksum_alg)sum->alg);
+    buf_add_char(b, '<');
+    buf_add(b, element);
+    buf_add_char(b, '>');
+    add_checksum(b, sum, parts);
+    buf_add(b, STR("</"));
+    buf_add(b, element);
+    buf_add_char(b, '>');
     if (with_type && type_name(sum).ptr)
         xml_text(b, "ChecksumType", type_name(sum));
 }

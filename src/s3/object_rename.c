@@ -23,7 +23,10 @@ static enum s3_err read_source(struct s3_call *c, struct str *key)
     struct str header = STR("x-amz-rename-source");
     struct str raw = s3_header(c, header);
     AUTO_BUF(text, raw.len + 1);
-    if (!raw.len || !buf_add_unescaped(&text, raw, false))
+    bool ok = buf_add_unescaped(&text, raw, false);
+    if (!buf_ok(&text))
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a rename source");
+    if (!raw.len || !ok)
         return s3_invalid_argument(c, "Invalid rename source object key", header, raw);
     struct str path = s3_copy(c, buf_str(&text));
     if (str_has_prefix(path, STR("/")))
@@ -57,9 +60,9 @@ static void add_field(struct buf *b, struct str field)
     buf_add(b, field);
 }
 
-/* Digests of the token and of everything else the request says. */
-static void fingerprint(struct s3_call *c, const struct rename *rename, struct str token,
-                        struct rename_token *out)
+/* Digests of the token and of everything else the request says. SLOW_DOWN */
+static enum s3_err fingerprint(struct s3_call *c, const struct rename *rename, struct str token,
+                               struct rename_token *out)
 {
     static const char *const headers[] = {"if-match",
                                           "if-none-match",
@@ -72,6 +75,8 @@ static void fingerprint(struct s3_call *c, const struct rename *rename, struct s
     AUTO_BUF(text, MiB(1));
     add_field(&text, branch_name(c->branch));
     add_field(&text, token);
+    if (!buf_ok(&text))
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a client token");
     sha256_once(buf_str(&text), out->token);
     buf_reset(&text);
     add_field(&text, c->at.bucket);
@@ -80,6 +85,7 @@ static void fingerprint(struct s3_call *c, const struct rename *rename, struct s
     for (size_t i = 0; i < ARRAY_LEN(headers); i++)
         add_field(&text, s3_header(c, str_c(headers[i])));
     sha256_once(buf_str(&text), out->request);
+    return buf_ok(&text) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for a client token");
 }
 
 /* ---- conditions ----------------------------------------------------------------------------
@@ -158,9 +164,8 @@ enum s3_err op_rename_object(struct s3_call *c)
         return c->err;
     if (!text.ptr)
         return rename_object(c, &rename);
-    if (check_token(c, text))
+    if (check_token(c, text) || fingerprint(c, &rename, text, &token))
         return c->err;
-    fingerprint(c, &rename, text, &token);
     switch (rename_tokens_find(c->service->renames, &token)) {
     case TOKEN_DONE:
         return s3_reply_empty(c, 200);

@@ -107,7 +107,9 @@ static bool decode_word(struct buf *out, struct str word)
     bool ok = str_eq_nocase(encoding, STR("B"))   ? buf_add_unbase64(&bytes, text)
               : str_eq_nocase(encoding, STR("Q")) ? add_q_text(&bytes, text)
                                                   : false;
-    if (!ok)
+    if (!buf_ok(&bytes))
+        out->failed = true;
+    else if (!ok)
         return false;
     if (latin1)
         latin1_to_utf8(out, buf_str(&bytes));
@@ -148,7 +150,7 @@ void rfc2047_decode(struct buf *out, struct str text)
         if (!is_word || !after_word)
             buf_add(out, blanks);
         if (is_word)
-            buf_add(out, buf_str(&decoded));
+            buf_add_buf(out, &decoded);
         else
             add_valid_utf8(out, run);
         after_word = is_word;
@@ -254,6 +256,7 @@ void rfc2047_encode(struct buf *out, struct str utf8)
     AUTO_BUF(valid, utf8.len * 3 + 1);
     add_valid_utf8(&valid, utf8);
     utf8 = buf_str(&valid);
+    out->failed |= valid.failed;
     for (size_t i = 0, len; i < utf8.len; i += len) {
         len = utf8_character(str_from(utf8, i));
         if (len == 1 && is_plain(utf8.ptr[i]))

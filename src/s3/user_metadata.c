@@ -42,6 +42,7 @@ static void add_text(struct s3_call *c, const struct header *h, struct buf *text
         AUTO_BUF(utf8, h->value.len * 2 + 1);
         latin1_to_utf8(&utf8, h->value);
         rfc2047_decode(text, buf_str(&utf8));
+        text->failed |= utf8.failed;
     }
 }
 
@@ -65,16 +66,17 @@ static void join_values(struct s3_call *c, size_t index, struct buf *text)
     }
 }
 
-static void add_item(struct buf *attrs, struct str header_name, struct str text)
+static void add_item(struct buf *attrs, struct str header_name, const struct buf *text)
 {
     AUTO_BUF(name, header_name.len + 1);
     for (size_t i = strlen(META_PREFIX); i < header_name.len; i++) {
         char ch = header_name.ptr[i];
         buf_add_char(&name, ch >= 'A' && ch <= 'Z' ? (char)(ch + 'a' - 'A') : ch);
     }
-    AUTO_BUF(encoded, text.len * 16 + 128);
-    rfc2047_encode(&encoded, text);
+    AUTO_BUF(encoded, text->len * 16 + 128);
+    rfc2047_encode(&encoded, buf_str(text));
     attrs_add_meta(attrs, buf_str(&name), buf_str(&encoded));
+    attrs->failed |= name.failed | encoded.failed | text->failed;
 }
 
 static enum s3_err too_large(struct s3_call *c, uint64_t size, uint64_t limit)
@@ -101,7 +103,7 @@ enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs)
         AUTO_BUF(text, KiB(256));
         join_values(c, i, &text);
         size += h->name.len - strlen(META_PREFIX) + text.len;
-        add_item(attrs, h->name, buf_str(&text));
+        add_item(attrs, h->name, &text);
     }
     return size > limit ? too_large(c, size, limit) : S3_OK;
 }

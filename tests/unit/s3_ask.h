@@ -65,7 +65,8 @@ static inline size_t ask_headers(struct str text, struct header *out)
 static inline void ask_keep(struct asked *a, const struct reply *reply)
 {
     const char *name, *value, *at = NULL;
-    a->status = reply->status;
+    /* The front end answers so when the headers could not be built. */
+    a->status = buf_ok(&reply->headers) ? reply->status : 500;
     buf_reset(&a->headers);
     buf_reset(&a->text);
     while ((at = reply_header_next(reply, at, &name, &value)))

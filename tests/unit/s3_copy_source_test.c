@@ -284,14 +284,80 @@ static void test_rename_once(void **state)
     assert_body(a, "/bucket/to", "bytes");
 }
 
+#define ALLOCATIONS 60 /* more than any request here makes */
+
+/* One allocation of a request fails: the answer says so, or is complete. */
+static bool ask_short_of_memory(struct asked *a, uint64_t nth, const char *method,
+                                const char *target, const char *headers, struct str body)
+{
+    mem_fail_nth(nth);
+    unsigned status = ask(a, method, target, headers, body);
+    mem_fail_nth(0);
+    if (status >= 300 && status != 500 && status != 503)
+        fail_msg("%u for %s %s: %.*s", status, method, target, (int)a->text.len, a->text.ptr);
+    return status < 300;
+}
+
+static void assert_complete(struct asked *a, const char *target)
+{
+    assert_body(a, target, "data");
+    assert_answer_header(a, "Content-Type: a/b\n");
+    assert_answer_header(a, "Content-Encoding: gzip\n");
+    assert_answer_header(a, "x-amz-meta-a: =?UTF-8?B?w6k=?=\n");
+    assert_answer_header(a, "x-amz-meta-b: c\n");
+}
+
+static void test_short_of_memory(void **state)
+{
+    struct asked *a = *state;
+    const char *headers = "Content-Type: a/b\nContent-Encoding: gzip, aws-chunked\n"
+                          "x-amz-meta-a: \xE9\nx-amz-meta-b: =?UTF-8?Q?c?=";
+    unsigned stored = 0, copied = 0;
+    assert_int_equal(ask(a, "PUT", "/bucket/m", headers, STR("data")), 200);
+    for (uint64_t nth = 1; nth <= ALLOCATIONS; nth++) {
+        stored += ask_short_of_memory(a, nth, "PUT", "/bucket/m", headers, STR("data"));
+        assert_complete(a, "/bucket/m");
+        if (ask_short_of_memory(a, nth, "PUT", "/other/m", "x-amz-copy-source: bucket/m",
+                                STR_NONE)) {
+            copied++;
+            assert_complete(a, "/other/m");
+        }
+    }
+    assert_true(stored > 0 && stored < ALLOCATIONS);
+    assert_true(copied > 0 && copied < ALLOCATIONS);
+}
+
+/* A rename is done or not, and its token may be used again: also when it was done but the reply
+ * could not be built (500), which is what tokens are for. */
+static void test_rename_short_of_memory(void **state)
+{
+    struct asked *a = *state;
+    uint64_t nth = 1;
+    assert_int_equal(ask(a, "PUT", "/bucket/from", "", STR("data")), 200);
+    while (!ask_short_of_memory(a, nth, "PUT", "/bucket/to?renameObject",
+                                FROM("from") "x-amz-client-token: t3", STR_NONE)) {
+        bool moved = ask(a, "HEAD", "/bucket/from", "", STR_NONE) == 404;
+        assert_body(a, moved ? "/bucket/to" : "/bucket/from", "data");
+        assert_true(++nth < ALLOCATIONS);
+    }
+    assert_true(nth > 2);
+    assert_body(a, "/bucket/to", "data");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_names_refused),
-        cmocka_unit_test(test_what_follows), cmocka_unit_test(test_onto_itself),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_multipart_source),
-        cmocka_unit_test(test_rename),       cmocka_unit_test(test_rename_refused),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_refused),
+        cmocka_unit_test(test_what_follows),
+        cmocka_unit_test(test_onto_itself),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_multipart_source),
+        cmocka_unit_test(test_rename),
+        cmocka_unit_test(test_rename_refused),
         cmocka_unit_test(test_rename_once),
+        cmocka_unit_test(test_short_of_memory),
+        cmocka_unit_test(test_rename_short_of_memory),
     };
     return cmocka_run_group_tests_name("s3/copy_source", tests, start, stop);
 }
