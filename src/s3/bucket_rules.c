@@ -197,3 +197,13 @@ struct str s3_bucket_url(struct s3_call *c)
     return s3_printf(c, "%s://%.*s/%.*s", scheme, (int)host.len, host.ptr, (int)bucket.len,
                      bucket.ptr);
 }
+
+struct str s3_object_url(struct s3_call *c)
+{
+    struct str base = s3_bucket_url(c);
+    AUTO_BUF(url, base.len + 1 + 3 * c->at.key.len);
+    buf_add(&url, base);
+    buf_add_char(&url, '/');
+    buf_add_uri(&url, c->at.key, false);
+    return s3_copy(c, buf_str(&url));
+}

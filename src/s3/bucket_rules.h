@@ -17,6 +17,8 @@ struct str s3_bucket_region(const struct bucket_info *bucket);
 /* "http://bucket.host" or "http://host/bucket", as the request addressed us: that the client
  * can reach again. */
 struct str s3_bucket_url(struct s3_call *c);
+/* That of the request's key. */
+struct str s3_object_url(struct s3_call *c);
 /* <Owner><ID>...</ID></Owner>. S3 sends no DisplayName since 2025. */
 void xml_owner(struct buf *b, struct str owner);
 

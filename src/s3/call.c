@@ -119,8 +119,8 @@ static bool hoisted(struct str name)
     for (size_t i = 0; i < ARRAY_LEN(signing); i++)
         if (str_eq_nocase(name, str_c(signing[i])))
             return false;
-    /* The JavaScript and Go SDKs sign the checksum of the empty body they have at that time into a
-     * presigned PUT; Amazon ignores it there (aws-sdk-go-v2 issue 2610). */
+    /* The JavaScript and Go SDKs sign the checksum of the empty body they have at that time
+     * into a presigned PUT; Amazon ignores it there (aws-sdk-go-v2 issue 2610). */
     return checksum_by_header(name) == CHECKSUM_NONE &&
            !str_eq_nocase(name, STR("x-amz-sdk-checksum-algorithm"));
 }
@@ -241,24 +241,65 @@ static enum s3_err authenticate(struct s3_call *c)
     return S3_OK;
 }
 
-static bool anonymous_may_ask(const struct s3_call *c)
+/* With credentials and without a signature: a preflight is never signed, a form tells in its
+ * fields who sent it. The rest is refused, after S3's first question: is there such a bucket?
+ */
+static enum s3_err authorize_anonymous(struct s3_call *c)
 {
-    /* A form carries its signature in its fields; a preflight is never signed. */
-    return (c->op->flags & BODY_FORM) || str_eq(c->req->method, STR("OPTIONS"));
+    struct bucket_info bucket;
+    if (c->op->handler == op_preflight)
+        return S3_OK;
+    if (c->op->scope != SCOPE_SERVICE && !(c->op->flags & NEW_BUCKET)) {
+        enum s3_err err = bucket_get(c->branch, c->at.bucket, &bucket);
+        if (!err)
+            bucket_info_release(&bucket);
+        else if (!c->options->auto_bucket)
+            return s3_fail(c, err, "bucket check");
+    }
+    return (c->op->flags & BODY_FORM) ? S3_OK : s3_fail(c, S3_ACCESS_DENIED, "anonymous");
 }
 
 static bool owns(const struct s3_call *c, const struct bucket_info *bucket)
 {
-    return !c->options->credentials || !c->auth.credential ||
+    return !c->options->credentials ||
            str_eq(owner_id(c->owner), owner_id(doc_str(bucket->owner)));
 }
 
+/* --auto-bucket: the bucket is its first user's, as if they had created it. */
 static enum s3_err create_on_first_use(struct s3_call *c)
 {
-    enum s3_err err = s3_service_create_bucket(c->service, c->at.bucket);
-    if (err && err != S3_BUCKET_ALREADY_OWNED_BY_YOU)
-        return s3_fail(c, err, "--auto-bucket");
-    return S3_OK;
+    if (!s3_bucket_name_ok(c->at.bucket))
+        return S3_INVALID_BUCKET_NAME;
+    struct bucket_spec spec = {
+        .name = c->at.bucket, .region = c->options->region, .owner = c->owner};
+    enum s3_err err = bucket_create(c->branch, &spec);
+    return err == S3_BUCKET_ALREADY_EXISTS ? S3_OK : err;
+}
+
+static enum s3_err find_bucket(struct s3_call *c, struct bucket_info *bucket)
+{
+    enum s3_err err = bucket_get(c->branch, c->at.bucket, bucket);
+    if (err == S3_NO_SUCH_BUCKET && c->options->auto_bucket &&
+        c->op->handler != op_delete_bucket) {
+        err = create_on_first_use(c);
+        if (!err)
+            err = bucket_get(c->branch, c->at.bucket, bucket);
+    }
+    return err;
+}
+
+enum s3_err s3_authorize_bucket(struct s3_call *c)
+{
+    struct bucket_info bucket;
+    enum s3_err err = find_bucket(c, &bucket);
+    if (err)
+        return s3_fail(c, err, "bucket check");
+    if (!owns(c, &bucket))
+        err = s3_fail(c, S3_ACCESS_DENIED, "bucket of another owner");
+    else
+        err = s3_check_expected_owner(c, STR("x-amz-expected-bucket-owner"), &bucket);
+    bucket_info_release(&bucket);
+    return err;
 }
 
 /* Whether the answer depends on the bucket before its handler looks at it: a body is refused
@@ -272,27 +313,12 @@ static bool needs_bucket_check(const struct s3_call *c)
 
 static enum s3_err authorize(struct s3_call *c)
 {
-    if (c->options->credentials && !c->auth.credential && !anonymous_may_ask(c))
-        return s3_fail(c, S3_ACCESS_DENIED, "anonymous");
+    if (c->options->credentials && !c->auth.credential)
+        return authorize_anonymous(c);
     if (c->op->scope == SCOPE_SERVICE || (c->op->flags & NEW_BUCKET) ||
         c->op->handler == op_not_implemented || !needs_bucket_check(c))
         return S3_OK;
-    struct bucket_info bucket;
-    enum s3_err err = bucket_get(c->branch, c->at.bucket, &bucket);
-    if (err == S3_NO_SUCH_BUCKET && c->options->auto_bucket &&
-        c->op->handler != op_delete_bucket) {
-        if (create_on_first_use(c))
-            return c->err;
-        err = bucket_get(c->branch, c->at.bucket, &bucket);
-    }
-    if (err)
-        return s3_fail(c, err, "bucket check");
-    if (!owns(c, &bucket))
-        err = s3_fail(c, S3_ACCESS_DENIED, "bucket of another owner");
-    else
-        err = s3_check_expected_owner(c, STR("x-amz-expected-bucket-owner"), &bucket);
-    bucket_info_release(&bucket);
-    return err;
+    return s3_authorize_bucket(c);
 }
 
 static enum s3_err document_sink(void *arg, const char *data, size_t len)

@@ -133,6 +133,11 @@ void xml_u64(struct buf *b, const char *name, uint64_t v);
 void xml_bool(struct buf *b, const char *name, bool v);
 void xml_time(struct buf *b, const char *name, int64_t unix_ns);
 
+/* call.c: may the caller (c->owner) use the bucket? It is made if it is missing and --auto-bucket
+ * says so. NO_SUCH_BUCKET, INVALID_BUCKET_NAME, ACCESS_DENIED, SLOW_DOWN,
+ * INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID */
+MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
+
 /* ---- shared rules, each defined in the file named -------------------------------------------------- */
 
 /* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's, under

@@ -85,12 +85,8 @@ enum s3_err op_create_multipart_upload(struct s3_call *c)
     AUTO_BUF(attrs, KiB(64));
     if (read_checksum_choice(c, &spec) || s3_attrs_from_headers(c, &attrs))
         return c->err;
-    AUTO(record) current = NULL;
-    enum s3_err err = object_get(&current, c->branch, &c->at, STR_NONE);
-    if (!err)
-        attrs_add(&attrs, ATTR_UPLOAD_OVER, STR("1"));
     spec.attrs = buf_str(&attrs);
-    err = buf_ok(&attrs) ? upload_create(c->branch, c->at.bucket, &spec, id) : S3_SLOW_DOWN;
+    enum s3_err err = upload_create(c->branch, c->at.bucket, &spec, id);
     if (err)
         return s3_fail(c, err, "upload_create");
 

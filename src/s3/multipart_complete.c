@@ -8,6 +8,7 @@
  * TestS3MultipartUploadChecksum, TestS3ObjectWritePrecondition. */
 #include <inttypes.h>
 
+#include "s3/bucket_rules.h"
 #include "s3/multipart.h"
 #include "s3/xml_read.h"
 
@@ -253,78 +254,22 @@ static enum s3_err check_size(struct s3_call *c, const struct completion *w)
     return S3_OK;
 }
 
-/* ---- preconditions
- * ------------------------------------------------------------------------------ */
-
-static enum s3_err conflict(struct s3_call *c, const char *condition)
-{
-    s3_error_field(c, "Condition", str_c(condition));
-    s3_error_field(c, "Key", c->at.key);
-    return s3_fail(c, S3_CONDITIONAL_REQUEST_CONFLICT, "%s", condition);
-}
-
-static bool names_etag(struct str condition, struct str quoted_etag)
-{
-    struct str etag = unquoted(quoted_etag);
-    struct str part;
-    while (str_split(&condition, ',', &part))
-        if (str_eq(unquoted(str_trim(part)), etag) || str_eq(str_trim(part), STR("*")))
-            return true;
-    return false;
-}
-
-/* A conditional Complete also conflicts with what happened to the key since the upload began: a
- * write under If-Match, a delete under If-None-Match. */
-static enum s3_err check_conflict(struct s3_call *c, const struct upload *upload,
-                                  const struct write_conditions *conditions)
-{
-    if (!conditions->if_match.ptr && !conditions->if_none_match.ptr)
-        return S3_OK;
-    AUTO(record) current = NULL;
-    char etag[ETAG_SIZE];
-    enum s3_err err = object_get(&current, c->branch, &c->at, STR_NONE);
-    if (conditions->if_none_match.ptr && err &&
-        attrs_get(upload_attrs(upload), ATTR_UPLOAD_OVER).ptr)
-        return conflict(c, "If-None-Match");
-    if (conditions->if_match.ptr && !err &&
-        record_mtime_ns(current) > upload_initiated_ns(upload) &&
-        names_etag(conditions->if_match, record_etag(current, etag)))
-        return conflict(c, "If-Match");
-    return S3_OK;
-}
-
 /* ---- publishing
  * ---------------------------------------------------------------------------------- */
-
-static void final_attrs(struct str upload, struct buf *out)
-{
-    size_t at = 0;
-    enum attr a;
-    struct str name, value;
-    while (attrs_next(upload, &at, &a, &name, &value)) {
-        if (a == ATTR_META)
-            attrs_add_meta(out, name, value);
-        else if (a != ATTR_UPLOAD_OVER)
-            attrs_add(out, a, value);
-    }
-}
 
 static enum s3_err build_record(struct s3_call *c, const struct completion *w,
                                 struct record **out)
 {
-    AUTO_BUF(attrs, KiB(64));
-    final_attrs(upload_attrs(w->upload), &attrs);
     struct record_spec spec = {.key = c->at.key,
                                .mtime_ns = clock_now_ns(),
                                .part_count = w->count,
                                .checksum = w->checksum,
-                               .attrs = buf_str(&attrs),
+                               .attrs = upload_attrs(w->upload),
                                .parts = w->infos,
                                .upload_id = upload_id(w->upload)};
     memcpy(spec.md5, w->md5, MD5_SIZE);
     struct body *body = body_join(c->options->store, w->bodies, w->count);
-    *out = body && buf_ok(&attrs) ? record_new(c->options->store, &spec, TAKE(body)) : NULL;
-    body_unref(body);
+    *out = body ? record_new(c->options->store, &spec, body) : NULL;
     return *out ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for a completed object");
 }
 
@@ -334,16 +279,8 @@ static enum s3_err reply_completed(struct s3_call *c, const struct record *r)
     struct checksum sum;
     s3_reply_encryption_headers(c, record_attrs(r));
     struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<CompleteMultipartUploadResult xmlns=\"" S3_XMLNS "\"><Location>"));
-    buf_add(xml, c->req->tls ? STR("https://") : STR("http://"));
-    buf_add_xml(xml, c->req->host);
-    buf_add_char(xml, '/');
-    if (!c->virtual_bucket.len) {
-        buf_add_uri(xml, c->at.bucket, false);
-        buf_add_char(xml, '/');
-    }
-    buf_add_uri(xml, c->at.key, false);
-    buf_add(xml, STR("</Location>"));
+    buf_add(xml, STR("<CompleteMultipartUploadResult xmlns=\"" S3_XMLNS "\">"));
+    xml_text(xml, "Location", s3_object_url(c));
     xml_text(xml, "Bucket", c->at.bucket);
     xml_text(xml, "Key", c->at.key);
     xml_text(xml, "ETag", record_etag(r, etag));
@@ -364,7 +301,17 @@ static enum s3_err complete_again(struct s3_call *c)
     struct str id = record_version_id(current, version);
     if (id.ptr && !str_eq(id, STR("null")))
         s3_reply_header(c, "x-amz-version-id", id);
+    c->err = S3_OK; /* what a race with the first Complete may have left */
     return reply_completed(c, current);
+}
+
+/* Names what upload_complete refused. Its OPERATION_ABORTED is a conditional Complete whose key
+ * was written or deleted since the upload began. */
+static enum s3_err refuse_complete(struct s3_call *c, enum s3_err err,
+                                   const struct write_conditions *conditions)
+{
+    return s3_write_failed(
+        c, err == S3_OPERATION_ABORTED ? S3_CONDITIONAL_REQUEST_CONFLICT : err, conditions);
 }
 
 static enum s3_err try_complete(struct s3_call *c, struct completion *w,
@@ -376,16 +323,15 @@ static enum s3_err try_complete(struct s3_call *c, struct completion *w,
         return c->err;
     sum_md5(w);
     sum_checksum(w);
-    if (check_claimed(c, w) || check_size(c, w) || check_conflict(c, w->upload, conditions) ||
-        build_record(c, w, &record))
+    if (check_claimed(c, w) || check_size(c, w) || build_record(c, w, &record))
         return c->err;
     AUTO(record) kept = record_ref(record); /* for the reply: the store takes the other one */
     enum s3_err err =
         upload_complete(c->branch, &c->at, w->upload, TAKE(record), conditions, &result);
     if (err == S3_CONDITIONAL_REQUEST_CONFLICT)
-        return err;
+        return err; /* a part changed: the caller tries again */
     if (err)
-        return s3_write_failed(c, err, conditions);
+        return refuse_complete(c, err, conditions);
     s3_reply_write_result(c, &result);
     record_unref(result.old);
     return reply_completed(c, kept);
@@ -410,7 +356,7 @@ enum s3_err op_complete_multipart_upload(struct s3_call *c)
         if (err)
             break;
         err = try_complete(c, &w, &conditions);
-        /* c->err is set when the conflict is the client's answer, not a part that changed. */
+        /* c->err is set when the conflict is the client's answer. */
     } while (err == S3_CONDITIONAL_REQUEST_CONFLICT && c->err == S3_OK);
     completion_release(&w);
     if (err == S3_NO_SUCH_UPLOAD)

@@ -116,19 +116,12 @@ static enum s3_err read_key(struct post *p, struct str filename)
 
 static enum s3_err check_owner(struct s3_call *c)
 {
-    struct bucket_info bucket;
     if (!c->options->credentials)
         return S3_OK;
     if (!c->auth.credential)
         return s3_fail(c, S3_ACCESS_DENIED, "anonymous form");
     c->owner = credential_owner(c->auth.credential);
-    enum s3_err err = bucket_get(c->branch, c->at.bucket, &bucket);
-    if (err)
-        return s3_fail(c, err, "form");
-    if (!str_eq(owner_id(c->owner), owner_id(doc_str(bucket.owner))))
-        err = s3_fail(c, S3_ACCESS_DENIED, "bucket of another owner");
-    bucket_info_release(&bucket);
-    return err;
+    return s3_authorize_bucket(c);
 }
 
 /* A form is signed by its fields; one without a policy may still be signed by its headers. */
@@ -362,16 +355,6 @@ static enum s3_err check_digests(struct post *p, struct record_spec *spec)
     return S3_OK;
 }
 
-static struct str object_url(struct s3_call *c)
-{
-    struct str base = s3_bucket_url(c);
-    AUTO_BUF(url, KiB(8));
-    buf_add(&url, base);
-    buf_add_char(&url, '/');
-    buf_add_uri(&url, c->at.key, false);
-    return s3_copy(c, buf_str(&url));
-}
-
 /* success_action_redirect (or its old name) with what was stored; STR_NONE when there is none
  * or it is no URL: then S3 answers as if it were not there. */
 static struct str redirect_url(const struct post *p, struct str etag)
@@ -409,7 +392,7 @@ static enum s3_err reply_created(struct s3_call *c, struct str location, struct 
 static enum s3_err reply_post(struct post *p, struct str etag)
 {
     struct s3_call *c = p->c;
-    struct str redirect = redirect_url(p, etag), location = object_url(c);
+    struct str redirect = redirect_url(p, etag), location = s3_object_url(c);
     struct str status = field_value(p, STR("success_action_status"));
     s3_reply_header(c, "ETag", etag);
     s3_reply_header(c, "Location", redirect.ptr ? redirect : location);
