@@ -50,16 +50,10 @@ $(FUZZ_BUILD)/fuzz_%: $(SRC)/tests/fuzz/fuzz_%.c $(FUZZ_LIB)
 	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	    $^ $(LIB_LIBS) -lm -o $@
 
+# One target a core at a time.
 .PHONY: fuzz
 fuzz: $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/fuzz_%)
-	@for t in $(FUZZ_TARGETS); do \
-	    echo "== fuzz/$$t, $(FUZZ_SECONDS) s"; \
-	    out=$(FUZZ_BUILD)/$$t; mkdir -p $$out/corpus; \
-	    $(FUZZ_BUILD)/fuzz_$$t $(FUZZ_OPTIONS) -max_total_time=$(FUZZ_SECONDS) \
-	        -artifact_prefix=$$out/ $$out/corpus \
-	        $$(ls -d $(SRC)/tests/fuzz/corpus/$$t 2>/dev/null) >$$out/log 2>&1 || \
-	        { tail -50 $$out/log; exit 1; }; \
-	    grep -E 'number_of_executed_units|average_exec_per_sec|peak_rss' $$out/log; \
-	done
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P $$(nproc) -I{} $(SRC)/build-aux/fuzz-one.sh \
+	    {} $(FUZZ_BUILD) $(SRC)/tests/fuzz/corpus/{} $(FUZZ_SECONDS) $(FUZZ_OPTIONS)
 
 -include $(FUZZ_LIB_OBJ:.o=.d) $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%.d)
