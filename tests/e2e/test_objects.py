@@ -605,6 +605,35 @@ def test_rename_conditions(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="new")["Body"].read() == b"old"
 
 
+def test_rename_is_idempotent(s3, bucket):
+    """AWS API RenameObject: a repeated client token answers as before; with other parameters it is
+    IdempotencyParameterMismatch."""
+    s3.put_object(Bucket=bucket, Key="old", Body=b"data")
+    rename = {"Bucket": bucket, "Key": "new", "RenameSource": f"{bucket}/old"}
+    token = "7a1c8ab8-0c4b-4b5c-9f0e-0123456789ab"
+    for _ in range(2):
+        assert status_of(s3.rename_object(**rename, ClientToken=token)) == 200
+    assert s3.get_object(Bucket=bucket, Key="new")["Body"].read() == b"data"
+    with refused("IdempotencyParameterMismatch", 400):
+        s3.rename_object(
+            Bucket=bucket, Key="third", RenameSource=f"{bucket}/new", ClientToken=token
+        )
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["new"]
+
+
+def test_rename_source_forms(s3, bucket):
+    """AWS CLI's example names the key alone, SDKs bucket and key; another bucket is no source."""
+    s3.put_object(Bucket=bucket, Key="a key", Body=b"data")
+    s3.rename_object(Bucket=bucket, Key="b", RenameSource="a%20key")
+    assert s3.get_object(Bucket=bucket, Key="b")["Body"].read() == b"data"
+    for source in ("other-bucket-name/b", ""):
+        with pytest.raises(s3.exceptions.ClientError) as caught:
+            s3.rename_object(Bucket=bucket, Key="c", RenameSource=source)
+        code = caught.value.response["Error"]["Code"]
+        assert code in ("NoSuchKey", "InvalidArgument"), code
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["b"]
+
+
 # ---- storage classes, encryption headers --------------------------------------------------------
 
 

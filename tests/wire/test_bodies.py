@@ -392,7 +392,7 @@ def test_connection_close(wire):
 
 def test_slow_reader(wire, s3, bucket):
     """A client that reads slowly gets everything; the server is not held up meanwhile."""
-    body = os.urandom(MIB)
+    body = os.urandom(MIB // 4)
     s3.put_object(Bucket=bucket, Key="k", Body=body)
     w = wire()
     w.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -436,6 +436,20 @@ def test_leaves_in_the_middle(wire, s3, bucket, data, how):
         reset(w) if how == "reset" else w.socket.close()
     time.sleep(0.1)
     assert nothing_stored(s3, bucket)
+
+
+def test_farewell_with_the_last_bytes(wire, bucket):
+    """A client whose end arrives together with its last bytes is let go at once, not at a timeout:
+    otherwise each would hold its upload, its connection, and the end of the server."""
+    leavers = []
+    for data in (put(bucket, "Content-Length: 10\r\n", "hello"), b"GET / HT") * 10:
+        w = wire()
+        w.send(data)
+        w.close_sending()
+        leavers.append(w)
+    started = time.monotonic()
+    assert all(w.closed(5) for w in leavers)
+    assert time.monotonic() - started < 5 * SLOW
 
 
 def test_leaves_while_downloading(wire, s3, bucket):

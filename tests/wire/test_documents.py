@@ -81,8 +81,8 @@ def test_unclosed_nesting(server, s3, bucket):
 
 
 def test_huge(server, s3, bucket):
-    """A small document is at most 1 MiB; beyond it MaxMessageLengthExceeded or EntityTooLarge."""
-    body = VERSIONING.format(f"<!-- {'x' * 1_200_000} -->")
+    """Far beyond what 10,000 parts need: MaxMessageLengthExceeded or EntityTooLarge."""
+    body = VERSIONING.format(f"<!-- {'x' * 16_000_000} -->")
     reply = put_versioning(server, bucket, body)
     assert reply.status == 400, reply
     assert reply.code in ("MaxMessageLengthExceeded", "EntityTooLarge", "MalformedXML"), reply
