@@ -290,8 +290,9 @@ enum s3_err op_upload_part_copy(struct s3_call *c)
     if (err)
         return s3_fail(c, err, "upload_put_part");
     char version[VERSION_ID_SIZE];
-    if (source.version.ptr)
-        s3_reply_header(c, "x-amz-copy-source-version-id", record_version_id(record, version));
+    struct str id = record_version_id(record, version);
+    if (source.version.ptr || (id.ptr && !str_eq(id, STR("null"))))
+        s3_reply_header(c, "x-amz-copy-source-version-id", id);
     return reply_copied_part(c, &part, upload_attrs(upload), alg != CHECKSUM_NONE);
 }
 
