@@ -199,10 +199,8 @@ static void sum_checksum(struct completion *w)
     for (uint32_t i = 1; i < w->count; i++)
         checksum_combine(&w->checksum, &w->infos[i].checksum, w->infos[i].size);
     w->checksum.type = CHECKSUM_FULL_OBJECT;
-    /* Parts have checksums to show only where the client chose the algorithm. */
-    bool chosen = upload_checksum_alg(w->upload) != CHECKSUM_NONE;
-    for (uint32_t i = 0; i < w->count && !chosen; i++)
-        w->infos[i].checksum.alg = CHECKSUM_NONE;
+    for (uint32_t i = 0; i < w->count; i++)
+        w->infos[i].checksum.alg = CHECKSUM_NONE; /* only COMPOSITE parts show theirs */
 }
 
 static enum s3_err check_type(struct s3_call *c, const struct upload *upload)
