@@ -2,18 +2,19 @@
 /* store.h - the door of room store: branches, buckets, records, bodies, uploads, listings.
  *
  * Everything reachable from a root is immutable for whoever holds a reference on it; a writer
- * changes in place only nodes that nobody else holds (persistent red-black trees, path copying).
+ * changes in place only nodes that nobody else holds (persistent red-black trees, path
+ * copying).
  *
- *   store  ─ branches: name → root          snapshots: name → root
- *   root   ─ buckets : name → bucket
- *   bucket ─ settings, objects (key → current record), versions ((key, newest first) → noncurrent
- *            records and delete markers), uploads ((key, upload id) → upload → parts)
- *   record ─ size, ETag, times, attributes, checksum → body
+ *   store  - branches: name -> root       snapshots: name -> root
+ *   root   - buckets : name -> bucket
+ *   bucket - settings, objects (key -> current record), versions ((key, newest first) ->
+ *            noncurrent records and delete markers), uploads ((key, id) -> upload -> parts)
+ *   record - size, ETag, times, attributes, checksum -> body
  *
- * Threads: every function here may be called from any thread. A branch has one lock; readers hold
- * it for a lookup, writers for the tree update. Records, bodies, uploads, docs and roots are
- * counted (atomic) and immutable once published. Dropping the last reference to a tree is handed
- * to the store's reaper thread. The store knows no HTTP, XML, JSON or files. */
+ * Threads: every function here may be called from any thread. A branch has one lock; readers
+ * hold it for a lookup, writers for the tree update. Records, bodies, uploads, docs and roots
+ * are counted (atomic) and immutable once published. Dropping the last reference to a tree is
+ * handed to the store's reaper thread. The store knows no HTTP, XML, JSON or files. */
 #ifndef S3MEM_STORE_H
 #define S3MEM_STORE_H
 
@@ -27,10 +28,10 @@ struct body;
 struct upload;
 struct doc;
 
-#define KEY_MAX 1024
+#define KEY_MAX         1024
 #define PART_NUMBER_MAX 10000
 
-/* ---- the store ---------------------------------------------------------------------------- */
+/* ---- the store --------------------------------------------------------------------------- */
 
 struct store_options {
     uint64_t max_memory_bytes; /* 0 = no limit; beyond it body_new and record_new fail */
@@ -39,8 +40,8 @@ struct store_options {
 struct store_stats {
     uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper */
     uint64_t tree_bytes, record_bytes, body_bytes;
-    uint64_t reaping; /* items of trees handed to the reaper and not yet gone through (those that
-                       * something else still shares stay) */
+    uint64_t reaping; /* items of trees handed to the reaper and not yet gone through (those
+                       * that something else still shares stay) */
 };
 
 struct store *store_new(const struct store_options *options);
@@ -52,12 +53,16 @@ void store_reap_wait(struct store *store);
 
 /* Called after each change, with the branch's lock held: enqueue, never block. */
 enum change_kind {
-    CHANGE_BUCKET_CREATED, CHANGE_BUCKET_DELETED, CHANGE_BUCKET_SETTING,
+    CHANGE_BUCKET_CREATED,
+    CHANGE_BUCKET_DELETED,
+    CHANGE_BUCKET_SETTING,
     CHANGE_OBJECT_PUT,     /* record: the new current record or rewritten version */
     CHANGE_OBJECT_DELETED, /* record: what was removed */
     CHANGE_DELETE_MARKER,  /* record: the marker */
-    CHANGE_UPLOAD_CREATED, CHANGE_UPLOAD_PART, CHANGE_UPLOAD_ENDED,
-    CHANGE_BRANCH_RESET,   /* restored, cleared */
+    CHANGE_UPLOAD_CREATED,
+    CHANGE_UPLOAD_PART,
+    CHANGE_UPLOAD_ENDED,
+    CHANGE_BRANCH_RESET, /* restored, cleared */
 };
 struct change {
     enum change_kind kind;
@@ -69,7 +74,7 @@ typedef void store_observer(void *arg, const struct change *change);
 /* At most 8; register before traffic starts. */
 void store_observe(struct store *store, store_observer *fn, void *arg);
 
-/* ---- branches and snapshots --------------------------------------------------------------- */
+/* ---- branches and snapshots -------------------------------------------------------------- */
 
 /* The branch of that name, a reference; NULL when there is none. "main" always exists. */
 struct branch *store_branch(struct store *store, struct str name);
@@ -95,14 +100,14 @@ void branch_clear(struct branch *b);
 struct root *branch_root(struct branch *b);
 void root_unref(struct root *root);
 
-/* ---- documents: counted immutable bytes (bucket settings) ----------------------------------- */
+/* ---- documents: counted immutable bytes (bucket settings) -------------------------------- */
 
 struct doc *doc_new(struct str bytes);
 struct doc *doc_ref(struct doc *d);
 void doc_unref(struct doc *d);
 struct str doc_str(const struct doc *d);
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------------------------ */
 
 /* A body under construction or finished. Appended by one thread, then never changed. */
 /* expected: exact length when known (one allocation), BODY_LENGTH_UNKNOWN grows by segments.
@@ -123,7 +128,7 @@ MUST_CHECK struct body *body_range(struct body *b, uint64_t first, uint64_t len)
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
 
-/* ---- attributes: the headers an object remembers ------------------------------------------------ */
+/* ---- attributes: the headers an object remembers ----------------------------------------- */
 
 /* Packed list of (attribute, value) kept with a record or upload; empty values are kept, absent
  * ones are absent. Build with attrs_add*, read with attrs_get / attrs_next. */
@@ -142,9 +147,10 @@ void attrs_add_meta(struct buf *attrs, struct str name, struct str value);
 /* STR_NONE when absent. */
 struct str attrs_get(struct str attrs, enum attr a);
 /* Walks all: *at starts at 0; false at the end. name only for ATTR_META. */
-bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name, struct str *value);
+bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name,
+                struct str *value);
 
-/* ---- records -------------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------- */
 
 /* One part of a completed multipart object, for ?partNumber and GetObjectAttributes. */
 struct part_info {
@@ -157,12 +163,12 @@ struct part_info {
 struct record_spec {
     struct str key;
     int64_t mtime_ns;
-    uint8_t md5[MD5_SIZE];     /* of the bytes, or of the parts' digests */
-    uint32_t part_count;       /* 0: plain ETag; n: "-n" ETag */
+    uint8_t md5[MD5_SIZE]; /* of the bytes, or of the parts' digests */
+    uint32_t part_count;   /* 0: plain ETag; n: "-n" ETag */
     struct checksum checksum;
-    struct str attrs;          /* packed; ATTR_TAGGING holds tags as a URL query string */
+    struct str attrs;              /* packed; ATTR_TAGGING holds tags as a URL query string */
     const struct part_info *parts; /* part_count entries, or NULL */
-    struct str upload_id;      /* of the upload that made it (idempotent Complete), or none */
+    struct str upload_id; /* of the upload that made it (idempotent Complete), or none */
 };
 
 /* Takes body even on failure; NULL when memory is out. Bodies of at most INLINE_BODY_MAX bytes
@@ -170,8 +176,8 @@ struct record_spec {
 #define INLINE_BODY_MAX 4096
 MUST_CHECK struct record *record_new(struct store *store, const struct record_spec *spec,
                                      struct body *body);
-/* The same object with other attributes (tagging, retention ...): shares the body, keeps version,
- * mtime, ETag and checksum. */
+/* The same object with other attributes (tagging, retention ...): shares the body, keeps
+ * version, mtime, ETag and checksum. */
 MUST_CHECK struct record *record_with_attrs(struct store *store, struct record *r,
                                             struct str attrs);
 /* For copies: a body that shares r's bytes (an inline body is copied: it is small). */
@@ -196,18 +202,18 @@ uint32_t record_part_count(const struct record *r);
 bool record_part(const struct record *r, uint32_t index, struct part_info *out,
                  uint64_t *offset);
 struct str record_upload_id(const struct record *r);
-/* "null", or the 32-character id of a version. NUL-terminated. A record of a bucket that was never
- * versioned is "null" too; whether that is sent as x-amz-version-id depends on the bucket, see
- * object_find. */
+/* "null", or the 32-character id of a version. NUL-terminated. A record of a bucket that was
+ * never versioned is "null" too; whether that is sent as x-amz-version-id depends on the
+ * bucket, see object_find. */
 #define VERSION_ID_SIZE 33
 struct str record_version_id(const struct record *r, char out[VERSION_ID_SIZE]);
 
-/* Slices of bytes [first, first+len): how many there are; fills at most max. They live as long as
- * the record does. */
+/* Slices of bytes [first, first+len): how many there are; fills at most max. They live as long
+ * as the record does. */
 size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struct slice *out,
                      size_t max);
 
-/* ---- buckets ---------------------------------------------------------------------------------------- */
+/* ---- buckets ----------------------------------------------------------------------------- */
 
 enum versioning { VERSIONING_NEVER, VERSIONING_ENABLED, VERSIONING_SUSPENDED };
 
@@ -242,8 +248,8 @@ MUST_CHECK enum s3_err bucket_delete(struct branch *b, struct str bucket);
 /* NO_SUCH_BUCKET. *out must be released on S3_OK. */
 MUST_CHECK enum s3_err bucket_get(struct branch *b, struct str bucket, struct bucket_info *out);
 /* doc NULL removes it. NO_SUCH_BUCKET. Takes doc. */
-MUST_CHECK enum s3_err bucket_set_doc(struct branch *b, struct str bucket, enum bucket_doc which,
-                                      struct doc *doc);
+MUST_CHECK enum s3_err bucket_set_doc(struct branch *b, struct str bucket,
+                                      enum bucket_doc which, struct doc *doc);
 MUST_CHECK enum s3_err bucket_set_versioning(struct branch *b, struct str bucket,
                                              enum versioning versioning);
 /* Buckets in name order: the first whose name is > after (or >= when inclusive). False at the
@@ -251,7 +257,7 @@ MUST_CHECK enum s3_err bucket_set_versioning(struct branch *b, struct str bucket
 bool root_bucket_next(struct root *root, struct str after, bool inclusive,
                       struct bucket_info *out);
 
-/* ---- objects ---------------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------- */
 
 struct target {
     struct str bucket, key;
@@ -264,8 +270,8 @@ struct target {
  * Errors   NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION, METHOD_NOT_ALLOWED (id names a delete
  *          marker), INVALID_ARGUMENT (not a version id at all)
  * Source   AWS API: GetObject, versionId */
-MUST_CHECK enum s3_err object_get(struct record **out, struct branch *b, const struct target *at,
-                                  struct str version);
+MUST_CHECK enum s3_err object_get(struct record **out, struct branch *b,
+                                  const struct target *at, struct str version);
 /* The same, and the bucket's state at that instant (untouched on NO_SUCH_BUCKET): S3 sends
  * x-amz-version-id, "null" included, unless it is VERSIONING_NEVER. */
 MUST_CHECK enum s3_err object_find(struct record **out, enum versioning *versioning,
@@ -278,38 +284,37 @@ struct write_conditions {
     struct str if_none_match; /* "*" is what S3 supports; ETag lists are checked too */
     /* Delete only: */
     bool has_mtime, has_size;
-    int64_t mtime_s;          /* x-amz-if-match-last-modified-time, compared at one second */
-    uint64_t size;            /* x-amz-if-match-size */
+    int64_t mtime_s; /* x-amz-if-match-last-modified-time, compared at one second */
+    uint64_t size;   /* x-amz-if-match-size */
 };
 
 struct write_result {
     char version_id[VERSION_ID_SIZE]; /* "" when no x-amz-version-id is to be sent */
     bool delete_marker;               /* Delete: made one, or removed one */
-    bool existed;                     /* Put: replaced a current object; Delete: something went */
-    struct record *old; /* what left the bucket (reference), NULL when nothing did: a version that
-                         * is kept below a new one has not */
+    bool existed;       /* Put: replaced a current object; Delete: something went */
+    struct record *old; /* what left the bucket (reference), NULL when nothing did: a version
+                         * that is kept below a new one has not */
 };
 
-/* Puts a record as the current one, by the bucket's versioning state (which gives the record its
- * version). Takes record, even on failure; a record is put once. conditions and result may be
- * NULL.
- * NO_SUCH_BUCKET; PRECONDITION_FAILED (if_none_match: exists; if_match: other ETag);
+/* Puts a record as the current one, by the bucket's versioning state (which gives the record
+ * its version). Takes record, even on failure; a record is put once. conditions and result may
+ * be NULL. NO_SUCH_BUCKET; PRECONDITION_FAILED (if_none_match: exists; if_match: other ETag);
  * NO_SUCH_KEY (if_match on a key without current object) */
 MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
                                   const struct write_conditions *conditions,
                                   struct write_result *result);
-/* Deletes by S3's rules: no version: unversioned removes, enabled adds a delete marker, suspended
- * replaces the null version by a null marker; with version: removes that version and promotes the
- * next. Deleting what is not there succeeds (existed = false), but with conditions answers
- * NO_SUCH_KEY or PRECONDITION_FAILED (there is a delete marker). INVALID_ARGUMENT: not a version
- * id; NO_SUCH_BUCKET; SLOW_DOWN */
+/* Deletes by S3's rules: no version: unversioned removes, enabled adds a delete marker,
+ * suspended replaces the null version by a null marker; with version: removes that version and
+ * promotes the next. Deleting what is not there succeeds (existed = false), but with conditions
+ * answers NO_SUCH_KEY or PRECONDITION_FAILED (there is a delete marker). INVALID_ARGUMENT: not
+ * a version id; NO_SUCH_BUCKET; SLOW_DOWN */
 MUST_CHECK enum s3_err object_delete(struct branch *b, const struct target *at,
                                      struct str version,
                                      const struct write_conditions *conditions,
                                      struct write_result *result);
-/* Replaces `expected` (current or version) by `changed` made with record_with_attrs, in place of
- * the version it had. CONDITIONAL_REQUEST_CONFLICT when expected is no longer there: look again.
- * Takes changed. */
+/* Replaces `expected` (current or version) by `changed` made with record_with_attrs, in place
+ * of the version it had. CONDITIONAL_REQUEST_CONFLICT when expected is no longer there: look
+ * again. Takes changed. */
 MUST_CHECK enum s3_err object_replace(struct branch *b, const struct target *at,
                                       struct record *expected, struct record *changed);
 /* Moves the current object to another key of the bucket in one step (RenameObject). Both
@@ -320,7 +325,7 @@ MUST_CHECK enum s3_err object_rename(struct branch *b, struct str bucket, struct
                                      struct str to, const struct write_conditions *destination,
                                      const struct write_conditions *source);
 
-/* ---- multipart uploads ------------------------------------------------------------------------------ */
+/* ---- multipart uploads ------------------------------------------------------------------- */
 
 #define UPLOAD_ID_SIZE 96
 
@@ -347,8 +352,8 @@ struct part {
 MUST_CHECK enum s3_err upload_create(struct branch *b, struct str bucket,
                                      const struct upload_spec *spec, char *upload_id);
 /* An immutable view of an upload in progress (new reference). NO_SUCH_BUCKET, NO_SUCH_UPLOAD */
-MUST_CHECK enum s3_err upload_get(struct upload **out, struct branch *b, const struct target *at,
-                                  struct str upload_id);
+MUST_CHECK enum s3_err upload_get(struct upload **out, struct branch *b,
+                                  const struct target *at, struct str upload_id);
 struct upload *upload_ref(struct upload *u);
 void upload_unref(struct upload *u);
 struct str upload_id(const struct upload *u);
@@ -365,10 +370,10 @@ const struct part *upload_part_from(const struct upload *u, uint32_t number);
 MUST_CHECK enum s3_err upload_put_part(struct branch *b, const struct target *at,
                                        struct str upload_id, const struct part *part);
 /* Ends the upload `seen` with record as its object (object_put's rules and conditions).
- * CONDITIONAL_REQUEST_CONFLICT when the upload changed since `seen` was read: read and check again.
- * OPERATION_ABORTED when the conditions hold but the key was written or deleted after the upload
- * began: S3 answers the client 409 ConditionalRequestConflict.
- * NO_SUCH_BUCKET, NO_SUCH_UPLOAD, PRECONDITION_FAILED, NO_SUCH_KEY, SLOW_DOWN. Takes record. */
+ * CONDITIONAL_REQUEST_CONFLICT when the upload changed since `seen` was read: read and check
+ * again. OPERATION_ABORTED when the conditions hold but the key was written or deleted after
+ * the upload began: S3 answers the client 409 ConditionalRequestConflict. NO_SUCH_BUCKET,
+ * NO_SUCH_UPLOAD, PRECONDITION_FAILED, NO_SUCH_KEY, SLOW_DOWN. Takes record. */
 MUST_CHECK enum s3_err upload_complete(struct branch *b, const struct target *at,
                                        struct upload *seen, struct record *record,
                                        const struct write_conditions *conditions,
@@ -376,7 +381,7 @@ MUST_CHECK enum s3_err upload_complete(struct branch *b, const struct target *at
 MUST_CHECK enum s3_err upload_abort(struct branch *b, const struct target *at,
                                     struct str upload_id);
 
-/* ---- listings ---------------------------------------------------------------------------------------- */
+/* ---- listings ---------------------------------------------------------------------------- */
 
 enum listing_kind { LIST_OBJECTS, LIST_VERSIONS, LIST_UPLOADS };
 
@@ -384,17 +389,17 @@ struct listing_query {
     enum listing_kind kind;
     struct str bucket;
     struct str prefix, delimiter; /* empty = none */
-    struct str after;             /* keys > after; when after lies in or is a common prefix, keys
-                                   * behind all of that prefix (as S3: it has been listed) */
-    struct str after_id;          /* LIST_VERSIONS: version id; LIST_UPLOADS: upload id; then
-                                   * entries of key == after behind that id are listed too */
+    struct str after;    /* keys > after; when after lies in or is a common prefix, keys
+                          * behind all of that prefix (as S3: it has been listed) */
+    struct str after_id; /* LIST_VERSIONS: version id; LIST_UPLOADS: upload id; then
+                          * entries of key == after behind that id are listed too */
 };
 
 struct listing_entry {
     struct str common_prefix; /* ptr != NULL: this is a common prefix, all else empty */
-    struct record *record;    /* LIST_OBJECTS, LIST_VERSIONS; borrowed from the listing's root */
-    struct upload *upload;    /* LIST_UPLOADS; borrowed */
-    bool is_latest;           /* LIST_VERSIONS */
+    struct record *record; /* LIST_OBJECTS, LIST_VERSIONS; borrowed from the listing's root */
+    struct upload *upload; /* LIST_UPLOADS; borrowed */
+    bool is_latest;        /* LIST_VERSIONS */
 };
 
 struct listing;

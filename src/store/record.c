@@ -77,11 +77,12 @@ struct plan {
     struct str key, attrs;
     int64_t mtime_ns;
     uint64_t size, sequence;
-    const uint8_t *md5;       /* NULL: zeros */
-    uint8_t flags, checksum;  /* as in the record; the layout's flags are added */
-    const void *digest;       /* the checksum's bytes */
-    struct body *body;        /* NULL: the bytes go inline */
-    const char *inline_bytes; /* NULL: there are none */
+    const uint8_t *md5;      /* NULL: zeros */
+    uint8_t flags, checksum; /* as in the record; the layout's flags are added */
+    const void *digest;      /* the checksum's bytes */
+    struct body *body;       /* NULL: the bytes go inline, from one of these two: */
+    const struct body *small;
+    const char *inline_bytes;
     struct parts *parts;
 };
 
@@ -113,7 +114,9 @@ static void fill_rest(struct record *r, const struct plan *plan, size_t digest_l
         memcpy(body_at(r), &(struct body *){body_ref(plan->body)}, sizeof(plan->body));
     if (plan->parts)
         memcpy(parts_at(r), &(struct parts *){parts_ref(plan->parts)}, sizeof(plan->parts));
-    if (plan->inline_bytes)
+    if (plan->small)
+        body_copy_out(plan->small, inline_at(r));
+    else if (plan->inline_bytes)
         memcpy(inline_at(r), plan->inline_bytes, (size_t)plan->size);
 }
 
@@ -124,8 +127,9 @@ static struct record *record_make(struct store *store, const struct plan *plan)
                   (plan->body ? sizeof(plan->body) : (size_t)plan->size) +
                   (plan->parts ? sizeof(plan->parts) : 0);
 
-    assert(plan->key.len <= KEY_MAX && plan->size <= RECORD_SIZE_MAX);
-    if (plan->attrs.len > UINT32_MAX)
+    /* Callers refuse longer keys themselves; one that forgets must not bring the server down.
+     */
+    if (plan->key.len > KEY_MAX || plan->attrs.len > UINT32_MAX || plan->size > RECORD_SIZE_MAX)
         return NULL;
     if (!account_take(&store->account, ACCOUNT_RECORD, pool_slot_size(size)))
         return NULL;
@@ -170,15 +174,13 @@ struct record *record_new(struct store *store, const struct record_spec *spec,
                         .md5 = spec->md5,
                         .checksum = (uint8_t)(spec->checksum.alg | spec->checksum.type << 4),
                         .digest = spec->checksum.bytes};
-    char inline_bytes[INLINE_BODY_MAX];
     struct record *r = NULL;
 
     if (plan.size > INLINE_BODY_MAX) {
         body_seal(body);
         plan.body = body;
-    } else if (body) {
-        body_copy_out(body, inline_bytes);
-        plan.inline_bytes = inline_bytes;
+    } else {
+        plan.small = body;
     }
 
     bool multipart = spec->part_count > 0 || spec->upload_id.len > 0;

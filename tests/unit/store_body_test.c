@@ -115,6 +115,8 @@ static void test_no_slack(void **state)
             uint64_t before = test_memory(store);
             struct body *b = write_body(store, 0, lengths[i], known, &random);
             AUTO(record) r = record_new(store, &spec, b);
+
+            assert_non_null(r);
             uint64_t used = test_memory(store) - before;
             /* An unwritten rest of pages, the records of pieces. */
             size_t allowed = 300 + (known ? 0 : 1200) + (lengths[i] >= 900 << 10 ? 8192 : 0);
@@ -167,6 +169,34 @@ static void test_joins_and_ranges(void **state)
         body_unref(range_of_range);
         body_unref(joined);
     }
+}
+
+/* No empty slice where a range begins or ends with a piece. */
+static void test_ranges_at_piece_borders(void **state)
+{
+    struct store *store = *state;
+    struct lcg random = {5};
+    struct body *parts[6];
+    struct slice slices[10];
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        parts[i] = write_body(store, i * 5000, 5000, true, &random);
+    struct body *joined = body_join(store, parts, ARRAY_LEN(parts));
+    struct record_spec spec = {.key = STR("k")};
+    AUTO(record) r = record_new(store, &spec, body_ref(joined));
+
+    for (size_t first = 0; first < ARRAY_LEN(parts); first++) {
+        for (size_t count = 1; first + count <= ARRAY_LEN(parts); count++) {
+            struct body *range = body_range(joined, first * 5000, count * 5000);
+
+            check_body(store, range, first * 5000, count * 5000);
+            body_unref(range);
+            assert_int_equal(record_slices(r, first * 5000, count * 5000, slices, 10), count);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        body_unref(parts[i]);
+    body_unref(joined);
 }
 
 static void test_range_beyond_the_end(void **state)
@@ -265,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_more_than_expected, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_slack, setup, teardown),
         cmocka_unit_test_setup_teardown(test_joins_and_ranges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ranges_at_piece_borders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_range_beyond_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(test_record_body, setup, teardown),

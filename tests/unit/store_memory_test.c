@@ -3,7 +3,7 @@
 #include "store_util.h"
 
 /* Fewer than the million of `make bench`: what is paid once a store weighs more here. */
-#if defined(__SANITIZE_THREAD__)
+#if UNDER_TSAN
 #define OBJECTS 4000
 #else
 #define OBJECTS 40000
@@ -70,7 +70,7 @@ static void test_bytes_an_object(void **state)
     const size_t body_lens[] = {0, 100, 101, 107, 108, 109, 1000, 1001, 1008, 1013};
     AUTO_BUF(attrs, KiB(1));
 
-#if defined(__SANITIZE_THREAD__)
+#if UNDER_TSAN
     skip(); /* slow, and then too few objects to share what a store costs */
 #endif
     attrs_add(&attrs, ATTR_CONTENT_TYPE, STR("binary/octet-stream"));
@@ -103,7 +103,7 @@ static void test_resident_memory_agrees(void **state)
 {
     struct fixture *f = *state;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if UNDER_ASAN || UNDER_TSAN
     skip(); /* the sanitizers' own memory is resident too */
 #endif
     size_t before = resident_bytes();

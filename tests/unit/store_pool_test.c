@@ -97,7 +97,7 @@ static void test_memory_goes_back(void **state)
     struct pool *pool;
 
     (void)state;
-#if defined(__SANITIZE_ADDRESS__)
+#if UNDER_ASAN
     skip(); /* the sanitizer keeps what is freed in quarantine */
 #endif
     pool = pool_new(NULL);
@@ -114,6 +114,29 @@ static void test_memory_goes_back(void **state)
         pool_give(slots[i], 128);
     size_t after = resident_bytes();
     assert_true(after < before + MiB(8));
+    pool_free(pool);
+}
+
+/* A slot of a full chunk is the next to be used again. */
+static void test_full_chunks_take_part_again(void **state)
+{
+    static void *slots[20000];
+    struct pool *pool = pool_new(NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        slots[i] = pool_take(pool, 100);
+#if !UNDER_ASAN
+    for (size_t i = 0; i < ARRAY_LEN(slots); i += 977) {
+        void *slot = slots[i];
+
+        pool_give(slot, 100);
+        slots[i] = pool_take(pool, 100);
+        assert_ptr_equal(slots[i], slot);
+    }
+#endif
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        pool_give(slots[i], 100);
     pool_free(pool);
 }
 
@@ -192,8 +215,11 @@ static void test_slots_change_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slots_do_not_overlap), cmocka_unit_test(test_slot_size_covers),
-        cmocka_unit_test(test_memory_goes_back),     cmocka_unit_test(test_failure_is_reported),
+        cmocka_unit_test(test_slots_do_not_overlap),
+        cmocka_unit_test(test_slot_size_covers),
+        cmocka_unit_test(test_memory_goes_back),
+        cmocka_unit_test(test_full_chunks_take_part_again),
+        cmocka_unit_test(test_failure_is_reported),
         cmocka_unit_test(test_slots_change_threads),
     };
 

@@ -271,6 +271,8 @@ static void random_replace(struct world *w, uint32_t k)
     assert_int_equal(object_get(&found, w->main, &at, str_c(key->versions[v].id)), S3_OK);
     attrs_add(&attrs, ATTR_TAGGING, STR("a=b"));
     struct record *changed = record_with_attrs(w->store, found, buf_str(&attrs));
+    char id[VERSION_ID_SIZE];
+    assert_string_equal(record_version_id(changed, id).ptr, key->versions[v].id);
     assert_int_equal(object_replace(w->main, &at, found, record_ref(changed)), S3_OK);
 
     AUTO(record) again = NULL;
@@ -313,7 +315,7 @@ static void test_random_history(void **state)
     start = test_memory(w.store);
     test_bucket(w.main, BUCKET);
     assert_true(store_snapshot_take(w.store, w.main, STR("snap")));
-    for (w.step = 1; w.step <= 6000; w.step++) {
+    for (w.step = 1; w.step <= 4000; w.step++) {
         random_step(&w);
         check_model(w.main, &w.model);
     }
