@@ -232,6 +232,8 @@ enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
     enum s3_err err = authenticate(out, failure, config, &e);
     if (err)
         out->credential = NULL;
+    else
+        failure_start(failure, S3_OK, 0); /* what open mode forgave is no failure */
     evidence_release(&e);
     return err;
 }

@@ -144,6 +144,22 @@ static struct str target_path(struct str path)
     return slash == SIZE_MAX ? STR("/") : str_from(rest, slash);
 }
 
+/* Host names have no case, bucket names do: they are lower. */
+static struct str lower_case(struct s3_call *c, struct str name)
+{
+    bool has_upper = false;
+    for (size_t i = 0; i < name.len; i++)
+        has_upper |= name.ptr[i] >= 'A' && name.ptr[i] <= 'Z';
+    if (!has_upper)
+        return name;
+    char *lower = s3_alloc(c, name.len);
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
+                       ? (char)(name.ptr[i] + ('a' - 'A'))
+                       : name.ptr[i];
+    return str_of(lower, name.len);
+}
+
 enum s3_err route_target(struct s3_call *c)
 {
     struct str path = target_path(c->req->path);
@@ -151,8 +167,8 @@ enum s3_err route_target(struct s3_call *c)
         return s3_fail(c, S3_INVALID_URI, "target does not start with /");
     path = str_from(path, 1);
     struct str key = path;
-    c->virtual_bucket =
-        route_virtual_bucket(c->req->host, c->options->domains, c->options->domain_count);
+    c->virtual_bucket = lower_case(
+        c, route_virtual_bucket(c->req->host, c->options->domains, c->options->domain_count));
     if (c->virtual_bucket.len) {
         c->at.bucket = c->virtual_bucket;
     } else {
