@@ -9,7 +9,7 @@
 
 #include "s3mem/base.h"
 
-/* ---- credentials ------------------------------------------------------------------------- */
+/* ---- credentials ------------------------------------------------------------------- */
 
 struct credential {
     char *access_key; /* all owned, NUL-terminated */
@@ -38,7 +38,7 @@ const struct credential *credentials_find(const struct credentials *c, struct st
 /* By index, for listings. */
 const struct credential *credentials_at(const struct credentials *c, size_t index);
 
-/* ---- what authentication finds out ------------------------------------------------------- */
+/* ---- what authentication finds out ------------------------------------------------- */
 
 enum auth_kind {
     AUTH_ANONYMOUS,
@@ -107,7 +107,7 @@ MUST_CHECK enum s3_err auth_request(struct auth_result *out, struct auth_failure
                                     struct str virtual_bucket);
 void auth_result_wipe(struct auth_result *r);
 
-/* ---- POST policy ------------------------------------------------------------------------- */
+/* ---- POST policy ------------------------------------------------------------------- */
 
 /* A decoded form field, name lower-cased by the form reader; in order of appearance. */
 struct form_field {
@@ -134,7 +134,7 @@ MUST_CHECK enum s3_err auth_post_form(struct post_policy *out, struct auth_failu
 MUST_CHECK enum s3_err auth_post_size(struct auth_failure *failure,
                                       const struct post_policy *policy, uint64_t file_size);
 
-/* ---- aws-chunked ------------------------------------------------------------------------- */
+/* ---- aws-chunked ------------------------------------------------------------------- */
 
 /* Streaming decoder of Content-Encoding: aws-chunked bodies:
  *   hex-size[;chunk-signature=HEX]\r\n bytes \r\n ... 0[;chunk-signature=HEX]\r\n

@@ -31,7 +31,7 @@ struct doc;
 #define KEY_MAX         1024
 #define PART_NUMBER_MAX 10000
 
-/* ---- the store --------------------------------------------------------------------------- */
+/* ---- the store --------------------------------------------------------------------- */
 
 struct store_options {
     uint64_t max_memory_bytes; /* 0 = no limit; beyond it body_new and record_new fail */
@@ -74,7 +74,7 @@ typedef void store_observer(void *arg, const struct change *change);
 /* At most 8; register before traffic starts. */
 void store_observe(struct store *store, store_observer *fn, void *arg);
 
-/* ---- branches and snapshots -------------------------------------------------------------- */
+/* ---- branches and snapshots -------------------------------------------------------- */
 
 /* The branch of that name, a reference; NULL when there is none. "main" always exists. */
 struct branch *store_branch(struct store *store, struct str name);
@@ -100,14 +100,14 @@ void branch_clear(struct branch *b);
 struct root *branch_root(struct branch *b);
 void root_unref(struct root *root);
 
-/* ---- documents: counted immutable bytes (bucket settings) -------------------------------- */
+/* ---- documents: counted immutable bytes (bucket settings) -------------------------- */
 
 struct doc *doc_new(struct str bytes);
 struct doc *doc_ref(struct doc *d);
 void doc_unref(struct doc *d);
 struct str doc_str(const struct doc *d);
 
-/* ---- bodies ------------------------------------------------------------------------------ */
+/* ---- bodies ------------------------------------------------------------------------ */
 
 /* A body under construction or finished. Appended by one thread, then never changed. */
 /* expected: exact length when known (one allocation), BODY_LENGTH_UNKNOWN grows by segments.
@@ -128,7 +128,7 @@ MUST_CHECK struct body *body_range(struct body *b, uint64_t first, uint64_t len)
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
 
-/* ---- attributes: the headers an object remembers ----------------------------------------- */
+/* ---- attributes: the headers an object remembers ----------------------------------- */
 
 /* Packed list of (attribute, value) kept with a record or upload; empty values are kept, absent
  * ones are absent. Build with attrs_add*, read with attrs_get / attrs_next. */
@@ -150,7 +150,7 @@ struct str attrs_get(struct str attrs, enum attr a);
 bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name,
                 struct str *value);
 
-/* ---- records ----------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------- */
 
 /* One part of a completed multipart object, for ?partNumber and GetObjectAttributes. */
 struct part_info {
@@ -213,7 +213,7 @@ struct str record_version_id(const struct record *r, char out[VERSION_ID_SIZE]);
 size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struct slice *out,
                      size_t max);
 
-/* ---- buckets ----------------------------------------------------------------------------- */
+/* ---- buckets ----------------------------------------------------------------------- */
 
 enum versioning { VERSIONING_NEVER, VERSIONING_ENABLED, VERSIONING_SUSPENDED };
 
@@ -257,7 +257,7 @@ MUST_CHECK enum s3_err bucket_set_versioning(struct branch *b, struct str bucket
 bool root_bucket_next(struct root *root, struct str after, bool inclusive,
                       struct bucket_info *out);
 
-/* ---- objects ----------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------- */
 
 struct target {
     struct str bucket, key;
@@ -325,7 +325,7 @@ MUST_CHECK enum s3_err object_rename(struct branch *b, struct str bucket, struct
                                      struct str to, const struct write_conditions *destination,
                                      const struct write_conditions *source);
 
-/* ---- multipart uploads ------------------------------------------------------------------- */
+/* ---- multipart uploads ------------------------------------------------------------- */
 
 #define UPLOAD_ID_SIZE 96
 
@@ -381,7 +381,7 @@ MUST_CHECK enum s3_err upload_complete(struct branch *b, const struct target *at
 MUST_CHECK enum s3_err upload_abort(struct branch *b, const struct target *at,
                                     struct str upload_id);
 
-/* ---- listings ---------------------------------------------------------------------------- */
+/* ---- listings ---------------------------------------------------------------------- */
 
 enum listing_kind { LIST_OBJECTS, LIST_VERSIONS, LIST_UPLOADS };
 

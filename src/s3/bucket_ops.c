@@ -10,8 +10,7 @@ static enum s3_err header_not_implemented(struct s3_call *c, struct str name)
     return s3_fail(c, S3_NOT_IMPLEMENTED, "%.*s", (int)name.len, name.ptr);
 }
 
-/* ---- CreateBucket
- * ------------------------------------------------------------------------------- */
+/* ---- CreateBucket ------------------------------------------------------------------ */
 
 static enum s3_err check_acl_headers(struct s3_call *c)
 {
@@ -171,8 +170,7 @@ enum s3_err op_create_bucket(struct s3_call *c)
     return err;
 }
 
-/* ---- HeadBucket, GetBucketLocation, DeleteBucket
- * -------------------------------------------------- */
+/* ---- HeadBucket, GetBucketLocation, DeleteBucket ----------------------------------- */
 
 enum s3_err op_head_bucket(struct s3_call *c)
 {
@@ -229,8 +227,7 @@ enum s3_err op_delete_bucket(struct s3_call *c)
     return s3_reply_empty(c, 204);
 }
 
-/* ---- CORS preflight
- * -------------------------------------------------------------------------------- */
+/* ---- CORS preflight ---------------------------------------------------------------- */
 
 /* What S3 answers while a bucket has no CORS configuration, and none can be set yet. */
 enum s3_err op_preflight(struct s3_call *c)
@@ -248,8 +245,7 @@ enum s3_err op_preflight(struct s3_call *c)
     return s3_fail(c, S3_ACCESS_FORBIDDEN, "no CORS configuration");
 }
 
-/* ---- versioning
- * ------------------------------------------------------------------------------------ */
+/* ---- versioning -------------------------------------------------------------------- */
 
 enum s3_err op_get_bucket_versioning(struct s3_call *c)
 {

@@ -4,8 +4,7 @@
  */
 #include "s3/bucket_rules.h"
 
-/* ---- names
- * -------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
 #define NAME_MIN 3
 #define NAME_MAX 63
@@ -65,8 +64,7 @@ bool s3_bucket_name_ok(struct str name)
     return !looks_like_ip(name) && !is_reserved(name);
 }
 
-/* ---- owners
- * ------------------------------------------------------------------------------------- */
+/* ---- owners ------------------------------------------------------------------------ */
 
 /* The nth line of "canonical id \n display name \n account id". */
 static struct str owner_part(struct str owner, size_t n)
@@ -118,8 +116,7 @@ enum s3_err s3_check_expected_owner(struct s3_call *c, struct str header,
     return S3_OK;
 }
 
-/* ---- regions
- * ------------------------------------------------------------------------------------ */
+/* ---- regions ----------------------------------------------------------------------- */
 
 bool region_is_known(const struct s3_call *c, struct str region)
 {

@@ -16,8 +16,7 @@
 #define DOCUMENT_MAX   MiB(8)
 #define REPLY_TEXT_MAX MiB(64)
 
-/* ---- memory that lives as long as the call
- * --------------------------------------------------- */
+/* ---- memory that lives as long as the call ----------------------------------------- */
 
 #define ARENA_BLOCK 2048
 
@@ -76,8 +75,7 @@ struct str s3_printf(struct s3_call *c, const char *fmt, ...)
     return str_of(p, len);
 }
 
-/* ---- what is asked
- * --------------------------------------------------------------------------- */
+/* ---- what is asked ----------------------------------------------------------------- */
 
 struct str s3_header(const struct s3_call *c, struct str name)
 {
@@ -144,8 +142,7 @@ static void merge_hoisted_headers(struct s3_call *c)
     c->header_count = n;
 }
 
-/* ---- answering
- * ------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------- */
 
 void s3_reply_header(struct s3_call *c, const char *name, struct str value)
 {
@@ -202,8 +199,7 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns)
     xml_text(b, name, str_c(text));
 }
 
-/* ---- the pipeline
- * ------------------------------------------------------------------------------ */
+/* ---- the pipeline ------------------------------------------------------------------ */
 
 static struct s3_call *call_new(struct s3_service *service, const struct request *req)
 {

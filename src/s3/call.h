@@ -81,7 +81,7 @@ struct s3_call {
     struct arena *arena;
 };
 
-/* ---- what is asked ------------------------------------------------------------------------- */
+/* ---- what is asked ----------------------------------------------------------------- */
 
 /* Header (or hoisted query parameter) value; STR_NONE when absent. Names in lower case. */
 struct str s3_header(const struct s3_call *c, struct str name);
@@ -101,7 +101,7 @@ struct str owner_id(struct str owner);
 struct str owner_display_name(struct str owner);
 struct str owner_account(struct str owner);
 
-/* ---- failing --------------------------------------------------------------------------------- */
+/* ---- failing ----------------------------------------------------------------------- */
 
 /* Records detail for the log (not for the client) and returns err. */
 enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -117,7 +117,7 @@ enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct s
 /* PRECONDITION_FAILED with Condition ("If-Match", "x-amz-copy-source-If-Match" ...). */
 enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition);
 
-/* ---- answering ------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------- */
 
 void s3_reply_header(struct s3_call *c, const char *name, struct str value);
 /* 200 with application/xml; returns the buffer with the XML declaration already in it. Close root
@@ -138,7 +138,7 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns);
  * INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID */
 MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
 
-/* ---- shared rules, each defined in the file named -------------------------------------------------- */
+/* ---- shared rules, each defined in the file named ---------------------------------- */
 
 /* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's, under
  * the name given). */

@@ -12,8 +12,7 @@ struct victim {
     struct write_conditions conditions;
 };
 
-/* ---- the document
- * -------------------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------------------ */
 
 /* S3 takes no list of deletions without a digest of it. */
 static enum s3_err require_digest(struct s3_call *c)
@@ -72,8 +71,7 @@ static bool check_document(const struct xml_node *root, bool *quiet)
            read_quiet(root, quiet);
 }
 
-/* ---- one key
- * ------------------------------------------------------------------------------------- */
+/* ---- one key ----------------------------------------------------------------------- */
 
 static void write_deleted(struct buf *xml, const struct victim *victim,
                           const struct write_result *result)

@@ -25,8 +25,7 @@ struct form_reader {
     struct buf name, value;
 };
 
-/* ---- header values
- * -------------------------------------------------------------------------------- */
+/* ---- header values ----------------------------------------------------------------- */
 
 /* Takes a quoted string off *s. A backslash escapes only a quote: old browsers send whole
  * Windows paths as filename. */
@@ -128,8 +127,7 @@ static bool read_filename(struct str disposition, struct buf *out)
            buf_ok(out);
 }
 
-/* ---- parts
- * ---------------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------- */
 
 static void lower_case(struct buf *b)
 {
@@ -177,8 +175,7 @@ static enum s3_err take_content(struct form_reader *r, const char *data, size_t 
     return S3_OK;
 }
 
-/* ---- the stream
- * ----------------------------------------------------------------------------------- */
+/* ---- the stream -------------------------------------------------------------------- */
 
 /* Bytes of data before the delimiter, or before what may be its beginning. */
 static size_t plain_run(const struct form_reader *r, const char *data, size_t len)

@@ -25,8 +25,7 @@ void list_text(struct buf *xml, const struct list_page *page, const char *name, 
     buf_add_char(xml, '>');
 }
 
-/* ---- parameters
- * ---------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------- */
 
 static struct str text_param(const struct s3_call *c, struct str name)
 {
@@ -81,8 +80,7 @@ void list_page_release(struct list_page *page)
     buf_release(&page->prefixes);
 }
 
-/* ---- entries
- * ------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------- */
 
 static void write_version(struct buf *xml, const struct listing_entry *entry)
 {
@@ -162,8 +160,7 @@ static void write_entry(struct list_page *page, const struct listing_entry *entr
     }
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------ */
+/* ---- the walk ---------------------------------------------------------------------- */
 
 static void remember_end(struct s3_call *c, struct list_page *page,
                          const struct listing_entry *entry)

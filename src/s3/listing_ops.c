@@ -5,8 +5,7 @@
 #include "s3/listing.h"
 #include "s3/page_token.h"
 
-/* ---- ListObjects
- * ---------------------------------------------------------------------------------- */
+/* ---- ListObjects ------------------------------------------------------------------- */
 
 enum s3_err op_list_objects(struct s3_call *c)
 {
@@ -34,8 +33,7 @@ enum s3_err op_list_objects(struct s3_call *c)
     return s3_xml_done(c);
 }
 
-/* ---- ListObjectsV2
- * -------------------------------------------------------------------------------- */
+/* ---- ListObjectsV2 ----------------------------------------------------------------- */
 
 /* The token wins over start-after. An empty one is refused as well. */
 static enum s3_err read_start(struct s3_call *c, struct list_page *page, struct str token)
@@ -89,8 +87,7 @@ enum s3_err op_list_objects_v2(struct s3_call *c)
     return s3_xml_done(c);
 }
 
-/* ---- ListObjectVersions
- * ---------------------------------------------------------------------------- */
+/* ---- ListObjectVersions ------------------------------------------------------------ */
 
 static enum s3_err read_markers(struct s3_call *c, struct list_page *page)
 {

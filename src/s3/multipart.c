@@ -31,8 +31,7 @@ const char *multipart_type_name(enum checksum_type type)
                                           : "null";
 }
 
-/* ---- CreateMultipartUpload
- * --------------------------------------------------------------------- */
+/* ---- CreateMultipartUpload --------------------------------------------------------- */
 
 static enum s3_err read_checksum_type(struct s3_call *c, struct upload_spec *spec)
 {
@@ -105,8 +104,7 @@ enum s3_err op_create_multipart_upload(struct s3_call *c)
     return s3_xml_done(c);
 }
 
-/* ---- UploadPart
- * ------------------------------------------------------------------------------------ */
+/* ---- UploadPart -------------------------------------------------------------------- */
 
 static enum s3_err read_part_number(struct s3_call *c, uint32_t *number)
 {
@@ -182,8 +180,7 @@ enum s3_err op_upload_part(struct s3_call *c)
     return s3_reply_empty(c, 200);
 }
 
-/* ---- UploadPartCopy
- * ---------------------------------------------------------------------------------- */
+/* ---- UploadPartCopy ---------------------------------------------------------------- */
 
 /* x-amz-copy-source-range: exactly bytes=first-last, both inside the source. */
 static enum s3_err read_copy_range(struct s3_call *c, uint64_t size, uint64_t *first,
@@ -296,8 +293,7 @@ enum s3_err op_upload_part_copy(struct s3_call *c)
     return reply_copied_part(c, &part, upload_attrs(upload), alg != CHECKSUM_NONE);
 }
 
-/* ---- AbortMultipartUpload
- * ------------------------------------------------------------------------------ */
+/* ---- AbortMultipartUpload ---------------------------------------------------------- */
 
 enum s3_err op_abort_multipart_upload(struct s3_call *c)
 {

@@ -29,8 +29,7 @@ static void completion_release(struct completion *w)
     xml_doc_free(w->list);
 }
 
-/* ---- one listed part
- * --------------------------------------------------------------------------- */
+/* ---- one listed part --------------------------------------------------------------- */
 
 static struct str unquoted(struct str etag)
 {
@@ -168,8 +167,7 @@ static enum s3_err collect_parts(struct s3_call *c, struct completion *w)
     return check_part_sizes(c, w);
 }
 
-/* ---- what the parts add up to
- * -------------------------------------------------------------------- */
+/* ---- what the parts add up to ------------------------------------------------------ */
 
 static void sum_md5(struct completion *w)
 {
@@ -253,8 +251,7 @@ static enum s3_err check_size(struct s3_call *c, const struct completion *w)
     return S3_OK;
 }
 
-/* ---- publishing
- * ---------------------------------------------------------------------------------- */
+/* ---- publishing -------------------------------------------------------------------- */
 
 static enum s3_err build_record(struct s3_call *c, const struct completion *w,
                                 struct record **out)

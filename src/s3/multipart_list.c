@@ -37,8 +37,7 @@ static void xml_upload_checksum(struct buf *xml, const struct upload *u)
     xml_text(xml, "ChecksumType", str_c(multipart_type_name(upload_checksum_type(u))));
 }
 
-/* ---- ListParts
- * ----------------------------------------------------------------------------------- */
+/* ---- ListParts --------------------------------------------------------------------- */
 
 static void xml_part(struct buf *xml, const struct part *part, bool with_checksum)
 {
@@ -85,8 +84,7 @@ enum s3_err op_list_parts(struct s3_call *c)
     return s3_xml_done(c);
 }
 
-/* ---- ListMultipartUploads
- * ----------------------------------------------------------------------------- */
+/* ---- ListMultipartUploads ---------------------------------------------------------- */
 
 struct uploads_page {
     struct listing_query query;

@@ -10,8 +10,7 @@
 
 #define STREAMED_PUT_MAX GiB(5)
 
-/* ---- reading the promises
- * ---------------------------------------------------------------------- */
+/* ---- reading the promises ---------------------------------------------------------- */
 
 static enum s3_err read_length(struct s3_call *c, struct payload *p)
 {
@@ -155,8 +154,7 @@ void payload_set_sink(struct payload *p, payload_sink *sink, void *arg)
     p->sink_arg = arg;
 }
 
-/* ---- the bytes
- * --------------------------------------------------------------------------------- */
+/* ---- the bytes --------------------------------------------------------------------- */
 
 static enum s3_err take_decoded(void *arg, const char *data, size_t len)
 {
@@ -215,8 +213,7 @@ enum s3_err payload_into_body(struct s3_call *c)
     return S3_OK;
 }
 
-/* ---- the checks at the end
- * ----------------------------------------------------------------------- */
+/* ---- the checks at the end --------------------------------------------------------- */
 
 static struct str base64(struct s3_call *c, const void *bytes, size_t size)
 {

@@ -39,8 +39,7 @@ static void post_free(void *state)
     mem_free(p);
 }
 
-/* ---- fields
- * --------------------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------------------ */
 
 static enum s3_err take_field(void *arg, struct str name, struct str value)
 {
@@ -111,8 +110,7 @@ static enum s3_err read_key(struct post *p, struct str filename)
     return S3_OK;
 }
 
-/* ---- who may
- * ---------------------------------------------------------------------------------------- */
+/* ---- who may ----------------------------------------------------------------------- */
 
 static enum s3_err check_owner(struct s3_call *c)
 {
@@ -142,8 +140,7 @@ static enum s3_err authorize_form(struct post *p)
     return check_owner(c);
 }
 
-/* ---- attributes and checksums
- * ------------------------------------------------------------------------ */
+/* ---- attributes and checksums ------------------------------------------------------ */
 
 /* The tagging field holds a document. One that is XML but no Tagging is ignored (aws-recorded:
  * test_post_object_with_tags[invalid]). */
@@ -243,8 +240,7 @@ static enum s3_err start_digests(struct post *p)
     return S3_OK;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------- */
 
 static enum s3_err take_file(void *arg, struct str filename)
 {
@@ -315,8 +311,7 @@ enum s3_err begin_post_object(struct s3_call *c)
     return S3_OK;
 }
 
-/* ---- the object
- * -------------------------------------------------------------------------------------- */
+/* ---- the object -------------------------------------------------------------------- */
 
 static enum s3_err check_size(struct post *p)
 {

@@ -30,8 +30,7 @@ bool s3_op_at(size_t index, struct s3_op_info *out)
     return true;
 }
 
-/* ---- addressing
- * ------------------------------------------------------------------------------ */
+/* ---- addressing -------------------------------------------------------------------- */
 
 static struct str host_without_port(struct str host)
 {
@@ -190,8 +189,7 @@ enum s3_err route_target(struct s3_call *c)
     return S3_OK;
 }
 
-/* ---- the match
- * ------------------------------------------------------------------------------- */
+/* ---- the match --------------------------------------------------------------------- */
 
 /* Parameters that qualify an operation rather than choose one. Anything else without a value
  * might be a sub-resource S3 adds tomorrow: it is refused, not ignored. */

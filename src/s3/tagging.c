@@ -12,8 +12,7 @@
 #define TAG_VALUE_MAX 256
 #define TAG_TEXT_MAX  KiB(2)
 
-/* ---- characters
- * ------------------------------------------------------------------------------- */
+/* ---- characters -------------------------------------------------------------------- */
 
 static locale_t unicode;
 
@@ -65,8 +64,7 @@ static bool is_tag_text(struct str s, size_t max)
     return true;
 }
 
-/* ---- a tag set as a query
- * ------------------------------------------------------------------------ */
+/* ---- a tag set as a query ---------------------------------------------------------- */
 
 enum tag_fault { TAG_OK, TAG_BAD_KEY, TAG_BAD_VALUE, TAG_OF_THE_SYSTEM, TAG_TWICE };
 
@@ -111,8 +109,7 @@ static enum tag_fault add_tag(struct buf *query, struct str key, struct str valu
     return TAG_OK;
 }
 
-/* ---- from XML
- * ------------------------------------------------------------------------------------ */
+/* ---- from XML ---------------------------------------------------------------------- */
 
 static enum s3_err invalid_tag(struct s3_call *c, const char *message, struct str key,
                                struct str value)
@@ -197,8 +194,7 @@ enum s3_err s3_read_tagging(struct s3_call *c, struct str xml, enum tag_owner ow
     return s3_read_tag_set(c, xml_child(root, STR("TagSet")), owner, query);
 }
 
-/* ---- from a header
- * ------------------------------------------------------------------------------- */
+/* ---- from a header ----------------------------------------------------------------- */
 
 static enum s3_err bad_tag_query(struct s3_call *c, struct str query)
 {
@@ -233,8 +229,7 @@ enum s3_err s3_check_tag_query(struct s3_call *c, struct str query, struct buf *
     return buf_ok(normal) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "tags");
 }
 
-/* ---- to XML
- * -------------------------------------------------------------------------------------- */
+/* ---- to XML ------------------------------------------------------------------------ */
 
 static void xml_escaped(struct buf *xml, const char *name, struct str escaped)
 {

@@ -12,8 +12,7 @@ static enum s3_err reply_tagging(struct s3_call *c, struct str query)
     return s3_xml_done(c);
 }
 
-/* ---- buckets
- * -------------------------------------------------------------------------------------- */
+/* ---- buckets ----------------------------------------------------------------------- */
 
 static enum s3_err set_bucket_tags(struct s3_call *c, struct str query)
 {
@@ -51,8 +50,7 @@ enum s3_err op_get_bucket_tagging(struct s3_call *c)
     return err;
 }
 
-/* ---- objects
- * -------------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------- */
 
 /* The object, or the version, that the request names. A delete marker cannot be tagged, named
  * or current (aws-recorded: test_object_tagging_versioned). */

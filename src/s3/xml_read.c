@@ -6,10 +6,9 @@
  * stay good. */
 #include "s3/xml_read.h"
 
-#include <libxml/parser.h>
-#include <libxml/parserInternals.h>
 #include <limits.h>
-#include <pthread.h>
+
+#include "s3/xml_lib.h"
 
 #define UTF8_GROWTH 3
 #define NODES_MAX   (UINT32_C(1) << 18)
@@ -28,6 +27,7 @@ struct xml_doc {
 
 struct reader {
     struct xml_doc *doc;
+    const struct xml_lib *lib;
     xmlParserCtxtPtr parser;
     uint32_t open[XML_DEPTH_MAX];       /* the elements we are in */
     uint32_t last_child[XML_DEPTH_MAX]; /* of each of them; 0 = none yet */
@@ -35,14 +35,13 @@ struct reader {
     enum s3_err err;
 };
 
-/* ---- building
- * ---------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------- */
 
 static void stop(struct reader *r, enum s3_err err)
 {
     if (!r->err)
         r->err = err;
-    xmlStopParser(r->parser);
+    r->lib->xmlStopParser(r->parser);
 }
 
 static bool is_blank(struct str s)
@@ -164,17 +163,13 @@ static void ignore_error(void *arg, xmlErrorPtr error)
     (void)arg, (void)error;
 }
 
-static void init_library(void)
-{
-    xmlInitParser();
-}
-
 static enum s3_err parse(struct xml_doc *doc, struct str text)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_library);
-    struct reader r = {.doc = doc};
-    r.parser = xmlCreateMemoryParserCtxt(text.ptr, (int)text.len);
+    const struct xml_lib *lib = xml_lib();
+    if (!lib)
+        return S3_INTERNAL_ERROR;
+    struct reader r = {.doc = doc, .lib = lib};
+    r.parser = lib->xmlCreateMemoryParserCtxt(text.ptr, (int)text.len);
     if (!r.parser)
         return S3_SLOW_DOWN;
     *r.parser->sax = (xmlSAXHandler){.initialized = XML_SAX2_MAGIC,
@@ -186,11 +181,11 @@ static enum s3_err parse(struct xml_doc *doc, struct str text)
                                      .internalSubset = on_dtd,
                                      .serror = ignore_error};
     r.parser->userData = &r;
-    xmlCtxtUseOptions(r.parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    xmlParseDocument(r.parser);
+    lib->xmlCtxtUseOptions(r.parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    lib->xmlParseDocument(r.parser);
     bool well_formed = r.parser->wellFormed && doc->count;
-    xmlFreeDoc(r.parser->myDoc);
-    xmlFreeParserCtxt(r.parser);
+    lib->xmlFreeDoc(r.parser->myDoc);
+    lib->xmlFreeParserCtxt(r.parser);
     if (r.err)
         return r.err;
     return well_formed ? S3_OK : S3_MALFORMED_XML;
@@ -225,8 +220,7 @@ void xml_doc_free(struct xml_doc *doc)
     mem_free(doc);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 const struct xml_node *xml_doc_root(const struct xml_doc *doc)
 {
