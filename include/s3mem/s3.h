@@ -13,11 +13,11 @@ struct s3_options {
     struct str region;                     /* "us-east-1" */
     const struct str *domains;             /* virtual-host base domains: "localhost" ... */
     size_t domain_count;
-    bool auto_bucket;             /* create a missing bucket on first use */
-    bool enforce_limits;          /* metadata_limit and max_object_size are checked */
-    uint64_t metadata_limit;      /* bytes; 2048 as S3 */
-    uint64_t max_object_size;     /* bytes; 5 GiB for one PUT as S3 */
-    uint64_t min_part_size;       /* bytes; 5 MiB as S3 */
+    bool auto_bucket;         /* create a missing bucket on first use */
+    bool enforce_limits;      /* metadata_limit and max_object_size are checked */
+    uint64_t metadata_limit;  /* bytes; 2048 as S3 */
+    uint64_t max_object_size; /* bytes; 5 GiB for one PUT as S3 */
+    uint64_t min_part_size;   /* bytes; 5 MiB as S3 */
 };
 
 struct s3_service;
@@ -34,7 +34,8 @@ MUST_CHECK enum s3_err s3_service_create_bucket(struct s3_service *service, stru
 struct str s3_service_default_owner(const struct s3_service *service);
 bool s3_bucket_name_ok(struct str name);
 
-/* The operation table, for the README's support matrix and tests: row by row; false at the end. */
+/* The operation table, for the README's support matrix and tests: row by row; false at the end.
+ */
 struct s3_op_info {
     const char *name, *method, *scope, *query, *header, *action;
     bool implemented;

@@ -129,8 +129,8 @@ static void merge_hoisted_headers(struct s3_call *c)
 {
     c->headers = c->req->headers;
     c->header_count = c->req->header_count;
-    if (!c->param_count || (!s3_param(c, STR("X-Amz-Signature")).ptr &&
-                            !s3_param(c, STR("Signature")).ptr))
+    if (!c->param_count ||
+        (!s3_param(c, STR("X-Amz-Signature")).ptr && !s3_param(c, STR("Signature")).ptr))
         return;
     struct header *all = s3_alloc(c, (c->header_count + c->param_count) * sizeof(*all));
     memcpy(all, c->headers, c->header_count * sizeof(*all));

@@ -25,7 +25,8 @@ enum op_flags {
     BODY_STREAM = 1 << 2,   /* object bytes, streamed into c->payload.body */
     BODY_FORM = 1 << 3,     /* browser POST: begin installs its own sink */
     NEW_BUCKET = 1 << 4,    /* the bucket need not exist */
-    OBJECT_CHECKSUM = 1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
+    OBJECT_CHECKSUM =
+        1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
 };
 
 /* A row of ops.def. */
@@ -33,8 +34,9 @@ struct op {
     const char *name;
     const char *method;
     enum op_scope scope;
-    const char *query;  /* "partNumber&uploadId": all present; "list-type=2": that value */
-    const char *header; /* "x-amz-copy-source": present; "content-type=multipart/form-data": prefix */
+    const char *query; /* "partNumber&uploadId": all present; "list-type=2": that value */
+    const char
+        *header; /* "x-amz-copy-source": present; "content-type=multipart/form-data": prefix */
     const char *action;
     enum s3_err (*handler)(struct s3_call *c);
     enum s3_err (*begin)(struct s3_call *c); /* before the body is read; may be NULL */
@@ -47,8 +49,8 @@ struct s3_call {
     struct s3_service *service;
     const struct s3_options *options;
     const struct request *req;
-    const struct op *op;     /* NULL until routed */
-    struct branch *branch;   /* borrowed from the service */
+    const struct op *op;   /* NULL until routed */
+    struct branch *branch; /* borrowed from the service */
 
     /* Headers with the x-amz-* query parameters of a presigned URL behind them: S3 reads those
      * as headers (SDKs hoist them). */
@@ -56,27 +58,29 @@ struct s3_call {
     size_t header_count;
     const struct param *params; /* decoded query */
     size_t param_count;
-    struct target at;        /* decoded; empty key below SCOPE_OBJECT */
+    struct target at;          /* decoded; empty key below SCOPE_OBJECT */
     struct str virtual_bucket; /* bucket when it came from Host, else empty */
 
     struct auth_result auth;
-    struct str owner;        /* who asks: canonical id \n display name \n account id */
+    struct str owner; /* who asks: canonical id \n display name \n account id */
 
     struct payload payload;
-    struct buf document;     /* BODY_DOCUMENT: the decoded body */
-    void *state;             /* of begin for its handler; released by state_free */
+    struct buf document; /* BODY_DOCUMENT: the decoded body */
+    void *state;         /* of begin for its handler; released by state_free */
     void (*state_free)(void *state);
 
     struct reply reply;
-    struct auth_failure failure;    /* details of auth errors */
-    struct buf message;             /* replaces the default Message */
-    struct buf detail;              /* for the log */
-    struct { struct str name, value; } fields[ERROR_FIELDS_MAX]; /* extra error elements */
+    struct auth_failure failure; /* details of auth errors */
+    struct buf message;          /* replaces the default Message */
+    struct buf detail;           /* for the log */
+    struct {
+        struct str name, value;
+    } fields[ERROR_FIELDS_MAX]; /* extra error elements */
     size_t field_count;
     enum s3_err err;
 
     char request_id[17];
-    int64_t started_ns;      /* monotonic */
+    int64_t started_ns; /* monotonic */
     uint64_t bytes_in;
     struct arena *arena;
 };
@@ -87,9 +91,10 @@ struct s3_call {
 struct str s3_header(const struct s3_call *c, struct str name);
 /* Decoded query parameter; STR_NONE when absent; {"",0} when present without a value. */
 struct str s3_param(const struct s3_call *c, struct str name);
-/* A parameter that must be a whole number in [0, INT32_MAX]; *out keeps its default when it is absent.
- * INVALID_ARGUMENT "Provided max-keys not an integer or within integer range" with ArgumentName and
- * ArgumentValue (source: aws-recorded, S3 API). Values above max are clamped to it. */
+/* A parameter that must be a whole number in [0, INT32_MAX]; *out keeps its default when it is
+ * absent. INVALID_ARGUMENT "Provided max-keys not an integer or within integer range" with
+ * ArgumentName and ArgumentValue (source: aws-recorded, S3 API). Values above max are clamped
+ * to it. */
 MUST_CHECK enum s3_err s3_param_count(struct s3_call *c, struct str name, uint32_t max,
                                       uint32_t *out);
 /* Memory that lives as long as the call. Never NULL for small sizes (aborts). */
@@ -108,8 +113,9 @@ enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...) PR
 /* Replaces the Message that the client sees, and returns err. */
 enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-/* Adds an element to the error document, in order. value is copied. Elements that follow from the
- * code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the writer. */
+/* Adds an element to the error document, in order. value is copied. Elements that follow from
+ * the code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the
+ * writer. */
 void s3_error_field(struct s3_call *c, const char *name, struct str value);
 /* INVALID_ARGUMENT with ArgumentName and ArgumentValue. */
 enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct str name,
@@ -120,8 +126,9 @@ enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition);
 /* ---- answering --------------------------------------------------------------------- */
 
 void s3_reply_header(struct s3_call *c, const char *name, struct str value);
-/* 200 with application/xml; returns the buffer with the XML declaration already in it. Close root
- * elements yourself, then return s3_xml_done(c), which fails when the buffer overflowed. */
+/* 200 with application/xml; returns the buffer with the XML declaration already in it. Close
+ * root elements yourself, then return s3_xml_done(c), which fails when the buffer overflowed.
+ */
 struct buf *s3_reply_xml(struct s3_call *c);
 MUST_CHECK enum s3_err s3_xml_done(struct s3_call *c);
 /* A status without a body (200, 204). */
@@ -133,40 +140,41 @@ void xml_u64(struct buf *b, const char *name, uint64_t v);
 void xml_bool(struct buf *b, const char *name, bool v);
 void xml_time(struct buf *b, const char *name, int64_t unix_ns);
 
-/* call.c: may the caller (c->owner) use the bucket? It is made if it is missing and --auto-bucket
- * says so. NO_SUCH_BUCKET, INVALID_BUCKET_NAME, ACCESS_DENIED, SLOW_DOWN,
+/* call.c: may the caller (c->owner) use the bucket? It is made if it is missing and
+ * --auto-bucket says so. NO_SUCH_BUCKET, INVALID_BUCKET_NAME, ACCESS_DENIED, SLOW_DOWN,
  * INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID */
 MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
 
 /* ---- shared rules, each defined in the file named ---------------------------------- */
 
-/* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's, under
- * the name given). */
+/* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's,
+ * under the name given). */
 MUST_CHECK enum s3_err s3_check_expected_owner(struct s3_call *c, struct str header,
                                                const struct bucket_info *bucket);
 
-/* object_headers.c: attributes for a new object from the request's headers: system headers, user
- * metadata (limits, lower-cased names, RFC 2047), storage class, SSE headers, x-amz-tagging (checked).
- * For a POST form the fields were made headers first. */
+/* object_headers.c: attributes for a new object from the request's headers: system headers,
+ * user metadata (limits, lower-cased names, RFC 2047), storage class, SSE headers,
+ * x-amz-tagging (checked). For a POST form the fields were made headers first. */
 MUST_CHECK enum s3_err s3_attrs_from_headers(struct s3_call *c, struct buf *attrs);
 /* Reply headers of an object: ETag, Last-Modified, version id, attributes with the response-*
  * parameters applied. Checksums are the reader's: ranges have none. */
 void s3_reply_object_headers(struct s3_call *c, const struct record *r,
                              enum versioning versioning);
-/* x-amz-server-side-encryption* of packed attributes; AES256 is implied, as S3 does by default. */
+/* x-amz-server-side-encryption* of packed attributes; AES256 is implied, as S3 does by default.
+ */
 void s3_reply_encryption_headers(struct s3_call *c, struct str attrs);
 /* SSE-C headers of an UploadPart against those its upload began with. INVALID_REQUEST
  * (aws-recorded: test_multipart_upload_sse_c_validation) */
 MUST_CHECK enum s3_err s3_check_part_encryption(struct s3_call *c, struct str upload_attrs);
 /* x-amz-version-id / x-amz-delete-marker of a write. */
 void s3_reply_write_result(struct s3_call *c, const struct write_result *w);
-/* "<Checksum..>" elements and x-amz-checksum-* headers; nothing for CHECKSUM_NONE. parts: "-n" is
- * appended to a COMPOSITE value. */
+/* "<Checksum..>" elements and x-amz-checksum-* headers; nothing for CHECKSUM_NONE. parts: "-n"
+ * is appended to a COMPOSITE value. */
 void s3_reply_checksum_headers(struct s3_call *c, const struct checksum *sum, uint32_t parts);
 void xml_checksum(struct buf *b, const struct checksum *sum, uint32_t parts, bool with_type);
 
-/* conditions.c: If-Match, If-None-Match of a write. Refuses what S3 refuses (both headers, ETags
- * in If-None-Match ...). */
+/* conditions.c: If-Match, If-None-Match of a write. Refuses what S3 refuses (both headers,
+ * ETags in If-None-Match ...). */
 MUST_CHECK enum s3_err s3_write_conditions(struct s3_call *c, struct write_conditions *out);
 /* Names the condition that object_put/object_delete refused. */
 enum s3_err s3_write_failed(struct s3_call *c, enum s3_err err,
@@ -182,10 +190,10 @@ struct copy_source {
     struct str version; /* STR_NONE: current */
 };
 MUST_CHECK enum s3_err s3_copy_source(struct s3_call *c, struct copy_source *out);
-/* Looks the source up (NoSuchBucket, NoSuchKey, NoSuchVersion, delete markers, owner, conditions of
- * x-amz-copy-source-if-*). *out: new reference on S3_OK. */
-MUST_CHECK enum s3_err s3_copy_source_record(struct s3_call *c, const struct copy_source *source,
-                                             struct record **out);
+/* Looks the source up (NoSuchBucket, NoSuchKey, NoSuchVersion, delete markers, owner,
+ * conditions of x-amz-copy-source-if-*). *out: new reference on S3_OK. */
+MUST_CHECK enum s3_err
+s3_copy_source_record(struct s3_call *c, const struct copy_source *source, struct record **out);
 
 /* range.c: what a Range header asks of size bytes. */
 struct byte_range {
@@ -195,8 +203,8 @@ struct byte_range {
 MUST_CHECK enum s3_err s3_parse_range(struct s3_call *c, struct str header, uint64_t size,
                                       struct byte_range *out);
 
-/* tagging.c: tags as a URL query string ("a=1&b=2", form-encoded) checked by S3's rules; at most
- * max_tags (10 for objects, 50 for buckets). */
+/* tagging.c: tags as a URL query string ("a=1&b=2", form-encoded) checked by S3's rules; at
+ * most max_tags (10 for objects, 50 for buckets). */
 MUST_CHECK enum s3_err s3_check_tag_query(struct s3_call *c, struct str query,
                                           struct buf *normal, size_t *count);
 

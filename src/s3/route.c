@@ -153,9 +153,8 @@ static struct str lower_case(struct s3_call *c, struct str name)
         return name;
     char *lower = s3_alloc(c, name.len);
     for (size_t i = 0; i < name.len; i++)
-        lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
-                       ? (char)(name.ptr[i] + ('a' - 'A'))
-                       : name.ptr[i];
+        lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? (char)(name.ptr[i] + ('a' - 'A'))
+                                                            : name.ptr[i];
     return str_of(lower, name.len);
 }
 
