@@ -108,11 +108,11 @@ await step('binary content', async () => {
 });
 
 await step('many at once, and pages', async () => {
-  const many = Array.from({ length: 120 }, (_, i) => record(`m${String(i).padStart(3, '0')}`));
+  const many = Array.from({ length: 40 }, (_, i) => record(`m${String(i).padStart(3, '0')}`));
   await users.insertMany(many);
-  assert.equal(await users.count(), 125);
-  const page = await users.page({ offset: 0, size: 50 });
-  assert.equal(page.items.length, 50);
+  assert.equal(await users.count(), 45);
+  const page = await users.page({ offset: 0, size: 30 });
+  assert.equal(page.items.length, 30);
 });
 
 await step('another connection finds the resource and its records', async () => {
@@ -129,7 +129,7 @@ await step('the default HTTP client: get, insert, update, list, count', async ()
   await people.insert(record('u6'));
   await people.update('u6', { ...record('u6'), age: 1 });
   assert.equal((await people.get('u6')).age, 1);
-  assert.equal(await people.count(), 126);
+  assert.equal(await people.count(), 46);
   assert.equal((await people.list({ limit: 10 })).length, 10);
   await users.delete('u6');
   await own.disconnect();
@@ -143,7 +143,7 @@ await step('delete, delete many', async () => {
   await users.delete('u1');
   assert.equal(await users.exists('u1'), false);
   await users.deleteMany(['u 2', 'ü+3', 'u5']);
-  assert.equal(await users.count(), 121);
+  assert.equal(await users.count(), 41);
   await users.deleteMany(await users.listIds());
   assert.deepEqual(await users.list(), []);
   assert.deepEqual((await storedKeys('app/resource=users/')), []);
