@@ -105,6 +105,7 @@ def test_sync_and_mv(aws, s3, bucket, tmp_path):
     (folder / "sub").mkdir(parents=True)
     for name in ("one", "two", "sub/three", "sub/with space+plus%"):
         (folder / name).write_text(name, encoding="utf-8")
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))  # sync compares by the second
     aws("s3", "sync", folder, f"s3://{bucket}/synced")
     assert keys_of(s3.list_objects_v2(Bucket=bucket)) == [
         "synced/one",

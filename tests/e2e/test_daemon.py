@@ -590,7 +590,11 @@ def test_access_log_text():
 
         [line] = eventually(logged)
         assert "GetObject" in line and "404" in line and "NoSuchKey" in line
-        assert any("PutObject" in line and "200" in line for line in server.stderr().split("\n"))
+        eventually(
+            lambda: any(
+                "PutObject" in line and "200" in line for line in server.stderr().split("\n")
+            )
+        )
 
 
 def test_access_log_json():
