@@ -2,6 +2,7 @@
 /* multipart.c - CreateMultipartUpload, UploadPart, UploadPartCopy, AbortMultipartUpload.
  * Sources: aws-recorded TestS3Multipart*, TestS3MultipartUploadChecksum; AWS API reference. */
 #include "s3/multipart.h"
+#include "s3/object.h"
 
 #include <inttypes.h>
 
@@ -81,7 +82,7 @@ enum s3_err op_create_multipart_upload(struct s3_call *c)
     struct upload_spec spec = {
         .key = c->at.key, .initiated_ns = clock_now_ns(), .owner = c->owner};
     char id[UPLOAD_ID_SIZE];
-    AUTO_BUF(attrs, KiB(64));
+    AUTO_BUF(attrs, ATTRS_MAX);
     if (read_checksum_choice(c, &spec) || s3_attrs_from_headers(c, &attrs))
         return c->err;
     spec.attrs = buf_str(&attrs);

@@ -16,6 +16,9 @@ MUST_CHECK enum s3_err s3_find_object(struct s3_call *c, struct record **out,
 
 /* INVALID_ARGUMENT "Invalid version id specified". */
 enum s3_err s3_invalid_version_id(struct s3_call *c, struct str version);
+/* Deletes may not ask to bypass a retention that no bucket can have yet. INVALID_ARGUMENT
+ * (aws-recorded: test_delete_object_with_no_locking) */
+MUST_CHECK enum s3_err s3_check_bypass(struct s3_call *c);
 
 /* x-amz-version-id of a record read from a bucket in that state: none if never versioned. */
 void s3_reply_version_id(struct s3_call *c, const struct record *r, enum versioning versioning);

@@ -23,7 +23,7 @@ static enum s3_err check_version_conditions(struct s3_call *c, struct str versio
     return s3_fail(c, S3_NOT_IMPLEMENTED, "conditional delete of a version");
 }
 
-static enum s3_err check_bypass(struct s3_call *c)
+enum s3_err s3_check_bypass(struct s3_call *c)
 {
     if (!s3_header(c, STR("x-amz-bypass-governance-retention")).ptr)
         return S3_OK;
@@ -40,7 +40,7 @@ enum s3_err op_delete_object(struct s3_call *c)
     struct write_result result = {0};
     if (version.ptr && !version.len)
         return s3_invalid_version_id(c, version);
-    if (check_bypass(c) || s3_delete_conditions(c, &conditions) ||
+    if (s3_check_bypass(c) || s3_delete_conditions(c, &conditions) ||
         check_version_conditions(c, version, &conditions))
         return c->err;
     enum s3_err err = object_delete(c->branch, &c->at, version,
