@@ -3,6 +3,7 @@
 
 import io
 import os
+import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
@@ -94,18 +95,14 @@ def _():
 @step
 def _():
     """files"""
-    path = f"/tmp/{bucket}"
-    try:
-        with open(path, "wb") as file:
+    with tempfile.TemporaryDirectory() as folder:
+        up, down = os.path.join(folder, "up"), os.path.join(folder, "down")
+        with open(up, "wb") as file:
             file.write(big)
-        client.fput_object(bucket, "file", path)
-        client.fget_object(bucket, "file", path + ".back")
-        with open(path + ".back", "rb") as file:
+        client.fput_object(bucket, "file", up)
+        client.fget_object(bucket, "file", down)
+        with open(down, "rb") as file:
             check(file.read() == big, "the file comes back")
-    finally:
-        for name in (path, path + ".back"):
-            if os.path.exists(name):
-                os.unlink(name)
 
 
 @step
