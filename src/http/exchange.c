@@ -4,8 +4,7 @@
  * exchange, which every request on it uses in turn. */
 #include "http/server.h"
 
-/* ---- the request line
- * ------------------------------------------------------------------------ */
+/* ---- the request line -------------------------------------------------------------------- */
 
 static struct conn *exchange_conn(struct exchange *x)
 {
@@ -65,7 +64,6 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     x->header_count = 0;
     x->header_cap = INLINE_HEADERS;
     x->received = x->discarded = x->reply_len = x->copied_len = 0;
-    x->copies = false;
     x->lease = (struct lease){0};
     keep_target(x, target ? target : "");
     split_target(&x->req);
@@ -80,8 +78,7 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     return x;
 }
 
-/* ---- the headers
- * ------------------------------------------------------------------------------- */
+/* ---- the headers ------------------------------------------------------------------------- */
 
 static void add_header(struct exchange *x, struct header header)
 {
@@ -145,8 +142,7 @@ static const struct app *choose_app(const struct http_server *server, struct str
     return &server->mounts[i].app;
 }
 
-/* ---- headers, body, reply
- * ---------------------------------------------------------------------- */
+/* ---- headers, body, reply ---------------------------------------------------------------- */
 
 static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection *mhd)
 {
@@ -166,30 +162,45 @@ static bool has_body(const struct request *req)
            (req->content_length != CONTENT_LENGTH_NONE && req->content_length > 0);
 }
 
+/* The reply is ready and there is a body still to come. Waiting for its end keeps the
+ * connection, and no reset eats the reply; but it must not be asked for, nor be endless. */
+static bool answers_at_once(const struct request *req)
+{
+    return has_body(req) &&
+           (req->expects_continue || (!req->chunked && req->content_length > DRAIN_MAX));
+}
+
+/* Finds the application and asks it. */
+static enum app_next ask_app(struct exchange *x)
+{
+    enum s3_err err = headers_check(&x->req);
+
+    if (err) {
+        refusal_fill(x, err);
+        return APP_REPLY;
+    }
+    x->app = choose_app(x->server, x->req.path);
+    return x->app->begin(x->app->arg, &x->req, &x->call);
+}
+
 /* First call: the headers are complete. libmicrohttpd closes a connection on which a reply is
  * queued here; so that is done only where the body must not, or could not, be read. */
 static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection *mhd,
                                       const char *method, const char *version)
 {
-    const struct request *req = &x->req;
     struct conn *conn = exchange_conn(x);
     enum s3_err err;
 
     collect_request(x, mhd, method, version);
-    err = framing_check(req);
+    err = framing_check(&x->req, version);
     if (err) {
         refusal_fill(x, err);
         return exchange_reply(x, mhd);
     }
-    x->app = choose_app(x->server, req->path);
     conn->step_received = 0;
     conn_expect(conn, x->server->body_timeout_ms);
-    x->state = EXCHANGE_BODY;
-    if (x->app->begin(x->app->arg, req, &x->call) == APP_WANT_BODY)
-        return MHD_YES;
-    x->state = EXCHANGE_DISCARD;
-    if (has_body(req) &&
-        (req->expects_continue || (!req->chunked && req->content_length > DRAIN_MAX)))
+    x->state = ask_app(x) == APP_WANT_BODY ? EXCHANGE_BODY : EXCHANGE_DISCARD;
+    if (x->state == EXCHANGE_DISCARD && answers_at_once(&x->req))
         return exchange_reply(x, mhd);
     return MHD_YES;
 }
@@ -233,8 +244,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const 
     return exchange_reply(x, mhd);
 }
 
-/* ---- the end
- * ----------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void log_refusal(struct exchange *x, uint64_t sent)
 {
@@ -247,7 +257,7 @@ static void log_refusal(struct exchange *x, uint64_t sent)
         .target = x->req.target,
         .remote = x->req.remote,
         .code = STR("-"),
-        .detail = STR("ambiguous or unsupported framing"),
+        .detail = STR("refused by the front end"),
         .status = x->refusal.status,
         .bytes_in = x->received,
         .bytes_out = sent,
@@ -270,7 +280,7 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
     sent = aborted ? x->copied_len : x->reply_len;
     if (x->app) {
         x->app->done(x->call, sent, aborted);
-    } else if (x->state == EXCHANGE_REPLYING) {
+    } else if (x->state != EXCHANGE_HEADERS) {
         log_refusal(x, sent);
         reply_release(&x->refusal);
     }

@@ -54,7 +54,6 @@ struct exchange {
     uint64_t discarded;  /* of them, dropped after a refusal */
     uint64_t reply_len;  /* body bytes of the reply */
     uint64_t copied_len; /* of them, fetched by libmicrohttpd (replies of very many slices) */
-    bool copies;         /* copied_len counts */
     struct lease lease;
     struct header header_room[INLINE_HEADERS];
     char target_room[INLINE_TARGET];
@@ -63,9 +62,10 @@ struct exchange {
 struct conn {
     struct conn *prev, *next; /* the server's list, under its lock */
     int fd;
-    _Atomic int64_t
-        deadline_ns;        /* monotonic; the front thread shuts the socket down after it */
-    uint64_t step_received; /* body bytes when the deadline was last moved */
+    /* Monotonic; after it the front thread shuts the socket down. 0: there is none. */
+    _Atomic int64_t deadline_ns;
+    int64_t scanned_deadline_ns; /* as the front thread last saw it: unchanged = silent */
+    uint64_t step_received;      /* body bytes when the deadline was last moved */
     char remote[HTTP_ADDRESS_SIZE];
     struct exchange x;
 };
@@ -83,9 +83,11 @@ void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context
 /* Moves the connection's deadline to ms from now; 0 = none. */
 void conn_expect(struct conn *conn, int64_t ms);
 
-/* Does the request's framing leave no doubt where its body ends? S3_OK, or what to refuse it
- * with. */
-enum s3_err framing_check(const struct request *req);
+/* Can there be no doubt what the headers say and where the body ends? S3_OK, or what to refuse
+ * the request with. The headers must be libmicrohttpd's own memory. */
+enum s3_err framing_check(const struct request *req, const char *version);
+/* Are the headers too large to be S3's? */
+enum s3_err headers_check(const struct request *req);
 /* Fills x->refusal with the XML document S3 would send. */
 void refusal_fill(struct exchange *x, enum s3_err err);
 

@@ -4,6 +4,10 @@
  */
 #include "http/exchange.h"
 
+/* S3's own limit, the request line apart (AWS: "REST API ... request header"). It also sees to
+ * it that whatever a request had stored fits a reply's head. */
+#define HEADERS_MAX KiB(8)
+
 /* RFC 9110, 5.6.2. */
 static bool is_token(struct str name)
 {
@@ -16,26 +20,76 @@ static bool is_token(struct str name)
     return name.len > 0;
 }
 
-enum s3_err framing_check(const struct request *req)
+/* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
+ * seen around its name and value: name NUL blanks value NUL ...      as it should be A folded
+ * line (RFC 9112, 5.2) has lost its value: its name was moved elsewhere. A NUL that the client
+ * sent has cut the value short: more of it follows. */
+static bool is_whole(const struct header *h, const struct header *next)
 {
-    bool encoded = request_header_count(req, STR("transfer-encoding")) > 0;
+    const char *value_end = h->value.ptr + strlen(h->value.ptr);
+    const char *at = h->name.ptr + h->name.len + 1;
+
+    if (h->value.ptr < at)
+        return false;
+    while (at < h->value.ptr && (*at == ' ' || *at == '\t'))
+        at++;
+    if (at != h->value.ptr)
+        return false;
+    /* Behind the NUL that ends the value: the rest of the line's end, or, after a bare LF, the
+     * next line. */
+    return strchr(" \t\r\n", value_end[1]) || (next && value_end + 1 == next->name.ptr);
+}
+
+static bool headers_are_whole(const struct request *req)
+{
+    for (size_t i = 0; i < req->header_count; i++) {
+        const struct header *h = &req->headers[i];
+
+        if (!is_token(h->name) ||
+            !is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
+            return false;
+    }
+    return true;
+}
+
+static bool lengths_agree(const struct request *req)
+{
+    /* libmicrohttpd goes by the first one. */
+    struct str first = request_header(req, STR("content-length"));
 
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
 
-        if (!is_token(h->name))
-            return S3_BAD_REQUEST;
-        if (!str_eq_nocase(h->name, STR("content-length")))
-            continue;
-        if (encoded)
-            return S3_BAD_REQUEST;
-        /* libmicrohttpd goes by the first one. */
-        if (!str_eq(h->value, request_header(req, STR("content-length"))))
-            return S3_BAD_REQUEST;
+        if (str_eq_nocase(h->name, STR("content-length")) && !str_eq(h->value, first))
+            return false;
     }
+    return true;
+}
+
+enum s3_err framing_check(const struct request *req, const char *version)
+{
+    bool encoded = request_header_count(req, STR("transfer-encoding")) > 0;
+    size_t hosts = request_header_count(req, STR("host"));
+
+    if (!headers_are_whole(req) || !lengths_agree(req))
+        return S3_BAD_REQUEST;
+    if (encoded && request_header_count(req, STR("content-length")))
+        return S3_BAD_REQUEST;
     if (encoded && !req->chunked)
         return S3_NOT_IMPLEMENTED;
+    /* RFC 9112, 3.2. */
+    if (hosts > 1 || (hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
+        return S3_BAD_REQUEST;
     return S3_OK;
+}
+
+enum s3_err headers_check(const struct request *req)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < req->header_count; i++)
+        size += req->headers[i].name.len + req->headers[i].value.len + strlen(": \r\n");
+    return size <= HEADERS_MAX ? S3_OK : S3_REQUEST_HEADER_SECTION_TOO_LARGE;
 }
 
 void refusal_fill(struct exchange *x, enum s3_err err)
@@ -46,14 +100,16 @@ void refusal_fill(struct exchange *x, enum s3_err err)
     random_id(id, sizeof(id));
     reply_init(r);
     r->status = s3_err_status(err);
-    r->close = true;
     reply_header(r, STR("x-amz-request-id"), str_of(id, sizeof(id)));
     reply_header(r, STR("Content-Type"), STR("application/xml"));
     buf_add(&r->text, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>"));
     buf_add_c(&r->text, s3_err_code(err));
     buf_add(&r->text, STR("</Code><Message>"));
     buf_add_xml(&r->text, str_c(s3_err_message(err)));
-    buf_add(&r->text, STR("</Message><RequestId>"));
+    buf_add(&r->text, STR("</Message>"));
+    if (err == S3_REQUEST_HEADER_SECTION_TOO_LARGE)
+        buf_addf(&r->text, "<MaxSizeAllowed>%zu</MaxSizeAllowed>", HEADERS_MAX);
+    buf_add(&r->text, STR("<RequestId>"));
     buf_add(&r->text, str_of(id, sizeof(id)));
     buf_add(&r->text, STR("</RequestId></Error>"));
 }

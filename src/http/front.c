@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* front.c - the front thread: accepts connections and cuts those that overstay.
+/* front.c - the front thread: accepts connections, cuts those that overstay, sees to those
+ * whose client has left.
  *
  * A stuck client costs a connection, not a thread; and not for long: whoever does not finish
  * its headers, or stops in the middle of a body, is shut down here. libmicrohttpd's own timeout
@@ -46,22 +47,54 @@ static bool accept_burst(struct http_server *server, int listen_fd)
     return true;
 }
 
-static void cut_overdue(struct http_server *server)
+static void cut_if_overdue(struct conn *c, int64_t deadline, int64_t now)
+{
+    if (now < deadline)
+        return;
+    /* The worker reads end-of-file, ends the exchange and closes the socket; while the
+     * connection is in the list its descriptor cannot have been closed and reused. */
+    shutdown(c->fd, SHUT_RDWR);
+    atomic_store_explicit(&c->deadline_ns, 0, memory_order_relaxed);
+    log_debug("%s: cut, the request came too slowly", c->remote);
+}
+
+/* When a client's last bytes and its end come in one event, libmicrohttpd (edge-triggered
+ * epoll) takes the bytes and waits for an event that was merged into the first. Closing our
+ * side for reading loses nothing that has arrived, and makes that event. */
+static void nudge_leavers(const struct pollfd *silent, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (silent[i].revents & POLLRDHUP)
+            shutdown(silent[i].fd, SHUT_RD);
+    }
+}
+
+/* Looks at every connection that waits for its client. */
+static void scan_connections(struct http_server *server)
 {
     int64_t now = clock_monotonic_ns();
+    size_t count = 0;
 
     pthread_mutex_lock(&server->lock);
     for (struct conn *c = server->conns; c; c = c->next) {
         int64_t deadline = atomic_load_explicit(&c->deadline_ns, memory_order_relaxed);
+        bool silent = deadline == c->scanned_deadline_ns;
 
-        if (deadline == 0 || now < deadline)
+        c->scanned_deadline_ns = deadline;
+        if (deadline == 0)
             continue;
-        /* The worker reads end-of-file, ends the exchange and closes the socket; while the
-         * connection is in the list its descriptor cannot have been closed and reused. */
-        shutdown(c->fd, SHUT_RDWR);
-        atomic_store_explicit(&c->deadline_ns, 0, memory_order_relaxed);
-        log_debug("%s: cut, the request came too slowly", c->remote);
+        cut_if_overdue(c, deadline, now);
+        if (!silent)
+            continue;
+        if (count == server->silent_cap) {
+            server->silent_cap = server->silent_cap ? server->silent_cap * 2 : 64;
+            server->silent =
+                xrealloc(server->silent, server->silent_cap * sizeof(struct pollfd));
+        }
+        server->silent[count++] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
     }
+    if (poll(server->silent, count, 0) > 0)
+        nudge_leavers(server->silent, count);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -120,7 +153,7 @@ void *front_run(void *arg)
             usleep(RETRY_MS * 1000);
         }
         if (clock_monotonic_ns() >= next_scan_ns) {
-            cut_overdue(server);
+            scan_connections(server);
             next_scan_ns = clock_monotonic_ns() + interval_ms * NS_PER_MS;
         }
     }

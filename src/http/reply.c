@@ -94,7 +94,6 @@ static struct MHD_Response *from_slices(struct exchange *x, struct reply *r)
                                               (unsigned)r->slice_count, lease_end, lease);
     lease->slices = TAKE(r->slices);
     lease->slice_count = r->slice_count;
-    x->copies = true;
     return MHD_create_response_from_callback(r->slices_len, COPY_BLOCK, copy_slices, x,
                                              copy_end);
 }

@@ -17,8 +17,7 @@
 /* Listening sockets, epoll and event descriptors, log, seeds. */
 #define SPARE_FDS 64
 
-/* ---- libmicrohttpd's side doors
- * ------------------------------------------------------------------ */
+/* ---- libmicrohttpd's side doors ---------------------------------------------------------- */
 
 static _Thread_local struct buf *start_log; /* while the daemon starts: why it could not */
 
@@ -52,8 +51,7 @@ static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-/* ---- resources
- * --------------------------------------------------------------------------------- */
+/* ---- resources --------------------------------------------------------------------------- */
 
 static unsigned default_threads(void)
 {
@@ -84,8 +82,7 @@ static unsigned fit_to_fd_limit(unsigned connection_limit)
     return connection_limit;
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static struct MHD_Daemon *start_mhd(struct http_server *server, const struct http_options *o)
 {
@@ -130,6 +127,7 @@ static void server_destroy(struct http_server *server)
     if (server->wake_fd >= 0)
         close(server->wake_fd);
     pthread_mutex_destroy(&server->lock);
+    mem_free(server->silent);
     mem_free(server);
 }
 

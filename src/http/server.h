@@ -30,6 +30,8 @@ struct http_server {
     int wake_fd; /* eventfd: stop, or a connection closed at the limit */
     struct pollfd polls[HTTP_LISTENERS_MAX + 1];
     size_t listener_count;
+    struct pollfd *silent; /* owned: room for the scan */
+    size_t silent_cap;
 
     pthread_mutex_t lock;
     struct conn *conns;

@@ -34,8 +34,7 @@ static void expect_served(void)
     close(fd);
 }
 
-/* ---- framing
- * -------------------------------------------------------------------------------------- */
+/* ---- framing ----------------------------------------------------------------------------- */
 
 /* Refused by the front end, in S3's words, and the connection ends. */
 static void expect_refused(const char *request, unsigned status, const char *code)
@@ -69,11 +68,62 @@ static void test_ambiguous_framing(void **state)
                    501, "<Code>NotImplemented</Code>");
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n",
                    501, "<Code>NotImplemented</Code>");
+    expect_refused("PUT /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 400,
+                   "<Code>BadRequest</Code>");
+    expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400,
+                   "<Code>BadRequest</Code>");
+    expect_refused("GET /x HTTP/1.1\r\nHost: h\r\nx-amz-meta-a: one\r\n two\r\n\r\n", 400,
+                   "<Code>BadRequest</Code>");
+    expect_refused("GET /x HTTP/1.1\r\nHost: h\r\nx-amz-meta-a: one\r\n\ttwo\r\nb: c\r\n\r\n",
+                   400, "<Code>BadRequest</Code>");
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: abc\r\n\r\n", 400, NULL);
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400, NULL);
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n",
                    413, NULL);
     expect_refused("GET /x HTTP/2.0\r\nHost: h\r\n\r\n", 505, NULL);
+}
+
+static void test_nul_in_header(void **state)
+{
+    static const char *const requests[] = {
+        "GET /x HTTP/1.1\r\nHost: h\r\na: b0c\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: h0i\r\na: b\r\n\r\n",
+        "GET /x HTTP/1.1\nHost: h\na: b0c\nd: e\n\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        char request[200];
+        struct answer a;
+        int fd = client_connect(f);
+
+        snprintf(request, sizeof(request), "%s", requests[i]);
+        *strchr(request, '0') = '\0';
+        client_send_bytes(fd, request, strlen(requests[i]));
+        client_read(fd, &a, false);
+        assert_int_equal(a.status, 400);
+        client_free(&a);
+        close(fd);
+    }
+    assert_int_equal(counts.begun, 0);
+}
+
+/* Bare line feeds, blanks around values and empty values are no reason to refuse. */
+static void test_loose_header_lines(void **state)
+{
+    struct answer a;
+    int fd = client_connect(f);
+
+    (void)state;
+    client_send(fd, "GET /x HTTP/1.1\nHost: h\na:b\nc:\nd:  e \t\r\nf: \r\n\n"
+                    "GET /y HTTP/1.1\r\nHost:h\r\n\r\n");
+    client_read(fd, &a, false);
+    assert_string_equal(a.body, "GET /x 0");
+    client_free(&a);
+    client_read(fd, &a, false);
+    assert_string_equal(a.body, "GET /y 0");
+    client_free(&a);
+    close(fd);
 }
 
 static void test_equal_lengths_are_one(void **state)
@@ -86,6 +136,35 @@ static void test_equal_lengths_are_one(void **state)
                     "content-length:  3 \r\n\r\nabc");
     client_read(fd, &a, false);
     assert_string_equal(a.body, "PUT /x 3");
+    client_free(&a);
+    close(fd);
+}
+
+/* S3 allows 8 KiB; the connection goes on. */
+static void test_large_headers(void **state)
+{
+    char value[8100];
+    AUTO_BUF(request, KiB(32));
+    struct answer a;
+    int fd = client_connect(f);
+
+    (void)state;
+    memset(value, 'v', sizeof(value));
+    for (int extra = 0; extra <= 1; extra++) {
+        buf_reset(&request);
+        buf_addf(&request,
+                 "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nx-amz-meta-a: %.*s%.*s",
+                 (int)sizeof(value), value, extra ? 100 : 0, value);
+        buf_add(&request, STR("\r\n\r\nabc"));
+        client_send_bytes(fd, request.ptr, request.len);
+        client_read(fd, &a, false);
+        assert_int_equal(a.status, extra ? 400 : 200);
+        assert_true(!extra == !strstr(a.body, "<Code>RequestHeaderSectionTooLarge</Code>"));
+        client_free(&a);
+    }
+    client_send(fd, "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+    client_read(fd, &a, false);
+    assert_string_equal(a.body, "GET /next 0");
     client_free(&a);
     close(fd);
 }
@@ -155,8 +234,7 @@ static void test_garbage(void **state)
     expect_served();
 }
 
-/* ---- slow clients
- * --------------------------------------------------------------------------------- */
+/* ---- slow clients ------------------------------------------------------------------------ */
 
 /* Sends a byte every 50 ms; true when the server hangs up within about a second and a half. */
 static bool dribble(int fd, char byte)
@@ -194,6 +272,28 @@ static void test_dribbled_body_is_cut(void **state)
     assert_int_equal(counts.aborted, 1);
 }
 
+/* The end of the client comes with its last bytes: it is noticed long before any timeout. */
+static void test_leavers_are_noticed(void **state)
+{
+    static const char *const unfinished[] = {
+        "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello",
+        "GET /x HTTP/1.1\r\nHo",
+        "GET /x HTTP/1.1\r\nHost: h\r\n\r\n",
+    };
+
+    (void)state;
+    fixture_stop(f);
+    f = fixture_start(4000, 4000, 100);
+    for (int i = 0; i < 30; i++) {
+        int fd = client_connect(f);
+
+        client_send(fd, unfinished[i % 3]);
+        shutdown(fd, SHUT_WR);
+        assert_true(client_sees_end(fd, 3000));
+        close(fd);
+    }
+}
+
 /* A slow body that keeps moving is nobody's business. */
 static void test_steady_body_is_not_cut(void **state)
 {
@@ -222,16 +322,16 @@ static void test_stuck_clients_give_way(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(stuck); i++) {
         stuck[i] = client_connect(f);
-        client_send(stuck[i], i % 2 ? "GET /x HTTP/1.1\r\n"
-                                    : "PUT /x HTTP/1.1\r\nContent-Length: 5\r\n\r\n1");
+        client_send(stuck[i], i % 2
+                                  ? "GET /x HTTP/1.1\r\n"
+                                  : "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n1");
     }
     expect_served();
     for (size_t i = 0; i < ARRAY_LEN(stuck); i++)
         close(stuck[i]);
 }
 
-/* ---- stopping
- * ------------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------- */
 
 static void test_quiesce_lets_requests_finish(void **state)
 {
@@ -276,12 +376,16 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         CASE(test_ambiguous_framing),
+        CASE(test_nul_in_header),
+        CASE(test_loose_header_lines),
         CASE(test_equal_lengths_are_one),
+        CASE(test_large_headers),
         CASE(test_oversized_headers),
         CASE(test_bad_chunk),
         CASE(test_garbage),
         CASE(test_dribbled_headers_are_cut),
         CASE(test_dribbled_body_is_cut),
+        CASE(test_leavers_are_noticed),
         CASE(test_steady_body_is_not_cut),
         CASE(test_stuck_clients_give_way),
         CASE(test_quiesce_lets_requests_finish),
