@@ -2,9 +2,10 @@
 /* multipart.c - CreateMultipartUpload, UploadPart, UploadPartCopy, AbortMultipartUpload.
  * Sources: aws-recorded TestS3Multipart*, TestS3MultipartUploadChecksum; AWS API reference. */
 #include "s3/multipart.h"
-#include "s3/object.h"
 
 #include <inttypes.h>
+
+#include "s3/object.h"
 
 enum s3_err multipart_upload(struct s3_call *c, struct upload **out)
 {
@@ -219,8 +220,8 @@ static enum s3_err read_copy_range(struct s3_call *c, uint64_t size, uint64_t *f
 
 /* A copied part has an ETag and a checksum of its own: its bytes are read once, where they are.
  */
-static enum s3_err digest_part(struct s3_call *c, const struct record *source, uint64_t first,
-                               uint64_t len, enum checksum_alg alg, struct part *part)
+static void digest_part(struct s3_call *c, const struct record *source, uint64_t first,
+                        uint64_t len, enum checksum_alg alg, struct part *part)
 {
     size_t count = record_slices(source, first, len, NULL, 0);
     struct slice *slices = s3_alloc(c, (count ? count : 1) * sizeof(*slices));
@@ -236,17 +237,15 @@ static enum s3_err digest_part(struct s3_call *c, const struct record *source, u
     digest_final(&sum, part->checksum.bytes);
     part->checksum.alg = (uint8_t)alg;
     part->checksum.type = CHECKSUM_FULL_OBJECT;
-    return S3_OK;
 }
 
 static enum s3_err part_from_record(struct s3_call *c, struct record *source,
                                     enum checksum_alg alg, struct part *part)
 {
     uint64_t first, len;
-    if (read_copy_range(c, record_size(source), &first, &len) ||
-        digest_part(c, source, first, len, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg,
-                    part))
+    if (read_copy_range(c, record_size(source), &first, &len))
         return c->err;
+    digest_part(c, source, first, len, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg, part);
     AUTO(body) whole = record_body(c->options->store, source);
     part->body = whole ? body_range(whole, first, len) : NULL;
     if (!part->body)
