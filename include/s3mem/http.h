@@ -6,7 +6,7 @@
 
 #include "s3mem/base.h"
 
-/* ---- where to listen --------------------------------------------------------------------- */
+/* ---- where to listen --------------------------------------------------------------- */
 
 #define HTTP_LISTENERS_MAX 32
 #define HTTP_ADDRESS_SIZE  128
@@ -44,7 +44,7 @@ MUST_CHECK enum http_listen_result http_adopt(struct http_listeners *listeners, 
 /* Closes all of them, removes socket files; the set is empty afterwards. */
 void http_listeners_close(struct http_listeners *listeners);
 
-/* ---- serving ----------------------------------------------------------------------------- */
+/* ---- serving ----------------------------------------------------------------------- */
 
 /* Targets that start with prefix go to app; the first match wins, the last prefix must be "".
  */

@@ -12,7 +12,7 @@ static const struct route routes[] = {
 #undef ROUTE
 };
 
-/* ---- answers ----------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------- */
 
 static int add_to_buf(const char *text, size_t len, void *out)
 {
@@ -48,7 +48,7 @@ void admin_empty(struct admin_call *c, unsigned status)
     c->reply.status = status;
 }
 
-/* ---- routing ----------------------------------------------------------------------------- */
+/* ---- routing ----------------------------------------------------------------------- */
 
 /* A pattern that ends in a star takes one more part, which becomes *argument. */
 static bool path_matches(const char *pattern, struct str path, struct str *argument)
@@ -118,7 +118,7 @@ static bool may_proceed(struct admin_call *c)
     return !err;
 }
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 static enum app_next call_begin(void *arg, const struct request *req, void **call)
 {
@@ -219,7 +219,7 @@ struct app admin_app(struct admin *admin)
                         .done = call_done};
 }
 
-/* ---- the door ---------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------- */
 
 struct admin *admin_new(const struct admin_options *options)
 {

@@ -57,7 +57,7 @@ void admin_localstack_info(struct admin_call *c)
                          "server_time_utc", now, "uptime", (json_int_t)uptime_s));
 }
 
-/* ---- init scripts ------------------------------------------------------------------------ */
+/* ---- init scripts ------------------------------------------------------------------ */
 
 static const char *const stages[] = {"BOOT", "START", "READY", "SHUTDOWN"};
 

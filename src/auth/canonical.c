@@ -9,8 +9,7 @@
 
 #define PARTS_ON_STACK 48
 
-/* ---- percent-encoding
- * ------------------------------------------------------------------------- */
+/* ---- percent-encoding -------------------------------------------------------------- */
 
 /* 1 for the bytes that RFC 3986 calls unreserved. */
 static const uint8_t unreserved[256] = {
@@ -67,8 +66,7 @@ void canonical_encode(struct buf *out, struct str escaped, bool keep_slash, bool
     out->len = (size_t)(to - out->ptr);
 }
 
-/* ---- path and query
- * --------------------------------------------------------------------------- */
+/* ---- path and query ---------------------------------------------------------------- */
 
 struct str canonical_path(const struct request *req)
 {
@@ -159,8 +157,7 @@ static void add_query(struct buf *out, struct str query)
     mem_free(pairs);
 }
 
-/* ---- headers
- * ---------------------------------------------------------------------------------- */
+/* ---- headers ----------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {

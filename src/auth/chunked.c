@@ -90,8 +90,7 @@ void chunked_free(struct chunked *c)
     mem_free(c);
 }
 
-/* ---- failing
- * ------------------------------------------------------------------------------------ */
+/* ---- failing ----------------------------------------------------------------------- */
 
 static enum s3_err broken_framing(struct auth_failure *failure)
 {
@@ -103,8 +102,7 @@ static enum s3_err wrong_length(struct auth_failure *failure)
     return failure_start(failure, S3_INCOMPLETE_BODY, 0);
 }
 
-/* ---- signatures
- * ------------------------------------------------------------------------------------ */
+/* ---- signatures -------------------------------------------------------------------- */
 
 static void add_line(struct buf *out, struct str text)
 {
@@ -159,8 +157,7 @@ static enum s3_err check_trailers(struct chunked *c, struct str claimed,
                            failure);
 }
 
-/* ---- chunk headers
- * ------------------------------------------------------------------------------------ */
+/* ---- chunk headers ----------------------------------------------------------------- */
 
 static bool read_hex(struct str text, uint64_t *out)
 {
@@ -245,8 +242,7 @@ static enum s3_err begin_chunk(struct chunked *c, struct str line, struct auth_f
     return check_chunk(c, failure);
 }
 
-/* ---- trailers
- * ---------------------------------------------------------------------------------------- */
+/* ---- trailers ---------------------------------------------------------------------- */
 
 static enum s3_err malformed_trailer(struct auth_failure *failure)
 {
@@ -310,8 +306,7 @@ static enum s3_err read_trailer_line(struct chunked *c, struct str line,
     return buf_ok(&c->trailer_text) ? S3_OK : malformed_trailer(failure);
 }
 
-/* ---- the stream
- * ---------------------------------------------------------------------------------------- */
+/* ---- the stream -------------------------------------------------------------------- */
 
 /* Reads a line of the header or trailer state, without its LF. False when the input ends before
  * the line does (what there is was kept), or the line is too long (then line.failed). */

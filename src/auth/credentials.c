@@ -60,8 +60,7 @@ void credentials_free(struct credentials *c)
     mem_free(c);
 }
 
-/* ---- what a credential may look like --------------------------------------------------------
- */
+/* ---- what a credential may look like ----------------------------------------------- */
 
 /* Printable ASCII without the separators of Authorization headers. */
 static bool access_key_is_valid(struct str key)
@@ -102,8 +101,7 @@ static const char *find_fault(const struct credential *c)
     return NULL;
 }
 
-/* ---- what is made up when it is not given
- * ---------------------------------------------------- */
+/* ---- what is made up when it is not given ------------------------------------------ */
 
 /* Stable across restarts, so that owners in saved state stay the same. */
 static void fingerprint(struct str access_key, const char *purpose, uint8_t out[SHA256_SIZE])
@@ -170,8 +168,7 @@ static struct entry *entry_new(const struct credential *c)
     return e;
 }
 
-/* ---- the set
- * ---------------------------------------------------------------------------------- */
+/* ---- the set ----------------------------------------------------------------------- */
 
 /* Index of the key, or of the place where it belongs. */
 static size_t position(const struct credentials *c, struct str access_key, bool *found)

@@ -32,8 +32,7 @@ struct check {
     size_t dump_flags; /* so that a failed condition is shown as the client wrote it */
 };
 
-/* ---- the document
- * ----------------------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------------------ */
 
 static enum s3_err invalid(struct auth_failure *failure, const char *what)
 {
@@ -98,8 +97,7 @@ static enum s3_err check_expiration(const json_t *document, struct auth_failure 
     return S3_OK;
 }
 
-/* ---- conditions
- * ---------------------------------------------------------------------------------------- */
+/* ---- conditions -------------------------------------------------------------------- */
 
 static int add_dump(const char *text, size_t size, void *buffer)
 {

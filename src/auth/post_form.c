@@ -58,8 +58,7 @@ static enum s3_err check_all_present(struct auth_failure *failure,
     return S3_OK;
 }
 
-/* ---- Signature Version 4
- * --------------------------------------------------------------------------- */
+/* ---- Signature Version 4 ----------------------------------------------------------- */
 
 static enum s3_err bad_credential(struct auth_failure *failure, struct str value,
                                   const char *message)
@@ -131,8 +130,7 @@ static enum s3_err verify_v4(struct post_policy *out, struct auth_failure *failu
     return failure_signature(failure, claim.access_key, policy, provided, STR_NONE);
 }
 
-/* ---- Signature Version 2
- * --------------------------------------------------------------------------- */
+/* ---- Signature Version 2 ----------------------------------------------------------- */
 
 static enum s3_err verify_v2(struct post_policy *out, struct auth_failure *failure,
                              const struct auth_config *config, const struct post_fields *form)
@@ -152,8 +150,7 @@ static enum s3_err verify_v2(struct post_policy *out, struct auth_failure *failu
     return failure_signature(failure, access_key, policy, provided, STR_NONE);
 }
 
-/* ---- the form
- * ----------------------------------------------------------------------------------------- */
+/* ---- the form ---------------------------------------------------------------------- */
 
 static enum s3_err verify(struct post_policy *out, struct auth_failure *failure,
                           const struct auth_config *config, const struct post_fields *form)

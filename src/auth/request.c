@@ -9,8 +9,7 @@
 #include "auth/sigv2.h"
 #include "auth/sigv4.h"
 
-/* ---- how the body comes
- * -------------------------------------------------------------------------- */
+/* ---- how the body comes ------------------------------------------------------------ */
 
 #define MODE(text, mode)                                                                       \
     {                                                                                          \
@@ -89,8 +88,7 @@ static enum s3_err find_payload_mode(struct auth_result *out, struct auth_failur
     return invalid_payload_hash(failure, value);
 }
 
-/* ---- which mechanism
- * ------------------------------------------------------------------------------ */
+/* ---- which mechanism --------------------------------------------------------------- */
 
 static bool is_presigned_v4(const struct evidence *e)
 {

@@ -13,8 +13,7 @@
 #define HMAC_SHA1_SIZE 20
 #define ON_STACK       48
 
-/* ---- reading the claim
- * ------------------------------------------------------------------------- */
+/* ---- reading the claim ------------------------------------------------------------- */
 
 enum s3_err sigv2_read_header(struct sigv2_claim *out, struct auth_failure *failure,
                               const struct evidence *e)
@@ -64,8 +63,7 @@ enum s3_err sigv2_read_query(struct sigv2_claim *out, struct auth_failure *failu
     return S3_ACCESS_DENIED;
 }
 
-/* ---- the string to sign
- * -------------------------------------------------------------------------- */
+/* ---- the string to sign ------------------------------------------------------------ */
 
 /* A named value that goes into the string to sign, in `order` among its equals. */
 struct item {
@@ -306,8 +304,7 @@ static void string_to_sign(struct buf *out, const struct evidence *e,
     add_resource(out, e, items, n, reading);
 }
 
-/* ---- verification
- * -------------------------------------------------------------------------------- */
+/* ---- verification ------------------------------------------------------------------ */
 
 void sigv2_sign(struct str secret, struct str text, char out[SIGV2_SIGNATURE_LEN])
 {

@@ -20,8 +20,7 @@
 /* printf's %.*s for a str */
 #define ARG(s) (int)((s).len > 256 ? 256 : (s).len), (s).ptr ? (s).ptr : ""
 
-/* ---- the credential
- * -------------------------------------------------------------------------- */
+/* ---- the credential ---------------------------------------------------------------- */
 
 /* Takes the part behind the last slash off *s. */
 static bool take_last(struct str *s, struct str *part)
@@ -102,8 +101,7 @@ enum s3_err credential_check(const struct credential **out, struct auth_failure 
     return S3_OK;
 }
 
-/* ---- the Authorization header
- * ---------------------------------------------------------------- */
+/* ---- the Authorization header ------------------------------------------------------ */
 
 static enum s3_err malformed(struct auth_failure *failure, const char *what)
 {
@@ -178,8 +176,7 @@ enum s3_err sigv4_read_header(struct sigv4_claim *out, struct auth_failure *fail
     return S3_OK;
 }
 
-/* ---- presigned URLs
- * ---------------------------------------------------------------------------- */
+/* ---- presigned URLs ---------------------------------------------------------------- */
 
 static enum s3_err query_error(struct auth_failure *failure, const char *message)
 {
@@ -265,8 +262,7 @@ enum s3_err sigv4_read_query(struct sigv4_claim *out, struct auth_failure *failu
     return err ? err : check_expiry(out, e, failure);
 }
 
-/* ---- verification
- * --------------------------------------------------------------------------------- */
+/* ---- verification ------------------------------------------------------------------ */
 
 static enum s3_err check_region(const struct auth_config *config,
                                 const struct sigv4_claim *claim, struct auth_failure *failure)

@@ -16,8 +16,7 @@ uint64_t crc_update_portable(enum crc_kind kind, uint64_t crc, const void *data,
 /* crc(a‖b) from crc(a) and crc(b), b being b_len bytes long, in O(log b_len). */
 uint64_t crc_combine(enum crc_kind kind, uint64_t a, uint64_t b, uint64_t b_len);
 
-/* ---- between crc.c and crc_x86.c
- * -------------------------------------------------------------- */
+/* ---- between crc.c and crc_x86.c --------------------------------------------------- */
 
 /* For folding 16-byte blocks over a distance: x^(distance + 63) and x^(distance - 1) modulo P,
  * as reflected 64-bit words. */

@@ -18,7 +18,7 @@ static const char long_day_names[7][10] = {"Sunday",   "Monday", "Tuesday", "Wed
 static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* ---- calendar ---------------------------------------------------------------------------- */
+/* ---- calendar ---------------------------------------------------------------------- */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -91,8 +91,7 @@ static bool civil_to_ns(const struct civil *c, int64_t fraction_ns, int64_t offs
     return true;
 }
 
-/* ---- printing ------------------------------------------------------------------------------
- */
+/* ---- printing ---------------------------------------------------------------------- */
 
 static char *put_2(char *at, unsigned value)
 {
@@ -194,8 +193,7 @@ void clock_format_amz(int64_t unix_ns, char out[AMZ_DATE_SIZE])
     print_cached(&last, unix_ns, print_amz, out, AMZ_DATE_SIZE);
 }
 
-/* ---- parsing -------------------------------------------------------------------------------
- */
+/* ---- parsing ----------------------------------------------------------------------- */
 /* Each take_* consumes its piece from the front of *s; false when the piece is not there. */
 
 static bool take(struct str *s, struct str literal)

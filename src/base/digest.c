@@ -40,7 +40,7 @@ static bool is_evp(enum checksum_alg alg)
     return !is_crc(alg) && !is_xxh(alg) && alg != CHECKSUM_NONE;
 }
 
-/* ---- idle states ------------------------------------------------------------------------- */
+/* ---- idle states ------------------------------------------------------------------- */
 
 static void state_free(enum checksum_alg alg, void *state)
 {
@@ -116,8 +116,7 @@ static void state_give_back(enum checksum_alg alg, void *state)
         state_free(alg, state);
 }
 
-/* ---- running digests -----------------------------------------------------------------------
- */
+/* ---- running digests --------------------------------------------------------------- */
 
 static void must(int openssl_success)
 {
@@ -208,8 +207,7 @@ void digest_release(struct digest *d)
     *d = (struct digest){.alg = CHECKSUM_NONE};
 }
 
-/* ---- one-shot ------------------------------------------------------------------------------
- */
+/* ---- one-shot ---------------------------------------------------------------------- */
 
 void digest_once(enum checksum_alg alg, struct str data, uint8_t *out)
 {

@@ -23,8 +23,8 @@ enum checksum_alg {
 
 enum checksum_type { CHECKSUM_TYPE_NONE, CHECKSUM_COMPOSITE, CHECKSUM_FULL_OBJECT };
 
-#define DIGEST_MAX 64 /* SHA-512 */
-#define MD5_SIZE 16
+#define DIGEST_MAX  64 /* SHA-512 */
+#define MD5_SIZE    16
 #define SHA256_SIZE 32
 
 /* A finished checksum; big-endian bytes as they are base64-encoded on the wire. */
@@ -43,13 +43,14 @@ size_t checksum_size(enum checksum_alg alg);        /* bytes, 0 for NONE */
 /* Names are matched without regard to case; CHECKSUM_NONE when unknown. */
 enum checksum_alg checksum_by_name(struct str name);
 enum checksum_alg checksum_by_header(struct str header_name);
-/* May this algorithm give a FULL_OBJECT multipart checksum by combining the parts' (CRCs only)? */
+/* May this algorithm give a FULL_OBJECT multipart checksum by combining the parts' (CRCs only)?
+ */
 bool checksum_can_combine(enum checksum_alg alg);
 /* CRC64NVME allows FULL_OBJECT only; every other algorithm allows COMPOSITE. */
 bool checksum_can_composite(enum checksum_alg alg);
 
-/* Checksum of a‖b from those of a and of b (b_len bytes long), in O(log b_len). Both of the same
- * CRC algorithm; the result's type is FULL_OBJECT. Never reads the bytes again. */
+/* Checksum of a‖b from those of a and of b (b_len bytes long), in O(log b_len). Both of the
+ * same CRC algorithm; the result's type is FULL_OBJECT. Never reads the bytes again. */
 void checksum_combine(struct checksum *a, const struct checksum *b, uint64_t b_len);
 
 /* A running digest of one algorithm. No allocation for the CRCs; the others own an OpenSSL or

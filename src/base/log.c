@@ -48,8 +48,7 @@ bool log_access_enabled(void)
     return access_enabled;
 }
 
-/* ---- pieces of a line
- * ------------------------------------------------------------------------ */
+/* ---- pieces of a line -------------------------------------------------------------- */
 
 /* The real time, even when the server's clock is moved. */
 static void add_time(struct buf *line)
@@ -172,8 +171,7 @@ void log_message(enum log_level level, const char *fmt, ...)
     errno = saved_errno;
 }
 
-/* ---- access log ----------------------------------------------------------------------------
- */
+/* ---- access log -------------------------------------------------------------------- */
 
 /* Is a raw parameter name, once unescaped, this one? `%53ignature` is Signature too. Needs no
  * memory, so that running out of it reveals nothing. */

@@ -14,8 +14,8 @@ void log_setup(enum log_level level, enum log_format format, bool access);
 bool log_enabled(enum log_level level);
 void log_message(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(...) log_message(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...) log_message(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  log_message(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_message(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* One line a request: everything a reader greps for. All borrowed. */
@@ -23,7 +23,7 @@ struct log_access_entry {
     struct str request_id;
     struct str operation; /* "PutObject", or "-" */
     struct str method;
-    struct str target; /* raw; the value of X-Amz-Signature and of tokens is masked by log_access */
+    struct str target; /* raw; log_access masks signatures and tokens in it */
     struct str remote;
     struct str code;   /* S3 error code, or "-" */
     struct str detail; /* what s3_fail recorded; debug aid, may be empty */

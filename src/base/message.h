@@ -5,8 +5,9 @@
  *   begin(request)         headers are known. Decides and may already answer (a refusal).
  *   body(bytes) ...        zero or more times, only when begin said APP_WANT_BODY.
  *   finish()               the request is complete: fill in the reply.
- *   done()                 always, once, last: reply sent, refused, or client gone. Frees the call.
- * When begin answers APP_REPLY the front end discards the client's body and sends call's reply. */
+ *   done()                 always, once, last: sent, refused, or client gone. Frees the call.
+ *
+ * When begin answers APP_REPLY the front end discards the client's body and sends the reply. */
 #ifndef S3MEM_BASE_MESSAGE_H
 #define S3MEM_BASE_MESSAGE_H
 
@@ -22,7 +23,7 @@ struct header {
 /* Everything is borrowed from the front end and valid until done(). */
 struct request {
     struct str method; /* "GET" */
-    struct str target; /* exactly as on the request line, still percent-encoded: what SigV4 signs */
+    struct str target; /* as on the request line, still percent-encoded: what SigV4 signs */
     struct str path;   /* target up to '?', raw */
     struct str query;  /* behind '?', raw; {NULL,0} without '?' */
     struct str host;   /* Host header, or empty */
@@ -60,15 +61,15 @@ struct reply {
     unsigned status;
     struct buf headers; /* "Name\0value\0" runs, built by reply_header; limit 64 KiB */
     size_t header_count;
-    struct buf text;          /* a body made for this reply (XML, JSON) ... */
-    struct slice *slices;     /* ... or slices of immutable memory (owned array), not both */
+    struct buf text;      /* a body made for this reply (XML, JSON) ... */
+    struct slice *slices; /* ... or slices of immutable memory (owned array), not both */
     size_t slice_count;
-    uint64_t slices_len;      /* their sum */
-    void (*release)(void *);  /* called once when the slices are no longer read */
+    uint64_t slices_len;     /* their sum */
+    void (*release)(void *); /* called once when the slices are no longer read */
     void *release_arg;
-    uint64_t content_length;  /* HEAD: the length to announce; else CONTENT_LENGTH_NONE */
-    bool no_body;             /* HEAD, 204, 304: announce, send nothing */
-    bool close;               /* close the connection afterwards */
+    uint64_t content_length; /* HEAD: the length to announce; else CONTENT_LENGTH_NONE */
+    bool no_body;            /* HEAD, 204, 304: announce, send nothing */
+    bool close;              /* close the connection afterwards */
 };
 
 void reply_init(struct reply *r);
@@ -77,8 +78,8 @@ void reply_release(struct reply *r);
 /* Appends a header. CR, LF and NUL in a value are replaced by a space: no header injection. */
 void reply_header(struct reply *r, struct str name, struct str value);
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Walks them: pass NULL first; returns a pointer to hand in next time, NULL at the end. Name and
- * value are NUL-terminated in place (name = ptr, value = name + strlen(name) + 1). */
+/* Walks them: pass NULL first; returns a pointer to hand in next time, NULL at the end. Name
+ * and value are NUL-terminated in place (name = ptr, value = name + strlen(name) + 1). */
 const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
                               const char **value);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* random.h - random bytes and the ids made of them. Fast (a per-thread generator seeded from the
- * kernel): ids of requests and uploads, not keys. */
+/* random.h - random bytes and the ids made of them. Fast (a per-thread generator seeded from
+ * the kernel): ids of requests and uploads, not keys. */
 #ifndef S3MEM_BASE_RANDOM_H
 #define S3MEM_BASE_RANDOM_H
 

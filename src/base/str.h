@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
-#define KiB(n) ((size_t)(n) << 10)
-#define MiB(n) ((size_t)(n) << 20)
-#define GiB(n) ((size_t)(n) << 30)
+#define KiB(n)       ((size_t)(n) << 10)
+#define MiB(n)       ((size_t)(n) << 20)
+#define GiB(n)       ((size_t)(n) << 30)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 struct str {
@@ -24,7 +24,7 @@ struct str {
 };
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
+#define STR_NONE     ((struct str){NULL, 0})
 
 static inline struct str str_of(const char *ptr, size_t len)
 {

@@ -7,7 +7,7 @@
 #define HELP_WIDTH  79
 #define HELP_INDENT 26
 
-/* ---- --help ------------------------------------------------------------------------------ */
+/* ---- --help ------------------------------------------------------------------------ */
 
 /* Appends text at column `at`, wrapped at blanks, with later lines indented. */
 static void add_wrapped(struct buf *out, struct str text, size_t at, int indent)
@@ -84,7 +84,7 @@ void settings_help(struct buf *out)
         0, 0);
 }
 
-/* ---- roff -------------------------------------------------------------------------------- */
+/* ---- roff -------------------------------------------------------------------------- */
 
 static void add_roff(struct buf *out, struct str text)
 {

@@ -36,7 +36,7 @@ static void load_defaults(struct loading *l)
     }
 }
 
-/* ---- file -------------------------------------------------------------------------------- */
+/* ---- file -------------------------------------------------------------------------- */
 
 /* "key = value". False with a sentence in text. */
 static bool load_line(struct loading *l, struct str line)
@@ -94,7 +94,7 @@ static bool load_file(struct loading *l, const char *path)
     return true;
 }
 
-/* ---- environment ------------------------------------------------------------------------- */
+/* ---- environment ------------------------------------------------------------------- */
 
 /* Value of NAME; STR_NONE when it is not set or empty. */
 static struct str env_get(const char *const *env, const char *name)
@@ -134,7 +134,7 @@ static bool load_env(struct loading *l, const char *const *env)
     return true;
 }
 
-/* ---- flags ------------------------------------------------------------------------------- */
+/* ---- flags ------------------------------------------------------------------------- */
 
 /* One argument, taken apart. */
 struct flag {

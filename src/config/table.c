@@ -17,7 +17,7 @@ const struct setting settings_table[] = {
 };
 const size_t settings_table_count = ARRAY_LEN(settings_table);
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
 void setting_key(const struct setting *s, char out[SETTING_NAME_SIZE])
 {
@@ -117,7 +117,7 @@ struct str setting_suggest(struct str typed, bool dashes, char out[SETTING_NAME_
     return str_c(out);
 }
 
-/* ---- values ------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------ */
 
 static void *field_of(const struct setting *s, struct settings *out)
 {

@@ -38,7 +38,7 @@ struct daemon {
 /* "s3memd: ..." on standard error. */
 void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* ---- signals.c --------------------------------------------------------------------------- */
+/* ---- signals.c --------------------------------------------------------------------- */
 
 /* Blocks SIGTERM, SIGINT and SIGCHLD for sigtimedwait, and ignores SIGPIPE. */
 void signals_setup(struct daemon *d);
@@ -46,12 +46,12 @@ void signals_setup(struct daemon *d);
  * SIGINT in d->caught; a second one ends the process at once, with status 128+n. */
 int signals_wait(struct daemon *d, int timeout_ms);
 
-/* ---- notify.c ---------------------------------------------------------------------------- */
+/* ---- notify.c ---------------------------------------------------------------------- */
 
 /* Tells systemd ("READY=1"): one datagram to $NOTIFY_SOCKET, if there is one. */
 void notify_systemd(const char *state);
 
-/* ---- network.c --------------------------------------------------------------------------- */
+/* ---- network.c --------------------------------------------------------------------- */
 
 /* Sockets handed over by systemd, or else --listen. Prints what is wrong. */
 MUST_CHECK enum exit_status network_listen(struct daemon *d);
@@ -62,7 +62,7 @@ void network_url(const struct daemon *d, size_t listener, struct buf *out);
 /* The one that scripts on this machine use. Empty when there is only a Unix socket. */
 void network_local_url(const struct daemon *d, struct buf *out);
 
-/* ---- the rest ---------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------- */
 
 /* Reads a --credentials file into set. False with a sentence in why. */
 MUST_CHECK bool credentials_file_read(struct credentials *set, const char *path,

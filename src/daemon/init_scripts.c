@@ -17,7 +17,7 @@
 /* A script that a signal interrupts is asked to end, and killed after this long. */
 #define KILL_AFTER_MS 2000
 
-/* ---- environment ------------------------------------------------------------------------- */
+/* ---- environment ------------------------------------------------------------------- */
 
 /* Ours, and those of the caller's that would lead the AWS tools elsewhere. */
 static const char *const replaced[] = {
@@ -85,7 +85,7 @@ static void env_release(struct script_env *env)
     mem_free(env->items);
 }
 
-/* ---- one script -------------------------------------------------------------------------- */
+/* ---- one script -------------------------------------------------------------------- */
 
 /* Starts it in a process group of its own, with the signals a program expects. Its output goes
  * to standard error: standard output carries our ready lines. 0 or errno. */
@@ -158,7 +158,7 @@ static void run_script(struct daemon *d, const char *dir, const char *name,
                      err || status ? ADMIN_SCRIPT_ERROR : ADMIN_SCRIPT_SUCCESSFUL);
 }
 
-/* ---- the folder -------------------------------------------------------------------------- */
+/* ---- the folder -------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {

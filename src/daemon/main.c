@@ -32,7 +32,7 @@ static void setup_log(const struct settings *s)
     log_setup(level, (enum log_format)s->log_format, s->access_log || s->verbose);
 }
 
-/* ---- building ---------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------- */
 
 static enum exit_status load_credentials(struct daemon *d)
 {
@@ -84,7 +84,7 @@ static void create_service(struct daemon *d)
     });
 }
 
-/* ---- filling ----------------------------------------------------------------------------- */
+/* ---- filling ----------------------------------------------------------------------- */
 
 static enum exit_status create_buckets(struct daemon *d)
 {
@@ -135,7 +135,7 @@ static enum exit_status start(struct daemon *d)
     return EXIT_DONE;
 }
 
-/* ---- ending ------------------------------------------------------------------------------ */
+/* ---- ending ------------------------------------------------------------------------ */
 
 /* Lets requests in flight finish; a second signal does not wait for them. */
 static void drain(struct daemon *d)

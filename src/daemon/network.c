@@ -10,7 +10,7 @@
 #define LISTEN_FDS_START 3
 #define TLS_FILE_MAX     MiB(1)
 
-/* ---- listening --------------------------------------------------------------------------- */
+/* ---- listening --------------------------------------------------------------------- */
 
 /* How many sockets systemd hands over; 0 when they are meant for another process. The variables
  * are removed: init scripts must not take the sockets for theirs. */
@@ -77,7 +77,7 @@ enum exit_status network_listen(struct daemon *d)
     return status ? status : check_exposure(d);
 }
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
 void network_url(const struct daemon *d, size_t listener, struct buf *out)
 {
@@ -128,7 +128,7 @@ static void collect_hosts(struct daemon *d)
     }
 }
 
-/* ---- serving ----------------------------------------------------------------------------- */
+/* ---- serving ----------------------------------------------------------------------- */
 
 /* A PEM file as a C string. */
 static bool read_pem(const char *path, struct buf *out)

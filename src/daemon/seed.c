@@ -24,7 +24,7 @@ struct seeding {
     uint64_t bytes;
 };
 
-/* ---- one file ---------------------------------------------------------------------------- */
+/* ---- one file ---------------------------------------------------------------------- */
 
 /* What the AWS tools guess for the files that fixtures are made of. */
 static struct str content_type(struct str key)
@@ -162,7 +162,7 @@ static enum exit_status load_file(struct seeding *s, int fd, const struct stat *
     return EXIT_DONE;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------- */
 
 static enum exit_status load_folder(struct seeding *s, int fd);
 

@@ -4,7 +4,7 @@
  * exchange, which every request on it uses in turn. */
 #include "http/server.h"
 
-/* ---- the request line -------------------------------------------------------------------- */
+/* ---- the request line -------------------------------------------------------------- */
 
 static struct conn *exchange_conn(struct exchange *x)
 {
@@ -78,7 +78,7 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     return x;
 }
 
-/* ---- the headers ------------------------------------------------------------------------- */
+/* ---- the headers ------------------------------------------------------------------- */
 
 static void add_header(struct exchange *x, struct header header)
 {
@@ -142,7 +142,7 @@ static const struct app *choose_app(const struct http_server *server, struct str
     return &server->mounts[i].app;
 }
 
-/* ---- headers, body, reply ---------------------------------------------------------------- */
+/* ---- headers, body, reply ---------------------------------------------------------- */
 
 static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection *mhd)
 {
@@ -244,7 +244,7 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const 
     return exchange_reply(x, mhd);
 }
 
-/* ---- the end ----------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------- */
 
 static void log_refusal(struct exchange *x, uint64_t sent)
 {

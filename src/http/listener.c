@@ -22,7 +22,7 @@ static struct http_listener *listener_next(struct http_listeners *l)
     return next;
 }
 
-/* ---- addresses --------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------- */
 
 static bool is_loopback(const struct sockaddr *addr)
 {
@@ -116,7 +116,7 @@ static struct addrinfo *resolve(struct str address, enum http_listen_result *res
     return found;
 }
 
-/* ---- TCP --------------------------------------------------------------------------------- */
+/* ---- TCP --------------------------------------------------------------------------- */
 
 /* Records the bound socket as the next listener. */
 static void add_listener(struct http_listeners *l, int fd, const struct sockaddr *addr)
@@ -227,7 +227,7 @@ static enum http_listen_result listen_addresses(struct http_listeners *l, struct
     return HTTP_LISTEN_FAILED;
 }
 
-/* ---- Unix sockets ------------------------------------------------------------------------ */
+/* ---- Unix sockets ------------------------------------------------------------------ */
 
 /* Is a server behind the socket file? */
 static bool unix_answers(const struct sockaddr_un *addr)
@@ -293,7 +293,7 @@ static enum http_listen_result listen_unix(struct http_listeners *l, struct str 
     return HTTP_LISTEN_OK;
 }
 
-/* ---- the door ---------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------- */
 
 enum http_listen_result http_listen(struct http_listeners *listeners, struct str address,
                                     struct buf *why)

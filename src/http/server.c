@@ -17,7 +17,7 @@
 /* Listening sockets, epoll and event descriptors, log, seeds. */
 #define SPARE_FDS 64
 
-/* ---- libmicrohttpd's side doors ---------------------------------------------------------- */
+/* ---- libmicrohttpd's side doors ---------------------------------------------------- */
 
 static _Thread_local struct buf *start_log; /* while the daemon starts: why it could not */
 
@@ -51,7 +51,7 @@ static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-/* ---- resources --------------------------------------------------------------------------- */
+/* ---- resources --------------------------------------------------------------------- */
 
 static unsigned default_threads(void)
 {
@@ -82,7 +82,7 @@ static unsigned fit_to_fd_limit(unsigned connection_limit)
     return connection_limit;
 }
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------- */
 
 static struct MHD_Daemon *start_mhd(struct http_server *server, const struct http_options *o)
 {

@@ -5,8 +5,7 @@
  * TestS3DeletePrecondition, TestS3CopySourcePreconditions; RFC 9110 section 13.2.2. */
 #include "s3/conditions.h"
 
-/* ---- ETag lists and dates ------------------------------------------------------------------
- */
+/* ---- ETag lists and dates ---------------------------------------------------------- */
 
 static struct str unquote(struct str etag)
 {
@@ -44,8 +43,7 @@ static bool parse_date(struct str text, int64_t *seconds)
     return true;
 }
 
-/* ---- reads ---------------------------------------------------------------------------------
- */
+/* ---- reads ------------------------------------------------------------------------- */
 
 /* The four headers of a read, and the names that S3 gives them in <Condition>. */
 struct read_names {
@@ -131,8 +129,7 @@ bool s3_if_range_holds(const struct s3_call *c, const struct record *r)
     return str_eq(unquote(value), unquote(record_etag(r, quoted)));
 }
 
-/* ---- writes --------------------------------------------------------------------------------
- */
+/* ---- writes ------------------------------------------------------------------------ */
 
 static enum s3_err refuse_header(struct s3_call *c, const char *header, const char *why)
 {

@@ -63,8 +63,7 @@ static enum s3_err check_key_headers(struct s3_call *c, const struct customer_ke
     return S3_OK;
 }
 
-/* ---- writes --------------------------------------------------------------------------------
- */
+/* ---- writes ------------------------------------------------------------------------ */
 
 static enum s3_err customer_attrs(struct s3_call *c, const struct customer_key *k,
                                   struct buf *attrs)
@@ -144,8 +143,7 @@ enum s3_err s3_attrs_from_encryption(struct s3_call *c, struct buf *attrs)
     return S3_OK;
 }
 
-/* ---- reads ---------------------------------------------------------------------------------
- */
+/* ---- reads ------------------------------------------------------------------------- */
 
 enum s3_err s3_check_customer_key(struct s3_call *c, const char *prefix, const struct record *r)
 {
@@ -191,8 +189,7 @@ enum s3_err s3_check_part_encryption(struct s3_call *c, struct str upload_attrs)
     return S3_OK;
 }
 
-/* ---- replies -------------------------------------------------------------------------------
- */
+/* ---- replies ----------------------------------------------------------------------- */
 
 void s3_reply_encryption_headers(struct s3_call *c, struct str attrs)
 {

@@ -84,8 +84,7 @@ static enum s3_err read_page(struct s3_call *c, struct parts_page *page)
     return S3_OK;
 }
 
-/* ---- the document --------------------------------------------------------------------------
- */
+/* ---- the document ------------------------------------------------------------------ */
 
 static void add_part(struct buf *xml, const struct part_info *part)
 {

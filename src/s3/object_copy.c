@@ -59,8 +59,7 @@ static enum s3_err check_size(struct s3_call *c, const struct record *from)
                            (uint64_t)COPY_SOURCE_MAX);
 }
 
-/* ---- attributes: some follow the source, some the request, by the directives ----------------
- */
+/* ---- attributes: some follow the source, some the request, by the directives ------- */
 
 static void copy_metadata(const struct record *from, struct buf *attrs)
 {
@@ -107,8 +106,7 @@ static enum s3_err build_attrs(struct s3_call *c, struct copy *copy)
     return buf_ok(&copy->attrs) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for attributes");
 }
 
-/* ---- digests -------------------------------------------------------------------------------
- */
+/* ---- digests ----------------------------------------------------------------------- */
 
 static enum s3_err choose_checksum(struct s3_call *c, const struct record *from,
                                    struct checksum *sum)
@@ -169,8 +167,7 @@ static enum s3_err build_record(struct s3_call *c, struct copy *copy, struct rec
     return *out ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for a copy");
 }
 
-/* ---- the operation -------------------------------------------------------------------------
- */
+/* ---- the operation ----------------------------------------------------------------- */
 
 static enum s3_err reply_copied(struct s3_call *c, const struct copy *copy,
                                 const struct record *r)

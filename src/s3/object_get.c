@@ -17,8 +17,7 @@ struct selection {
     struct part_info part_info;
 };
 
-/* ---- finding it ----------------------------------------------------------------------------
- */
+/* ---- finding it -------------------------------------------------------------------- */
 
 enum s3_err s3_invalid_version_id(struct s3_call *c, struct str version)
 {
@@ -57,8 +56,7 @@ enum s3_err s3_find_object(struct s3_call *c, struct record **out, enum versioni
     return s3_fail(c, err, "object_find");
 }
 
-/* ---- what of it ----------------------------------------------------------------------------
- */
+/* ---- what of it -------------------------------------------------------------------- */
 
 static enum s3_err no_such_part(struct s3_call *c, struct str number, uint32_t count)
 {
@@ -126,8 +124,7 @@ static enum s3_err select_bytes(struct s3_call *c, const struct record *r,
     return s3_parse_range(c, range, record_size(r), &out->range);
 }
 
-/* ---- the reply -----------------------------------------------------------------------------
- */
+/* ---- the reply --------------------------------------------------------------------- */
 
 /* The whole object's checksum, or that of the part asked for; other ranges have none. */
 static void reply_checksum(struct s3_call *c, const struct record *r,

@@ -14,8 +14,7 @@
 
 _Static_assert(ATTR_COUNT <= 32, "sets of attributes are bits of an unsigned");
 
-/* ---- headers in ----------------------------------------------------------------------------
- */
+/* ---- headers in -------------------------------------------------------------------- */
 
 /* Headers that are kept as they are sent, and the response-* parameter that replaces each. */
 static const struct kept_header {
@@ -185,8 +184,7 @@ enum s3_err s3_attrs_from_headers(struct s3_call *c, struct buf *attrs)
     return buf_ok(attrs) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for attributes");
 }
 
-/* ---- headers out ---------------------------------------------------------------------------
- */
+/* ---- headers out ------------------------------------------------------------------- */
 
 void s3_reply_version_id(struct s3_call *c, const struct record *r, enum versioning versioning)
 {
@@ -304,8 +302,7 @@ void s3_reply_write_result(struct s3_call *c, const struct write_result *w)
         s3_reply_header(c, "x-amz-version-id", id);
 }
 
-/* ---- storage classes -----------------------------------------------------------------------
- */
+/* ---- storage classes --------------------------------------------------------------- */
 
 struct str s3_storage_class(const struct record *r)
 {
@@ -319,8 +316,7 @@ bool s3_is_archived(const struct record *r)
     return str_eq(class, STR("GLACIER")) || str_eq(class, STR("DEEP_ARCHIVE"));
 }
 
-/* ---- checksums -----------------------------------------------------------------------------
- */
+/* ---- checksums --------------------------------------------------------------------- */
 
 static void add_checksum(struct buf *text, const struct checksum *sum, uint32_t parts)
 {

@@ -40,8 +40,7 @@ static enum s3_err read_source(struct s3_call *c, struct str *key)
     return S3_OK;
 }
 
-/* ---- idempotency ---------------------------------------------------------------------------
- */
+/* ---- idempotency ------------------------------------------------------------------- */
 
 static enum s3_err check_token(struct s3_call *c, struct str token)
 {
@@ -88,8 +87,7 @@ static enum s3_err fingerprint(struct s3_call *c, const struct rename *rename, s
     return buf_ok(&text) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for a client token");
 }
 
-/* ---- conditions ----------------------------------------------------------------------------
- */
+/* ---- conditions -------------------------------------------------------------------- */
 
 /* If-Modified-Since and If-Unmodified-Since speak of the destination. */
 static enum s3_err check_destination(struct s3_call *c, struct rename *rename)
@@ -135,8 +133,7 @@ static enum s3_err check_source(struct s3_call *c, struct rename *rename)
     return S3_OK;
 }
 
-/* ---- the operation -------------------------------------------------------------------------
- */
+/* ---- the operation ----------------------------------------------------------------- */
 
 static enum s3_err rename_object(struct s3_call *c, struct rename *rename)
 {

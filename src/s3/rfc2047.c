@@ -9,8 +9,7 @@
 #define WORD_TEXT_MAX    63 /* 68 less the name of the charset */
 #define REPLACEMENT      STR("\xEF\xBF\xBD")
 
-/* ---- characters ----------------------------------------------------------------------------
- */
+/* ---- characters -------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character that text starts with; 0 when it is none. */
 static size_t utf8_character(struct str text)
@@ -59,8 +58,7 @@ bool utf8_to_latin1(struct buf *out, struct str utf8)
     return exact;
 }
 
-/* ---- decoding ------------------------------------------------------------------------------
- */
+/* ---- decoding ---------------------------------------------------------------------- */
 
 static bool add_q_text(struct buf *out, struct str text)
 {
@@ -157,8 +155,7 @@ void rfc2047_decode(struct buf *out, struct str text)
     }
 }
 
-/* ---- encoding ------------------------------------------------------------------------------
- */
+/* ---- encoding ---------------------------------------------------------------------- */
 
 static bool is_plain(char c)
 {

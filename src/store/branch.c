@@ -14,8 +14,7 @@ struct snapshot {
     char name[];
 };
 
-/* ---- roots
- * ----------------------------------------------------------------------------------- */
+/* ---- roots ------------------------------------------------------------------------- */
 
 struct root *root_new(struct store *store)
 {
@@ -54,8 +53,7 @@ struct bucket *root_bucket(const struct root *root, struct str name)
     return tree_find(&root->buckets, bucket_tree.compare, &name);
 }
 
-/* ---- maps of names
- * --------------------------------------------------------------------------- */
+/* ---- maps of names ----------------------------------------------------------------- */
 
 static int compare_branch(const void *key, const void *item)
 {
@@ -121,8 +119,7 @@ static void *remove_name(struct store *store, struct tree *names, const struct t
     return removed;
 }
 
-/* ---- branches
- * -------------------------------------------------------------------------------- */
+/* ---- branches ---------------------------------------------------------------------- */
 
 struct branch *branch_new(struct store *store, struct str name, struct root *root)
 {
@@ -288,8 +285,7 @@ void branch_clear(struct branch *b)
     branch_reset(b, root_new(b->store));
 }
 
-/* ---- snapshots
- * ------------------------------------------------------------------------------- */
+/* ---- snapshots --------------------------------------------------------------------- */
 
 bool store_snapshot_take(struct store *store, struct branch *b, struct str name)
 {

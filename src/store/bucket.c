@@ -5,8 +5,7 @@
 
 #include <assert.h>
 
-/* ---- trees
- * ----------------------------------------------------------------------------------- */
+/* ---- trees ------------------------------------------------------------------------- */
 
 static int compare_bucket(const void *key, const void *item)
 {
@@ -53,8 +52,7 @@ const struct tree_type bucket_tree = {compare_bucket, ref_bucket, unref_bucket};
 const struct tree_type object_tree = {compare_object, ref_record, unref_record};
 const struct tree_type version_tree = {compare_version, ref_record, unref_record};
 
-/* ---- life
- * ------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------- */
 
 struct str bucket_name(const struct bucket *k)
 {
@@ -137,8 +135,7 @@ static struct bucket *bucket_copy(const struct bucket *k)
     return copy;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 struct record *bucket_current(const struct bucket *k, struct str key)
 {
@@ -175,8 +172,7 @@ struct record *bucket_null_version(const struct bucket *k, struct str key)
     return tree_find(&k->nulls, compare_object, &key);
 }
 
-/* ---- writing
- * --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 enum s3_err edit_begin(struct edit *e, struct branch *b, struct str bucket)
 {
@@ -278,8 +274,7 @@ struct record *edit_remove_version(struct edit *e, struct record *version)
     return removed;
 }
 
-/* ---- the door
- * -------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------- */
 
 static enum s3_err check_spec(const struct bucket_spec *spec)
 {

@@ -46,8 +46,7 @@ void bucket_ref(struct bucket *k);
 /* The last one hands the trees to the reaper. */
 void bucket_unref(struct bucket *k);
 
-/* ---- reading (a lock or a reference on the bucket held) -------------------------------------
- */
+/* ---- reading (a lock or a reference on the bucket held) ---------------------------- */
 
 struct record *bucket_current(const struct bucket *k, struct str key);
 /* The newest of what `versions` has of the key; NULL when there is nothing. */
@@ -56,8 +55,7 @@ struct record *bucket_newest_version(const struct bucket *k, struct str key);
 struct record *bucket_version(const struct bucket *k, struct str key, uint64_t sequence);
 struct record *bucket_null_version(const struct bucket *k, struct str key);
 
-/* ---- writing
- * --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 /* A change to one bucket: holds the branch's write lock from edit_begin to edit_end.
  * Look at `bucket` first; after edit_own it may be changed, and nothing can fail any more. */

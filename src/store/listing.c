@@ -27,8 +27,7 @@ struct listing {
     char bytes[];
 };
 
-/* ---- order
- * ----------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------- */
 
 /* A place in a tree: behind this entry of the key, or behind all of them. */
 struct seek_key {
@@ -75,8 +74,7 @@ static int upload_beyond(const void *key, const void *item)
     return compare_beyond(*(const struct str *)key, upload_key(item));
 }
 
-/* ---- opening
- * --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------- */
 
 static struct str item_key(const struct listing *l, const void *item)
 {
@@ -206,8 +204,7 @@ void listing_close(struct listing *l)
     mem_free(l);
 }
 
-/* ---- walking
- * --------------------------------------------------------------------------------- */
+/* ---- walking ----------------------------------------------------------------------- */
 
 /* The source whose next entry comes first; NULL at the end. */
 static struct source *next_source(struct listing *l)

@@ -17,8 +17,7 @@
 
 #include <assert.h>
 
-/* ---- reading -------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 /* A version as the client names it. */
 struct version_ref {
@@ -89,8 +88,7 @@ enum s3_err object_get(struct record **out, struct branch *b, const struct targe
     return object_find(out, &versioning, b, at, version);
 }
 
-/* ---- steps of a change (after edit_own)
- * ------------------------------------------------------ */
+/* ---- steps of a change (after edit_own) -------------------------------------------- */
 
 /* Something left the bucket for good. */
 static void drop_old(struct edit *e, struct record *old, struct write_result *result)
@@ -135,8 +133,7 @@ static void publish(struct edit *e, struct record *r, struct write_result *resul
         record_version_id(r, result->version_id);
 }
 
-/* ---- put
- * ------------------------------------------------------------------------------------- */
+/* ---- put --------------------------------------------------------------------------- */
 
 void object_put_owned(struct edit *e, struct record *r, struct write_result *result)
 {
@@ -172,8 +169,7 @@ enum s3_err object_put(struct branch *b, struct str bucket, struct record *recor
     return err;
 }
 
-/* ---- delete
- * ---------------------------------------------------------------------------------- */
+/* ---- delete ------------------------------------------------------------------------ */
 
 /* A marker is needed wherever versions are kept. NULL and S3_OK where they are not. */
 static enum s3_err make_marker(struct edit *e, struct str key, struct record **marker)
@@ -303,8 +299,7 @@ enum s3_err object_delete(struct branch *b, const struct target *at, struct str 
     return err;
 }
 
-/* ---- replace and rename
- * ------------------------------------------------------------------------ */
+/* ---- replace and rename ------------------------------------------------------------ */
 
 enum s3_err object_replace(struct branch *b, const struct target *at, struct record *expected,
                            struct record *changed)

@@ -127,7 +127,7 @@ void pool_free(struct pool *pool)
     mem_free(pool);
 }
 
-/* ---- chunks ------------------------------------------------------------------------------ */
+/* ---- chunks ------------------------------------------------------------------------ */
 
 static struct chunk *chunk_of(void *slot)
 {
@@ -227,7 +227,7 @@ static void *chunk_take(struct chunk *chunk)
     return slot;
 }
 
-/* ---- slots ------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------- */
 
 static void *single_take(struct pool *pool, size_t size)
 {

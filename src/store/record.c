@@ -10,8 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* ---- layout
- * ---------------------------------------------------------------------------------- */
+/* ---- layout ------------------------------------------------------------------------ */
 
 static enum checksum_alg checksum_alg_of(const struct record *r)
 {
@@ -69,8 +68,7 @@ static struct parts *parts_of(const struct record *r)
     return parts;
 }
 
-/* ---- making
- * ---------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------ */
 
 /* What a record is laid out from. Borrowed; references are taken when it is made. */
 struct plan {
@@ -261,8 +259,7 @@ void record_unref(struct record *r)
     pool_give(r, size);
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 struct str record_key(const struct record *r)
 {

@@ -27,7 +27,7 @@ struct writer {
     int depth;
 };
 
-/* ---- nodes ------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------- */
 
 void node_cache_init(struct node_cache *cache, struct pool *pool, struct account *account)
 {
@@ -150,7 +150,7 @@ static struct node *own(struct writer *w, struct node **link)
     return copy;
 }
 
-/* ---- balance ----------------------------------------------------------------------------- */
+/* ---- balance ----------------------------------------------------------------------- */
 
 /* The child on the other side comes up. Both nodes are owned. */
 static void rotate(struct node **link, bool left)
@@ -242,7 +242,7 @@ static void remove_fix(struct writer *w, int at)
     }
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 /* Walks down to key, owning the way: path[depth - 1] is the link to its node. False when there
  * is none; *end is then the empty link where it belongs. */
@@ -340,7 +340,7 @@ void *tree_remove(struct tree *t, const struct tree_type *type, struct node_cach
     return removed;
 }
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 void *tree_find(const struct tree *t, tree_compare *compare, const void *key)
 {
@@ -436,8 +436,7 @@ void *cursor_next(struct cursor *c)
     return cursor_item(c);
 }
 
-/* ---- sharing and dropping ------------------------------------------------------------------
- */
+/* ---- sharing and dropping ---------------------------------------------------------- */
 
 struct tree tree_share(const struct tree *t)
 {
@@ -467,7 +466,7 @@ void tree_release(struct tree *t, const struct tree_type *type, struct account *
     }
 }
 
-/* ---- checking ---------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------- */
 
 struct inspection {
     int (*compare)(const void *a, const void *b);

@@ -40,8 +40,7 @@ struct held_part {
     struct part part;
 };
 
-/* ---- parts
- * ----------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------- */
 
 static int compare_part(const void *key, const void *item)
 {
@@ -90,8 +89,7 @@ static struct held_part *part_new(struct store *store, const struct part *part)
     return held;
 }
 
-/* ---- uploads
- * --------------------------------------------------------------------------------- */
+/* ---- uploads ----------------------------------------------------------------------- */
 
 uint64_t upload_sequence(const struct upload *u)
 {
@@ -225,8 +223,7 @@ static struct upload *upload_copy(const struct upload *u)
     return copy;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 struct str upload_id(const struct upload *u)
 {
@@ -294,8 +291,7 @@ enum s3_err upload_get(struct upload **out, struct branch *b, const struct targe
     return !k ? S3_NO_SUCH_BUCKET : found ? S3_OK : S3_NO_SUCH_UPLOAD;
 }
 
-/* ---- writing (after edit_own)
- * ------------------------------------------------------------------ */
+/* ---- writing (after edit_own) ------------------------------------------------------ */
 
 /* The bucket's own copy of an upload, to be changed. */
 static struct upload *own_upload(struct edit *e, struct upload *u)
@@ -364,8 +360,7 @@ static struct upload *remove_upload(struct edit *e, struct upload *u)
     return tree_remove(&e->bucket->uploads, &upload_tree, &e->branch->cache, &key);
 }
 
-/* ---- the door
- * -------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------- */
 
 enum s3_err upload_create(struct branch *b, struct str bucket, const struct upload_spec *spec,
                           char *id)

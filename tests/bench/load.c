@@ -4,6 +4,9 @@
  *
  *   load --port P --method GET --path /bucket/key-%u --keys 1000 --connections 32 --seconds 3
  *
+ * It never sleeps: a server that answers faster than its client asks would find it awake, a slower
+ * one would have to wake it for each reply, and be charged for that.
+ *
  * %u in the path is replaced by 0..keys-1, round robin. Prints one JSON object. Signed requests
  * use SigV4 with the payload's hash, which is what SDKs do over plain HTTP. */
 #include <arpa/inet.h>
@@ -23,6 +26,7 @@
 
 #define LATENCIES_MAX (1u << 20)
 #define READ_SIZE     KiB(256)
+#define STUCK_NS      (10 * NS_PER_S) /* so long without a byte: the server hangs */
 
 struct options {
     int port;
@@ -61,8 +65,7 @@ struct worker {
     uint64_t budget; /* requests left to start; UINT64_MAX without a limit */
 };
 
-/* ---- rendering
- * ---------------------------------------------------------------------------------- */
+/* ---- rendering --------------------------------------------------------------------- */
 
 static void sign(const struct options *o, struct buf *head, struct str path, struct str query,
                  struct str payload_hash)
@@ -140,8 +143,7 @@ static void plan_init(struct plan *p, const struct options *o)
         p->heads[i] = render(o, i, buf_str(&hash));
 }
 
-/* ---- one connection
- * ----------------------------------------------------------------------------- */
+/* ---- one connection ---------------------------------------------------------------- */
 
 static void conn_open(struct conn *c, int port)
 {
@@ -234,8 +236,7 @@ static bool reply_feed(struct worker *w, struct conn *c, const char *data, size_
     return c->body_left == 0;
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------- */
 
 static void conn_reopen(int epoll, struct conn *c, int port)
 {
@@ -286,11 +287,16 @@ static void *work(void *arg)
             active++;
         }
     }
+    int64_t last_event_ns = clock_monotonic_ns();
     while (active) {
         struct epoll_event events[64];
-        int n = epoll_wait(epoll, events, 64, 10000);
-        if (n <= 0)
-            break; /* ten seconds without a byte: the server is stuck */
+        int n = epoll_wait(epoll, events, 64, 0);
+        if (n == 0) {
+            if (clock_monotonic_ns() - last_event_ns > STUCK_NS)
+                break;
+            continue;
+        }
+        last_event_ns = clock_monotonic_ns();
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
             if (c->fd >= 0 && !conn_turn(w, epoll, c, scratch)) {
@@ -304,8 +310,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* ---- main
- * ---------------------------------------------------------------------------------------- */
+/* ---- main -------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {

@@ -59,7 +59,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* ---- asking ------------------------------------------------------------------------------ */
+/* ---- asking ------------------------------------------------------------------------ */
 
 static char body[4096];
 static char allow[64];
@@ -231,7 +231,7 @@ static void test_routing(void **state)
     assert_string_equal(allow, "POST");
 }
 
-/* ---- who may not ------------------------------------------------------------------------- */
+/* ---- who may not ------------------------------------------------------------------- */
 
 static void test_foreign_pages(void **state)
 {

@@ -4,8 +4,7 @@
 #include "auth/sigv4.h"
 #include "auth_support.h"
 
-/* ---- a decoder under test
- * -------------------------------------------------------------------------- */
+/* ---- a decoder under test ---------------------------------------------------------- */
 
 struct decoded {
     struct buf bytes;
@@ -72,8 +71,7 @@ static void expect_trailer(const struct decoded *d, size_t index, const char *na
     assert_str(t.value, value);
 }
 
-/* ---- AWS: "... Transferring Payload in Multiple Chunks": 66560 bytes of 'a'
- * ------------------------ */
+/* ---- AWS: "... Transferring Payload in Multiple Chunks": 66560 bytes of 'a' -------- */
 
 #define STREAM_HEAD                                                                            \
     "PUT /examplebucket/chunkObject.txt HTTP/1.1\n"                                            \
@@ -321,8 +319,7 @@ static void the_trailer_signature_must_come(void **state)
     auth_result_wipe(&auth);
 }
 
-/* ---- chunk sizes
- * ------------------------------------------------------------------------------------ */
+/* ---- chunk sizes ------------------------------------------------------------------- */
 
 /* A body of chunks of the given sizes, signed from the seed on. */
 static void sign_chunks(struct buf *out, const struct auth_result *auth, const size_t *sizes,
@@ -380,8 +377,7 @@ static void only_the_last_signed_chunk_may_be_small(void **state)
     auth_result_wipe(&auth);
 }
 
-/* ---- unsigned bodies
- * ------------------------------------------------------------------------------------ */
+/* ---- unsigned bodies --------------------------------------------------------------- */
 
 static const struct auth_result unsigned_trailer = {.payload =
                                                         PAYLOAD_CHUNKED_UNSIGNED_TRAILER};

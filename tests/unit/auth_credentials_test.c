@@ -132,8 +132,7 @@ static void faults_are_explained(void **state)
     credentials_free(set);
 }
 
-/* ---- signing keys
- * ------------------------------------------------------------------------------------ */
+/* ---- signing keys ------------------------------------------------------------------ */
 
 /* The key behind AWS's examples of 2013-05-24; value computed with Python's hmac. */
 static void keys_are_derived(void **state)

@@ -70,8 +70,7 @@ static void expect_form(struct form *f, enum s3_err err, const char *message)
     credentials_free(set);
 }
 
-/* ---- AWS: "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)"
- * ------ */
+/* ---- AWS: "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)" ---- */
 
 #define AWS_POLICY                                                                             \
     "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsNCiAg" \
@@ -119,8 +118,7 @@ static void aws_example(void **state)
     expect_form(&f, S3_ACCESS_DENIED, "Invalid according to Policy: Policy expired.");
 }
 
-/* ---- botocore 1.43.11: S3SigV4PostAuth and HmacV1PostAuth
- * ------------------------------------------ */
+/* ---- botocore 1.43.11: S3SigV4PostAuth and HmacV1PostAuth -------------------------- */
 
 #define BOTO_V4                                                                                \
     "eyJleHBpcmF0aW9uIjogIjIwMjQtMDUtMDZUMDg6MDg6MDlaIiwgImNvbmRpdGlvbnMiOiBbeyJhY2wiOiAicHJp" \
@@ -191,8 +189,7 @@ static void the_file_has_a_range_of_sizes(void **state)
     auth_failure_release(&f);
 }
 
-/* ---- the fields of the signature
- * ------------------------------------------------------------------------ */
+/* ---- the fields of the signature --------------------------------------------------- */
 
 static void missing_fields_are_named(void **state)
 {
@@ -339,8 +336,7 @@ static void a_demanded_token_must_be_sent(void **state)
     }
 }
 
-/* ---- policies, without credentials
- * ------------------------------------------------------------------------ */
+/* ---- policies, without credentials ------------------------------------------------- */
 
 /* A form with a few fields and the policy given as its text. */
 static void expect_document(const char *document, enum s3_err err, const char *message)

@@ -43,8 +43,7 @@ static void aws_example(void **state)
     outcome_release(&o);
 }
 
-/* ---- botocore 1.43.11: S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires)
- * -------------- */
+/* ---- botocore 1.43.11: S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires) ---- */
 
 #define BOTO_GET                                                                               \
     "GET /my-bucket/dossier/%C3%A9t%C3%A9%20%281%29%2B~a//b.txt"                               \
@@ -105,8 +104,7 @@ static void botocore_put_with_signed_headers(void **state)
     outcome_release(&o);
 }
 
-/* ---- refusals
- * -------------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------- */
 
 #define ALL_SIX                                                                                \
     "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "   \
@@ -223,8 +221,7 @@ static void headers_of_a_chunked_upload_must_be_signed(void **state)
     outcome_release(&o);
 }
 
-/* ---- expiry
- * ------------------------------------------------------------------------------------------ */
+/* ---- expiry ------------------------------------------------------------------------ */
 
 static void expect_expired(struct outcome *o)
 {
@@ -272,8 +269,7 @@ static void urls_from_the_future_are_refused(void **state)
     outcome_release(&o);
 }
 
-/* ---- the payload
- * -------------------------------------------------------------------------------------- */
+/* ---- the payload ------------------------------------------------------------------- */
 
 /* The AWS example was signed with UNSIGNED-PAYLOAD: a hash that the client sends of its own
  * accord does not break it, and is checked against the body. */
@@ -302,8 +298,7 @@ static void a_payload_hash_in_the_query_counts(void **state)
     outcome_release(&o);
 }
 
-/* ---- rewritten hosts
- * ------------------------------------------------------------------------------------ */
+/* ---- rewritten hosts --------------------------------------------------------------- */
 
 static enum s3_err try_host(const char *headers, struct str bucket, const struct str *domains,
                             size_t domain_count)

@@ -30,8 +30,7 @@ static void expect_at(const char *now, const char *bucket, const char *text,
     credentials_free(set);
 }
 
-/* ---- AWS's examples
- * -------------------------------------------------------------------------------- */
+/* ---- AWS's examples ---------------------------------------------------------------- */
 
 static void aws_object_get(void **state)
 {
@@ -139,8 +138,7 @@ static void aws_query_string(void **state)
     expect_at("20070328T000000Z", "johnsmit", AWS_QUERY, S3_SIGNATURE_DOES_NOT_MATCH);
 }
 
-/* ---- botocore 1.43.11: HmacV1Auth and HmacV1QueryAuth
- * --------------------------------------------- */
+/* ---- botocore 1.43.11: HmacV1Auth and HmacV1QueryAuth ------------------------------ */
 
 #define BOTO_PUT                                                                               \
     "PUT /my-bucket/a%20b?acl&partNumber=1&uploadId=x%2Fy&x-id=Foo HTTP/1.1\n"                 \
@@ -200,8 +198,7 @@ static void a_demanded_token_must_be_sent(void **state)
     }
 }
 
-/* ---- what clients do differently
- * --------------------------------------------------------------------- */
+/* ---- what clients do differently --------------------------------------------------- */
 
 /* Signs a string as a client does and puts the result behind the text of a request. */
 static void expect_signed(const char *bucket, const char *head, const char *string_to_sign)
@@ -267,8 +264,7 @@ static void many_headers_are_sorted(void **state)
     expect_signed(NULL, head.ptr, expected.ptr);
 }
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------------ */
+/* ---- refusals ---------------------------------------------------------------------- */
 
 #define WITH(authorization)                                                                    \
     "GET /b HTTP/1.1\nHost: h\nDate: Mon, 06 May 2024 07:08:09 "                               \

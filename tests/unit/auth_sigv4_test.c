@@ -29,8 +29,7 @@ static int unfreeze(void **state)
     return 0;
 }
 
-/* ---- AWS: "Examples: Signature Calculations in AWS Signature Version 4"
- * ---------------------- */
+/* ---- AWS: "Examples: Signature Calculations in AWS Signature Version 4" ------------ */
 
 static void aws_get_object(void **state)
 {
@@ -188,8 +187,7 @@ static void botocore_unsigned_trailer(void **state)
     outcome_release(&o);
 }
 
-/* ---- what is canonical
- * ------------------------------------------------------------------------------ */
+/* ---- what is canonical ------------------------------------------------------------- */
 
 /* The canonical request that the failure of an unsigned-for request shows. */
 static void expect_canonical(const char *text, const char *canonical)
@@ -262,8 +260,7 @@ static void headers_are_trimmed_collapsed_and_joined(void **state)
         "host;x-absent;x-amz-date;x-amz-meta-a\nUNSIGNED-PAYLOAD");
 }
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------------ */
+/* ---- refusals ---------------------------------------------------------------------- */
 
 static void a_wrong_signature_is_explained(void **state)
 {
@@ -602,8 +599,7 @@ static void only_one_mechanism(void **state)
                    S3_INVALID_ARGUMENT, message);
 }
 
-/* ---- without credentials
- * ------------------------------------------------------------------------------- */
+/* ---- without credentials ----------------------------------------------------------- */
 
 static void anything_goes_without_credentials(void **state)
 {
@@ -651,8 +647,7 @@ static void a_long_access_key_is_cut(void **state)
     outcome_release(&o);
 }
 
-/* ---- mutations
- * ------------------------------------------------------------------------------------------ */
+/* ---- mutations --------------------------------------------------------------------- */
 
 /* Changes every byte of the AWS example's Authorization header, one at a time: none but blanks
  * that separate, may be accepted. */

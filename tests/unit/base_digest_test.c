@@ -34,8 +34,7 @@ static void assert_digest(enum checksum_alg alg, struct str data, const char *wa
     assert_hex(out, checksum_size(alg), want);
 }
 
-/* ---- vectors -------------------------------------------------------------------------------
- */
+/* ---- vectors ----------------------------------------------------------------------- */
 
 /* RFC 1321, A.5. */
 static void test_md5(void **state)
@@ -137,8 +136,7 @@ static void test_xxhash_vectors(void **state)
     assert_digest(CHECKSUM_XXHASH128, STR("abc"), "06b05ab6733a618578af5f94892f3950");
 }
 
-/* ---- streams -------------------------------------------------------------------------------
- */
+/* ---- streams ----------------------------------------------------------------------- */
 
 static char data[20000];
 
@@ -256,8 +254,7 @@ static void test_empty_digest(void **state)
     digest_final(&d, NULL);
 }
 
-/* ---- CRCs ----------------------------------------------------------------------------------
- */
+/* ---- CRCs -------------------------------------------------------------------------- */
 
 /* A bit at a time, from the unreflected polynomials as they are published. */
 static uint64_t crc_by_definition(enum crc_kind kind, const uint8_t *p, size_t len)
@@ -353,8 +350,7 @@ static void test_combine_huge(void **state)
                 crc32_combine64(1, 2, INT64_C(50) << 40));
 }
 
-/* ---- names ---------------------------------------------------------------------------------
- */
+/* ---- names ------------------------------------------------------------------------- */
 
 static void test_names(void **state)
 {

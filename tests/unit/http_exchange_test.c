@@ -203,7 +203,7 @@ static void test_moved_clock_shows(void **state)
     close(fd);
 }
 
-/* ---- bodies ------------------------------------------------------------------------------ */
+/* ---- bodies ------------------------------------------------------------------------ */
 
 static void test_chunked_upload(void **state)
 {
@@ -306,7 +306,7 @@ static void test_client_leaves_in_body(void **state)
     assert_int_equal(counts.done, 1);
 }
 
-/* ---- reply bodies ------------------------------------------------------------------------ */
+/* ---- reply bodies ------------------------------------------------------------------ */
 
 static void expect_slices(const char *target, size_t len)
 {

@@ -15,7 +15,7 @@
 
 struct counts counts;
 
-/* ---- application ------------------------------------------------------------------------- */
+/* ---- application ------------------------------------------------------------------- */
 
 struct test_call {
     const struct request *req;
@@ -119,7 +119,7 @@ static void test_done(void *call, uint64_t sent, bool aborted)
     atomic_fetch_add(&counts.done, 1);
 }
 
-/* ---- server ------------------------------------------------------------------------------ */
+/* ---- server ------------------------------------------------------------------------ */
 
 struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms,
                               unsigned connection_limit)
@@ -154,7 +154,7 @@ void fixture_stop(struct fixture *f)
     assert_int_equal(counts.begun, counts.done);
 }
 
-/* ---- client ------------------------------------------------------------------------------ */
+/* ---- client ------------------------------------------------------------------------ */
 
 int client_connect(const struct fixture *f)
 {

@@ -30,7 +30,7 @@ struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms
                               unsigned connection_limit);
 void fixture_stop(struct fixture *f);
 
-/* ---- client ------------------------------------------------------------------------------ */
+/* ---- client ------------------------------------------------------------------------ */
 
 int client_connect(const struct fixture *f);
 void client_send(int fd, const char *text);

@@ -34,7 +34,7 @@ static void expect_served(void)
     close(fd);
 }
 
-/* ---- framing ----------------------------------------------------------------------------- */
+/* ---- framing ----------------------------------------------------------------------- */
 
 /* Refused by the front end, in S3's words, and the connection ends. */
 static void expect_refused(const char *request, unsigned status, const char *code)
@@ -234,7 +234,7 @@ static void test_garbage(void **state)
     expect_served();
 }
 
-/* ---- slow clients ------------------------------------------------------------------------ */
+/* ---- slow clients ------------------------------------------------------------------ */
 
 /* Sends a byte every 50 ms; true when the server hangs up within about a second and a half. */
 static bool dribble(int fd, char byte)
@@ -331,7 +331,7 @@ static void test_stuck_clients_give_way(void **state)
         close(stuck[i]);
 }
 
-/* ---- stopping ---------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------- */
 
 static void test_quiesce_lets_requests_finish(void **state)
 {

@@ -206,8 +206,7 @@ static void test_multipart_source(void **state)
     assert_answer(a, "<ChecksumCRC32>rfPzYw==</ChecksumCRC32><ChecksumType>FULL_OBJECT<");
 }
 
-/* ---- RenameObject --------------------------------------------------------------------------
- */
+/* ---- RenameObject ------------------------------------------------------------------ */
 
 static unsigned rename_to(struct asked *a, const char *to, const char *headers)
 {

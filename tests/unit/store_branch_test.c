@@ -45,8 +45,7 @@ static struct record *get(struct branch *b, struct str key)
     return r;
 }
 
-/* ---- branches and snapshots
- * ----------------------------------------------------------------------- */
+/* ---- branches and snapshots -------------------------------------------------------- */
 
 static void test_branches_are_apart(void **state)
 {
@@ -147,8 +146,7 @@ static void test_root_is_one_instant(void **state)
     assert_false(listing_next(listing, &entry));
 }
 
-/* ---- buckets
- * ---------------------------------------------------------------------------------------- */
+/* ---- buckets ----------------------------------------------------------------------- */
 
 static void test_bucket_rules(void **state)
 {
@@ -192,8 +190,7 @@ static void test_bucket_rules(void **state)
     assert_int_equal(bucket_delete(f->main, BUCKET), S3_BUCKET_NOT_EMPTY);
 }
 
-/* ---- conditions
- * -------------------------------------------------------------------------------------- */
+/* ---- conditions -------------------------------------------------------------------- */
 
 static enum s3_err put_if(struct fixture *f, const char *if_match, const char *if_none_match)
 {

@@ -3,8 +3,7 @@
  * changed and nothing is lost. Then max_memory. */
 #include "store_util.h"
 
-/* ---- everything a branch holds, as one text
- * --------------------------------------------------------- */
+/* ---- everything a branch holds, as one text ---------------------------------------- */
 
 static void dump_record(struct buf *out, struct record *r)
 {
@@ -63,8 +62,7 @@ static void dump(struct buf *out, struct branch *b)
     assert_true(buf_ok(out));
 }
 
-/* ---- changes
- * ----------------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------- */
 
 struct trial {
     struct store *store;
@@ -260,8 +258,7 @@ static const struct change_case cases[] = {
     CHANGE(take_snapshot, false), CHANGE(fork, false),     CHANGE(list, false),
 };
 
-/* ---- trying
- * ------------------------------------------------------------------------------------------ */
+/* ---- trying ------------------------------------------------------------------------ */
 
 static struct store_stats stats_of(struct store *store)
 {
@@ -353,8 +350,7 @@ static void test_failing_allocations(void **state)
     }
 }
 
-/* ---- max_memory
- * -------------------------------------------------------------------------------------- */
+/* ---- max_memory -------------------------------------------------------------------- */
 
 static void test_limit_refuses_and_recovers(void **state)
 {

@@ -5,8 +5,7 @@
 
 #define KEYS_MAX 300
 
-/* ---- random keys
- * -------------------------------------------------------------------------------- */
+/* ---- random keys ------------------------------------------------------------------- */
 
 struct key {
     char bytes[24];
@@ -41,8 +40,7 @@ static struct key random_key(struct lcg *random, uint32_t max_len)
     return key;
 }
 
-/* ---- the plain walk
- * ----------------------------------------------------------------------------- */
+/* ---- the plain walk ---------------------------------------------------------------- */
 
 struct row {
     struct str text; /* key or common prefix */
@@ -81,8 +79,7 @@ static size_t naive_list(const struct key *keys, size_t count, const struct list
     return listed;
 }
 
-/* ---- comparing
- * ---------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------- */
 
 static void check_listing(struct root *root, const struct listing_query *q,
                           const struct row *rows, size_t count)
@@ -211,8 +208,7 @@ static void test_random_listings(void **state)
     store_free(store);
 }
 
-/* ---- markers of versions and uploads
- * ------------------------------------------------------------- */
+/* ---- markers of versions and uploads ----------------------------------------------- */
 
 struct version_row {
     char key[8];

@@ -15,8 +15,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- attributes
- * --------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------- */
 
 static void test_attrs(void **state)
 {
@@ -91,8 +90,7 @@ static void test_attr_headers(void **state)
     assert_str_equal(attr_header(ATTR_META), STR(""));
 }
 
-/* ---- records
- * ------------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------- */
 
 static struct body *body_with(struct store *store, size_t len)
 {
@@ -205,8 +203,7 @@ static void test_parts_and_rewrite(void **state)
     record_unref(r);
 }
 
-/* ---- ids
- * ------------------------------------------------------------------------------------------ */
+/* ---- ids --------------------------------------------------------------------------- */
 
 static void test_version_ids(void **state)
 {

@@ -204,8 +204,7 @@ static void test_snapshot_holds_uploads(void **state)
     assert_true(store_snapshot_drop(f->store, STR("s")));
 }
 
-/* ---- conditions (recorded: test_multipart_if_match_* and _if_none_match_*)
- * -------------------------- */
+/* ---- conditions (recorded: test_multipart_if_match_* and _if_none_match_*) --------- */
 
 static void etag_of(struct fixture *f, char out[ETAG_SIZE])
 {

@@ -6,8 +6,7 @@
 #define KEYS         5
 #define VERSIONS_MAX 200
 
-/* ---- a simple model
- * --------------------------------------------------------------------------- */
+/* ---- a simple model ---------------------------------------------------------------- */
 
 struct model_version {
     char id[VERSION_ID_SIZE]; /* "null" or as given */
@@ -63,8 +62,7 @@ static const struct model_version *model_current(const struct model_key *key)
     return key->count > 0 && !key->versions[0].marker ? &key->versions[0] : NULL;
 }
 
-/* ---- comparing
- * -------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------- */
 
 static struct str content_of(uint32_t content, char out[32])
 {
@@ -171,8 +169,7 @@ static void check_model(struct branch *b, const struct model *m)
     check_counts(b, m);
 }
 
-/* ---- random changes
- * ------------------------------------------------------------------------------ */
+/* ---- random changes ---------------------------------------------------------------- */
 
 struct world {
     struct store *store;
@@ -330,8 +327,7 @@ static void test_random_history(void **state)
     store_free(w.store);
 }
 
-/* ---- S3's rules, one by one
- * ------------------------------------------------------------------------ */
+/* ---- S3's rules, one by one -------------------------------------------------------- */
 
 struct fixture {
     struct store *store;
