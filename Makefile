@@ -20,10 +20,11 @@ CONFIGURE_ARGS ?=
 ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(filter-out deps,$(MAKECMDGOALS))),)
 # `make deps run`: the packages first, and only then look for a compiler and libraries.
 AFTER_DEPS := $(filter-out deps,$(MAKECMDGOALS))
-include $(SRC)/build-aux/deps.mk
-.PHONY: $(AFTER_DEPS)
+.PHONY: deps $(AFTER_DEPS)
+deps:
+	+@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) deps
 $(firstword $(AFTER_DEPS)): deps
-	+$(MAKE) -f $(firstword $(MAKEFILE_LIST)) $(AFTER_DEPS)
+	+@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $(AFTER_DEPS)
 $(wordlist 2,$(words $(AFTER_DEPS)),$(AFTER_DEPS)): $(firstword $(AFTER_DEPS))
 	@:
 else

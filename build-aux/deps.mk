@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# deps.mk - `make deps` on a bare Debian 12: packages by apt-get, then toolchains of the SDK tests.
-# deps-sdk.mk, if it is there, adds to DEPS_TEST_PACKAGES and gives deps-sdk its recipe.
+# deps.mk - `make deps` on a bare Debian 12: packages by apt-get, then (sdk.mk) the toolchains of
+# the SDK tests.
 
 DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config git ca-certificates \
                        libmicrohttpd-dev libxml2-dev libssl-dev zlib1g-dev libjansson-dev \
@@ -8,9 +8,6 @@ DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config git ca-ce
 # The tests in C and Python; clang for the second compiler, fuzzing, tidy and format.
 DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl \
                        clang clang-tidy clang-format llvm
-DEPS_TEST_PACKAGES ?=
-
--include $(SRC)/build-aux/deps-sdk.mk
 
 # sudo when not root.
 DEPS_SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -21,9 +18,9 @@ deps: deps-packages deps-sdk
 
 deps-packages:
 	@command -v apt-get >/dev/null || { echo 'make deps is for Debian; elsewhere install:' \
-	    '$(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES) $(DEPS_TEST_PACKAGES)' >&2; exit 1; }
+	    '$(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES)' >&2; exit 1; }
 	$(DEPS_APT) update
 	$(DEPS_APT) install --yes --no-install-recommends \
-	    $(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES) $(DEPS_TEST_PACKAGES)
+	    $(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES)
 
 deps-sdk: deps-packages

@@ -9,7 +9,8 @@ man_page = $(BUILD)/s3memd $(2) >$(BUILD)/man.part && \
     sed -e '/begin of settings/r $(BUILD)/man.part' \
         -e '/begin of settings/,/end of settings/{/of settings/!d}' $(SRC)/$(1)
 
-.PHONY: man check-man
+.PHONY: man check-man check
+check: check-man
 man: $(BUILD)/s3memd
 	$(call man_page,man/s3memd.8,--help-man) >$(BUILD)/man.page
 	cat $(BUILD)/man.page >$(SRC)/man/s3memd.8
