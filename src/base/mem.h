@@ -22,11 +22,14 @@ MUST_CHECK void *try_realloc(void *ptr, size_t size);
 /* Accepts NULL. */
 void mem_free(void *ptr);
 
-/* Zeroed pages straight from the kernel, aligned to `align` (a power of two of at least a page):
- * for pools and big bodies. NULL as try_malloc. Any page-aligned stretch of them can be given back
- * by mem_pages_free, which returns the memory to the kernel at once. */
+/* Zeroed pages straight from the kernel, aligned to `align` (a power of two of at least a
+ * page): for pools and big bodies. NULL as try_malloc. Any page-aligned stretch of them can be
+ * given back by mem_pages_free, which returns the memory to the kernel at once. */
 MUST_CHECK void *try_pages(size_t size, size_t align);
 void mem_pages_free(void *ptr, size_t size);
+/* Their contents are no longer needed: the kernel may take the pages back while it is short of
+ * memory. They can be written all the same; what is not taken costs no page fault then. */
+void mem_pages_offer(void *ptr, size_t size);
 
 /* For allocators that hand out pieces of what they got: counts as one try_*, and is true when a
  * test asked for this one to fail. */

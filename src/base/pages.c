@@ -40,3 +40,9 @@ void mem_pages_free(void *ptr, size_t size)
     if (size > 0)
         munmap(ptr, size);
 }
+
+void mem_pages_offer(void *ptr, size_t size)
+{
+    /* A kernel that refuses keeps them, which is fine too. */
+    madvise(ptr, size, MADV_FREE);
+}

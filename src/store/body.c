@@ -59,8 +59,14 @@ static size_t whole_pages(size_t size)
     return (size + PAGE - 1) & ~(PAGE - 1);
 }
 
-/* ---- making and dropping -------------------------------------------------------------------
- */
+/* ---- making and dropping ----------------------------------------------------------- */
+
+static void *large_new(struct store *store, size_t size)
+{
+    void *pages = recycler_take(&store->recycler, size);
+
+    return pages ? pages : try_pages(size, size >= HUGE_PAGE ? HUGE_PAGE : PAGE);
+}
 
 static struct body *flat_new(struct store *store, size_t cap)
 {
@@ -72,8 +78,7 @@ static struct body *flat_new(struct store *store, size_t cap)
     if (!account_take(&store->account, ACCOUNT_BODY, size))
         return NULL;
 
-    struct body *b =
-        large ? try_pages(size, size >= HUGE_PAGE ? HUGE_PAGE : PAGE) : try_malloc(size);
+    struct body *b = large ? large_new(store, size) : try_malloc(size);
 
     if (!b) {
         account_give(&store->account, ACCOUNT_BODY, size);
@@ -88,7 +93,7 @@ static void flat_free(struct body *flat)
 {
     account_give(&flat->store->account, ACCOUNT_BODY, flat->allocated);
     if (flat->is_pages)
-        mem_pages_free(flat, flat->allocated);
+        recycler_give(&flat->store->recycler, flat, flat->allocated);
     else
         mem_free(flat);
 }
@@ -165,8 +170,7 @@ void body_unref(struct body *b)
         body_free(b);
 }
 
-/* ---- writing -------------------------------------------------------------------------------
- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 static bool rope_grow(struct body *rope)
 {
@@ -304,8 +308,7 @@ void body_seal(struct body *b)
     }
 }
 
-/* ---- sharing -------------------------------------------------------------------------------
- */
+/* ---- sharing ----------------------------------------------------------------------- */
 
 /* First piece that reaches beyond offset. */
 static uint32_t rope_find(const struct body *rope, uint64_t offset)
@@ -411,8 +414,7 @@ struct body *body_range(struct body *b, uint64_t first, uint64_t len)
     return rope;
 }
 
-/* ---- reading -------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 uint64_t body_len(const struct body *b)
 {

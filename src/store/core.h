@@ -10,6 +10,7 @@
 #include "store/account.h"
 #include "store/pool.h"
 #include "store/reaper.h"
+#include "store/recycler.h"
 #include "store/tree.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct store {
     struct account account;
     struct pool *pool;
     struct reaper *reaper;
+    struct recycler recycler;
     _Atomic uint64_t sequence; /* the last one given out */
     struct branch *main;       /* also in branches; found without the lock */
 

@@ -14,6 +14,7 @@ struct store *store_new(const struct store_options *options)
     store->account.limit = options->max_memory_bytes;
     store->pool = pool_new(store);
     store->reaper = reaper_new();
+    recycler_init(&store->recycler);
     pthread_rwlock_init(&store->lock, NULL);
     node_cache_init(&store->cache, store->pool, &store->account);
     store->main = branch_new(store, main_name, root_new(store));
@@ -38,6 +39,7 @@ void store_free(struct store *store)
     /* A record, body, upload or root that somebody still holds would dangle. */
     assert(atomic_load(&store->account.total) == 0);
     pool_free(store->pool);
+    recycler_release(&store->recycler);
     pthread_rwlock_destroy(&store->lock);
     mem_free(store);
 }
