@@ -201,6 +201,12 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns)
 
 /* ---- the pipeline ------------------------------------------------------------------ */
 
+static void add_ids(struct s3_call *c)
+{
+    s3_reply_header(c, "x-amz-request-id", str_c(c->request_id));
+    s3_reply_header(c, "x-amz-id-2", str_c(c->service->host_id));
+}
+
 static struct s3_call *call_new(struct s3_service *service, const struct request *req)
 {
     struct s3_call *c = xcalloc(1, sizeof(*c));
@@ -219,8 +225,7 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     reply_init(&c->reply);
     c->reply.text.max = REPLY_TEXT_MAX;
     random_id(c->request_id, sizeof(c->request_id) - 1);
-    s3_reply_header(c, "x-amz-request-id", str_c(c->request_id));
-    s3_reply_header(c, "x-amz-id-2", str_c(service->host_id));
+    add_ids(c);
     return c;
 }
 
@@ -342,6 +347,12 @@ static enum s3_err begin_document(struct s3_call *c)
 
 static enum s3_err begin(struct s3_call *c)
 {
+    if (!buf_ok(&c->reply.headers)) {
+        /* Nothing may be changed by a request that cannot be answered. */
+        buf_reset(&c->reply.headers);
+        add_ids(c);
+        return s3_fail(c, S3_SLOW_DOWN, "memory for reply headers");
+    }
     if (route_target(c))
         return c->err;
     merge_hoisted_headers(c);

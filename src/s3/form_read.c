@@ -82,6 +82,10 @@ static bool is_boundary(struct str s)
 bool form_boundary(struct buf *out, struct str content_type)
 {
     AUTO_BUF(boundary, NAME_MAX);
+    if (!buf_reserve(&boundary, NAME_MAX)) {
+        out->failed = true;
+        return false;
+    }
     if (!str_has_prefix_nocase(content_type, STR("multipart/form-data")) ||
         !header_param(content_type, STR("boundary"), &boundary) ||
         !is_boundary(buf_str(&boundary)))
@@ -139,6 +143,10 @@ static void lower_case(struct buf *b)
 static enum s3_err begin_part(struct form_reader *r)
 {
     struct str disposition = part_header(buf_str(&r->head), STR("Content-Disposition"));
+    AUTO_BUF(filename, NAME_MAX);
+    buf_reset(&r->name);
+    if (!buf_reserve(&r->name, NAME_MAX) || !buf_reserve(&filename, NAME_MAX))
+        return S3_SLOW_DOWN;
     if (!str_has_prefix_nocase(disposition, STR("form-data")) ||
         !header_param(disposition, STR("name"), &r->name))
         return S3_MALFORMED_POST_REQUEST;
@@ -147,7 +155,6 @@ static enum s3_err begin_part(struct form_reader *r)
         r->state = FORM_VALUE;
         return S3_OK;
     }
-    AUTO_BUF(filename, NAME_MAX);
     bool named = read_filename(disposition, &filename) && filename.len;
     r->state = FORM_FILE;
     r->has_file = true;
@@ -157,7 +164,9 @@ static enum s3_err begin_part(struct form_reader *r)
 static enum s3_err end_part(struct form_reader *r)
 {
     enum s3_err err = S3_OK;
-    if (r->state == FORM_VALUE)
+    if (!buf_ok(&r->value))
+        err = S3_SLOW_DOWN; /* its limit is beyond that of all fields */
+    else if (r->state == FORM_VALUE)
         err = r->sink->field(r->arg, buf_str(&r->name), buf_str(&r->value));
     buf_reset(&r->value);
     buf_reset(&r->head);
@@ -218,7 +227,9 @@ static size_t scan_content(struct form_reader *r, const char *data, size_t len)
 static size_t scan_head(struct form_reader *r, char c)
 {
     buf_add_char(&r->head, c);
-    if (str_eq(buf_str(&r->head), STR("--")))
+    if (!buf_ok(&r->head))
+        r->err = S3_SLOW_DOWN; /* as for values */
+    else if (str_eq(buf_str(&r->head), STR("--")))
         r->state = FORM_END;
     else if (c == '\n' && str_has_suffix(buf_str(&r->head), STR("\r\n\r\n")))
         r->err = begin_part(r);

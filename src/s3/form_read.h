@@ -23,7 +23,7 @@ struct form_sink {
 };
 
 /* The boundary of a Content-Type value, unquoted, appended to out. False when it is no
- * multipart/form-data or has no usable boundary. */
+ * multipart/form-data or has no usable boundary; out has failed when there was no memory. */
 MUST_CHECK bool form_boundary(struct buf *out, struct str content_type);
 
 struct form_reader *form_reader_new(struct str boundary, const struct form_sink *sink,

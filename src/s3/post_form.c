@@ -72,10 +72,13 @@ static struct str field_value(const struct post *p, struct str name)
     return field ? field->value : STR_NONE;
 }
 
-/* Every ${filename} replaced; left as it is when the browser sent no name. */
+#define EXPANDED_MAX MiB(2) /* as many ${filename} as fields hold, each of the longest name */
+
+/* Every ${filename} replaced; left as it is when the browser sent no name. STR_NONE: no memory.
+ */
 static struct str expand_filename(struct s3_call *c, struct str text, struct str filename)
 {
-    AUTO_BUF(out, KiB(64));
+    AUTO_BUF(out, EXPANDED_MAX);
     size_t at;
     while (filename.ptr && (at = str_find(text, STR("${filename}"))) != SIZE_MAX) {
         buf_add(&out, str_of(text.ptr, at));
@@ -83,7 +86,7 @@ static struct str expand_filename(struct s3_call *c, struct str text, struct str
         text = str_from(text, at + sizeof("${filename}") - 1);
     }
     buf_add(&out, text);
-    return s3_copy(c, buf_str(&out));
+    return buf_ok(&out) ? s3_copy(c, buf_str(&out)) : STR_NONE;
 }
 
 static enum s3_err read_key(struct post *p, struct str filename)
@@ -96,6 +99,8 @@ static enum s3_err read_key(struct post *p, struct str filename)
                                    "specified, please check the order of the fields.",
                                    STR("key"), STR(""));
     struct str key = field->value = expand_filename(c, field->value, filename);
+    if (!key.ptr)
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a key");
     if (!key.len)
         return s3_invalid_argument(c, "User key must have a length greater than 0.", STR("key"),
                                    STR(""));
@@ -153,8 +158,9 @@ static enum s3_err read_tagging_field(struct post *p, struct str *query)
     *query = STR_NONE;
     if (!text.ptr)
         return S3_OK;
-    if (xml_doc_parse(&doc, text, STR_NONE))
-        return s3_fail(c, S3_MALFORMED_XML, "tagging field");
+    enum s3_err err = xml_doc_parse(&doc, text, STR_NONE);
+    if (err)
+        return s3_fail(c, err == S3_SLOW_DOWN ? err : S3_MALFORMED_XML, "tagging field");
     if (!xml_node_is(xml_doc_root(doc), STR("Tagging")))
         return S3_OK;
     if (s3_read_tagging(c, text, TAGS_OF_OBJECT, &tags))
@@ -297,7 +303,8 @@ enum s3_err begin_post_object(struct s3_call *c)
         return s3_precondition_failed(
             c, "Bucket POST must be of the enclosure-type multipart/form-data");
     if (!form_boundary(&boundary, type))
-        return s3_fail(c, S3_MALFORMED_POST_REQUEST, "no boundary");
+        return s3_fail(c, buf_ok(&boundary) ? S3_MALFORMED_POST_REQUEST : S3_SLOW_DOWN,
+                       "no boundary");
     if (payload_begin(c, CHECKSUM_NONE, false))
         return c->err;
     struct post *p = xcalloc(1, sizeof(*p));
@@ -368,7 +375,7 @@ static struct str redirect_url(const struct post *p, struct str etag)
     buf_add_uri(&url, p->c->at.key, false);
     buf_add(&url, STR("&etag="));
     buf_add_uri(&url, etag, false);
-    return s3_copy(p->c, buf_str(&url));
+    return buf_ok(&url) ? s3_copy(p->c, buf_str(&url)) : STR_NONE;
 }
 
 static enum s3_err reply_created(struct s3_call *c, struct str location, struct str etag)

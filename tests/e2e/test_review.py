@@ -121,12 +121,6 @@ def test_delete_objects_bypass(s3, bucket):
     s3.head_object(Bucket=bucket, Key="k")
 
 
-def test_tagging_without_a_set(server, bucket):
-    """botocore's model: TagSet is required; without it every tag was removed."""
-    reply = http_request(server, "PUT", f"/{bucket}?tagging", {}, b"<Tagging/>")
-    is_error(reply, "MalformedXML", 400)
-
-
 # ---- addressing ----------------------------------------------------------------------------------
 
 
