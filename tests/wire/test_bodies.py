@@ -34,7 +34,7 @@ def test_no_length(wire, s3, bucket):
 
 
 @pytest.mark.parametrize(
-    "length", ["-1", "abc", "1x", "0x10", "+1", "1,1", "99999999999999999999999", " ", "1.0"]
+    "length", ["-1", "abc", "1x", "0x10", "+1", "1,1", "99999999999999999999999", " ", "1.0", "18446744073709551615"]
 )
 def test_bad_length(wire, s3, bucket, length):
     reply = wire(put(bucket, f"Content-Length: {length}\r\nConnection: close\r\n", "x"), close=True)
