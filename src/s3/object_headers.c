@@ -147,8 +147,16 @@ enum s3_err s3_attrs_from_tagging(struct s3_call *c, struct buf *attrs)
  * what already holds, and tools send them by habit; all others are refused, as S3 does. */
 static enum s3_err check_acl(struct s3_call *c, struct str acl)
 {
+    static const char *const others[] = {"public-read",        "public-read-write",
+                                         "authenticated-read", "aws-exec-read",
+                                         "bucket-owner-read",  "log-delivery-write"};
     if (str_eq(acl, STR("private")) || str_eq(acl, STR("bucket-owner-full-control")))
         return S3_OK;
+    bool canned = false;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        canned |= str_eq(acl, str_c(others[i]));
+    if (!canned) /* aws-recorded: test_s3_object_acl_exceptions */
+        return s3_invalid_argument(c, "", STR("x-amz-acl"), acl);
     return s3_fail(c, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED, "ACL in a header");
 }
 

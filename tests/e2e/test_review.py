@@ -127,3 +127,10 @@ def test_delete_objects_bypass(s3, bucket):
 def test_host_names_have_no_case(server, bucket):
     reply = http_request(server, "GET", "/none", {"Host": f"{bucket.upper()}.LocalHost"})
     is_error(reply, "NoSuchKey", 404, Key="none")
+
+
+def test_acl_that_is_none(server, bucket):
+    """aws-recorded: test_s3_object_acl_exceptions; a canned ACL that exists is refused otherwise."""
+    for value, code in (("fake-acl", "InvalidArgument"), ("public-read", "AccessControlListNotSupported")):
+        reply = http_request(server, "PUT", f"/{bucket}/k", {"x-amz-acl": value}, b"x")
+        is_error(reply, code, 400)
