@@ -4,8 +4,8 @@
  *
  *   load --port P --method GET --path /bucket/key-%u --keys 1000 --connections 32 --seconds 3
  *
- * It never sleeps: a server that answers faster than its client asks would find it awake, a slower
- * one would have to wake it for each reply, and be charged for that.
+ * It never sleeps: a server that answers faster than its client asks would find it awake, a
+ * slower one would have to wake it for each reply, and be charged for that.
  *
  * %u in the path is replaced by 0..keys-1, round robin. Prints one JSON object. Signed requests
  * use SigV4 with the payload's hash, which is what SDKs do over plain HTTP. */
