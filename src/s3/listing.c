@@ -10,9 +10,9 @@
 #define MAX_KEYS_DEFAULT 1000
 #define PAGE_BYTES_MAX   MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
 
-void list_text(struct buf *xml, const struct list_page *page, const char *name, struct str text)
+void list_text(struct buf *xml, bool url, const char *name, struct str text)
 {
-    if (!page->url) {
+    if (!url) {
         xml_text(xml, name, text);
         return;
     }
@@ -117,7 +117,7 @@ static void write_object(struct list_page *page, const struct listing_entry *ent
 {
     struct buf *xml = &page->entries;
     buf_add(xml, STR("<Contents>"));
-    list_text(xml, page, "Key", record_key(entry->record));
+    list_text(xml, page->url, "Key", record_key(entry->record));
     xml_time(xml, "LastModified", record_mtime_ns(entry->record));
     write_content(xml, page, entry->record, page->with_owner);
     buf_add(xml, STR("</Contents>"));
@@ -127,7 +127,7 @@ static void write_delete_marker(struct list_page *page, const struct listing_ent
 {
     struct buf *xml = &page->entries;
     buf_add(xml, STR("<DeleteMarker>"));
-    list_text(xml, page, "Key", record_key(entry->record));
+    list_text(xml, page->url, "Key", record_key(entry->record));
     write_version(xml, entry);
     xml_time(xml, "LastModified", record_mtime_ns(entry->record));
     xml_owner(xml, doc_str(page->bucket.owner));
@@ -138,7 +138,7 @@ static void write_object_version(struct list_page *page, const struct listing_en
 {
     struct buf *xml = &page->entries;
     buf_add(xml, STR("<Version>"));
-    list_text(xml, page, "Key", record_key(entry->record));
+    list_text(xml, page->url, "Key", record_key(entry->record));
     write_version(xml, entry);
     xml_time(xml, "LastModified", record_mtime_ns(entry->record));
     write_content(xml, page, entry->record, true);
@@ -149,7 +149,7 @@ static void write_entry(struct list_page *page, const struct listing_entry *entr
 {
     if (entry->common_prefix.ptr) {
         buf_add(&page->prefixes, STR("<CommonPrefixes>"));
-        list_text(&page->prefixes, page, "Prefix", entry->common_prefix);
+        list_text(&page->prefixes, page->url, "Prefix", entry->common_prefix);
         buf_add(&page->prefixes, STR("</CommonPrefixes>"));
     } else if (page->kind == LIST_OBJECTS) {
         write_object(page, entry);
@@ -206,7 +206,7 @@ void list_page_write(struct buf *xml, const struct list_page *page)
 {
     xml_u64(xml, "MaxKeys", page->max_keys);
     if (page->delimiter.len)
-        list_text(xml, page, "Delimiter", page->delimiter);
+        list_text(xml, page->url, "Delimiter", page->delimiter);
     if (page->url)
         buf_add(xml, STR("<EncodingType>url</EncodingType>"));
     xml_bool(xml, "IsTruncated", page->truncated);

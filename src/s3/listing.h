@@ -30,9 +30,9 @@ struct list_page {
     struct buf entries, prefixes;
 };
 
-/* An element that holds a key or a part of one: URL-encoded when the client asked for that. */
-void list_text(struct buf *xml, const struct list_page *page, const char *name,
-               struct str text);
+/* An element that holds a key or a part of one: URL-encoded (encoding-type=url) when url says
+ * so. */
+void list_text(struct buf *xml, bool url, const char *name, struct str text);
 
 MUST_CHECK enum s3_err list_page_begin(struct s3_call *c, struct list_page *page,
                                        enum listing_kind kind);

@@ -23,11 +23,11 @@ enum s3_err op_list_objects(struct s3_call *c)
     struct buf *xml = s3_reply_xml(c);
     buf_add(xml, STR("<ListBucketResult xmlns=\"" S3_XMLNS "\">"));
     xml_text(xml, "Name", c->at.bucket);
-    list_text(xml, &page, "Prefix", page.prefix);
-    list_text(xml, &page, "Marker", marker);
+    list_text(xml, page.url, "Prefix", page.prefix);
+    list_text(xml, page.url, "Marker", marker);
     /* Without a delimiter the client takes the last key it got. */
     if (page.truncated && page.delimiter.len)
-        list_text(xml, &page, "NextMarker", page.last);
+        list_text(xml, page.url, "NextMarker", page.last);
     list_page_write(xml, &page);
     buf_add(xml, STR("</ListBucketResult>"));
     return s3_xml_done(c);
@@ -57,11 +57,11 @@ static void write_v2_head(struct s3_call *c, struct buf *xml, const struct list_
                           struct str token)
 {
     xml_text(xml, "Name", c->at.bucket);
-    list_text(xml, page, "Prefix", page->prefix);
+    list_text(xml, page->url, "Prefix", page->prefix);
     if (token.ptr)
         xml_text(xml, "ContinuationToken", token);
     else if (s3_param(c, STR("start-after")).ptr)
-        list_text(xml, page, "StartAfter", s3_param(c, STR("start-after")));
+        list_text(xml, page->url, "StartAfter", s3_param(c, STR("start-after")));
     if (page->truncated) {
         buf_add(xml, STR("<NextContinuationToken>"));
         page_token_add(xml, page->last);
@@ -111,11 +111,11 @@ enum s3_err op_list_object_versions(struct s3_call *c)
     struct buf *xml = s3_reply_xml(c);
     buf_add(xml, STR("<ListVersionsResult xmlns=\"" S3_XMLNS "\">"));
     xml_text(xml, "Name", c->at.bucket);
-    list_text(xml, &page, "Prefix", page.prefix);
-    list_text(xml, &page, "KeyMarker", s3_param(c, STR("key-marker")));
+    list_text(xml, page.url, "Prefix", page.prefix);
+    list_text(xml, page.url, "KeyMarker", s3_param(c, STR("key-marker")));
     xml_text(xml, "VersionIdMarker", s3_param(c, STR("version-id-marker")));
     if (page.truncated) {
-        list_text(xml, &page, "NextKeyMarker", page.last);
+        list_text(xml, page.url, "NextKeyMarker", page.last);
         if (page.last_id.ptr)
             xml_text(xml, "NextVersionIdMarker", page.last_id);
     }

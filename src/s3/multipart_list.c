@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* multipart_list.c - ListParts and ListMultipartUploads.
  * Sources: aws-recorded listing.json (list parts, list multiparts), AWS API reference. */
+#include "s3/listing.h"
 #include "s3/multipart.h"
 
 #define PARTS_MAX   1000
@@ -96,27 +97,11 @@ struct uploads_page {
     bool truncated;
 };
 
-static void xml_name(struct uploads_page *page, struct buf *xml, const char *element,
-                     struct str text)
-{
-    if (!page->encode) {
-        xml_text(xml, element, text);
-        return;
-    }
-    buf_add_char(xml, '<');
-    buf_add_c(xml, element);
-    buf_add_char(xml, '>');
-    buf_add_listing_url(xml, text);
-    buf_add(xml, STR("</"));
-    buf_add_c(xml, element);
-    buf_add_char(xml, '>');
-}
-
 static void add_upload(struct uploads_page *page, const struct upload *u)
 {
     struct buf *xml = &page->body;
     buf_add(xml, STR("<Upload>"));
-    xml_name(page, xml, "Key", upload_key(u));
+    list_text(xml, page->encode, "Key", upload_key(u));
     xml_text(xml, "UploadId", upload_id(u));
     xml_upload_people(xml, u);
     xml_time(xml, "Initiated", upload_initiated_ns(u));
@@ -167,7 +152,7 @@ static enum s3_err collect_uploads(struct s3_call *c, struct uploads_page *page)
         }
         if (entry.common_prefix.ptr) {
             buf_add(&page->prefixes, STR("<CommonPrefixes>"));
-            xml_name(page, &page->prefixes, "Prefix", entry.common_prefix);
+            list_text(&page->prefixes, page->encode, "Prefix", entry.common_prefix);
             buf_add(&page->prefixes, STR("</CommonPrefixes>"));
         } else {
             add_upload(page, entry.upload);
@@ -184,14 +169,14 @@ static enum s3_err reply_uploads(struct s3_call *c, struct uploads_page *page)
     struct buf *xml = s3_reply_xml(c);
     buf_add(xml, STR("<ListMultipartUploadsResult xmlns=\"" S3_XMLNS "\">"));
     xml_text(xml, "Bucket", c->at.bucket);
-    xml_name(page, xml, "KeyMarker", q->after);
+    list_text(xml, page->encode, "KeyMarker", q->after);
     xml_text(xml, "UploadIdMarker", q->after_id);
-    xml_name(page, xml, "NextKeyMarker", page->next_key);
+    list_text(xml, page->encode, "NextKeyMarker", page->next_key);
     xml_text(xml, "NextUploadIdMarker", page->next_id);
     if (q->delimiter.len)
-        xml_name(page, xml, "Delimiter", q->delimiter);
+        list_text(xml, page->encode, "Delimiter", q->delimiter);
     if (q->prefix.len)
-        xml_name(page, xml, "Prefix", q->prefix);
+        list_text(xml, page->encode, "Prefix", q->prefix);
     if (page->encode)
         xml_text(xml, "EncodingType", STR("url"));
     xml_u64(xml, "MaxUploads", page->max);
