@@ -31,6 +31,12 @@ void mem_pages_free(void *ptr, size_t size);
  * memory. They can be written all the same; what is not taken costs no page fault then. */
 void mem_pages_offer(void *ptr, size_t size);
 
+/* MEM_BLOCK bytes for what lives as long as a request. A thread keeps a few of those it gave
+ * back: malloc takes a long way for sizes like this. Aborts on failure; not zeroed. */
+#define MEM_BLOCK KiB(4)
+void *mem_block_take(void) __attribute__((returns_nonnull));
+void mem_block_give(void *block);
+
 /* For allocators that hand out pieces of what they got: counts as one try_*, and is true when a
  * test asked for this one to fail. */
 MUST_CHECK bool mem_fails_now(void);

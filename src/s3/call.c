@@ -4,6 +4,7 @@
  * the request, which the front end keeps until done. */
 #include "s3/call.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,16 +37,17 @@ static struct arena *arena_new(size_t size, struct arena *next)
 void *s3_alloc(struct s3_call *c, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
-    if (!c->arena || c->arena->size - c->arena->used < size)
+    if (c->arena->size - c->arena->used < size)
         c->arena = arena_new(size > ARENA_BLOCK ? size : ARENA_BLOCK, c->arena);
     void *p = c->arena->bytes + c->arena->used;
     c->arena->used += size;
     return p;
 }
 
+/* All but the last one: that is the call's own. */
 static void arena_free(struct arena *a)
 {
-    while (a) {
+    while (a->next) {
         struct arena *next = a->next;
         mem_free(a);
         a = next;
@@ -144,11 +146,6 @@ static void merge_hoisted_headers(struct s3_call *c)
 
 /* ---- answering --------------------------------------------------------------------- */
 
-void s3_reply_header(struct s3_call *c, const char *name, struct str value)
-{
-    reply_header(&c->reply, str_c(name), value);
-}
-
 struct buf *s3_reply_xml(struct s3_call *c)
 {
     c->reply.status = 200;
@@ -207,9 +204,20 @@ static void add_ids(struct s3_call *c)
     s3_reply_header(c, "x-amz-id-2", str_c(c->service->host_id));
 }
 
+/* A call and, behind it, its first arena: most calls need no other memory. */
+struct call_block {
+    struct s3_call call;
+    struct arena arena;
+};
+
+static_assert(sizeof(struct call_block) + 1024 <= MEM_BLOCK, "room for an arena worth having");
+
 static struct s3_call *call_new(struct s3_service *service, const struct request *req)
 {
-    struct s3_call *c = xcalloc(1, sizeof(*c));
+    struct call_block *block = mem_block_take();
+    struct s3_call *c = &block->call;
+    *block = (struct call_block){.arena = {.size = MEM_BLOCK - sizeof(*block)}};
+    c->arena = &block->arena;
     c->service = service;
     c->options = &service->options;
     c->req = req;
@@ -444,7 +452,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     buf_release(&c->message);
     buf_release(&c->detail);
     arena_free(c->arena);
-    mem_free(c);
+    mem_block_give(c);
 }
 
 struct app s3_service_app(struct s3_service *service)

@@ -339,8 +339,10 @@ enum s3_err route_operation(struct s3_call *c)
     enum op_scope scope = scope_of(c);
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         const struct op *op = &operations[i];
-        if (op->scope == scope && str_eq(c->req->method, str_c(op->method)) &&
-            (!op->query || (c->param_count && query_matches(c, op->query))) &&
+        if (op->scope != scope || (op->query && !c->param_count))
+            continue;
+        if (str_eq(c->req->method, str_c(op->method)) &&
+            (!op->query || query_matches(c, op->query)) &&
             (!op->header || header_matches(c, op->header))) {
             c->op = op;
             if (half_upload_part(c))
