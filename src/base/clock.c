@@ -44,6 +44,11 @@ int64_t clock_monotonic_ns(void)
     return read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t clock_coarse_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE);
+}
+
 void clock_set_offset_ns(int64_t offset)
 {
     atomic_store(&offset_ns, offset);

@@ -13,6 +13,9 @@
 /* Nanoseconds since the epoch, with offset and freeze applied. */
 int64_t clock_now_ns(void);
 int64_t clock_monotonic_ns(void);
+/* The same clock as of the last timer tick, at most a few ms ago: for deadlines, at a fifth of
+ * the cost. */
+int64_t clock_coarse_ns(void);
 
 void clock_set_offset_ns(int64_t offset_ns);
 void clock_freeze_at_ns(int64_t now_ns);

@@ -76,11 +76,16 @@ static void make_harmless(char *text, size_t len)
     }
 }
 
+/* There is room for it. */
 static void add_terminated(struct buf *b, struct str text)
 {
-    buf_add(b, text);
-    make_harmless(b->ptr + b->len - text.len, text.len);
-    buf_add_char(b, '\0');
+    char *at = b->ptr + b->len;
+
+    if (text.len > 0)
+        memcpy(at, text.ptr, text.len);
+    make_harmless(at, text.len);
+    at[text.len] = '\0';
+    b->len += text.len + 1;
 }
 
 void reply_header(struct reply *r, struct str name, struct str value)

@@ -67,19 +67,16 @@ void random_bytes(void *out, size_t size)
     }
 }
 
-/* Six bits choose a character; those beyond the alphabet are thrown away, so that each of its
- * characters is equally likely. */
+/* Sixteen bits choose a character: each of the alphabet is equally likely to one in a thousand.
+ */
 static void random_text(char *out, size_t n, struct str alphabet)
 {
     uint64_t bits = 0;
 
-    for (size_t at = 0, left = 0; at < n; bits >>= 6, left--) {
-        if (left == 0) {
+    for (size_t at = 0; at < n; at++, bits >>= 16) {
+        if (at % 4 == 0)
             bits = random_u64();
-            left = 10;
-        }
-        if ((bits & 63) < alphabet.len)
-            out[at++] = alphabet.ptr[bits & 63];
+        out[at] = alphabet.ptr[(bits & 0xFFFF) * alphabet.len >> 16];
     }
 }
 

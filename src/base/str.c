@@ -10,18 +10,13 @@ static char ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-static bool same_nocase(const char *a, const char *b, size_t len)
+bool mem_eq_nocase(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (ascii_lower(a[i]) != ascii_lower(b[i]))
             return false;
     }
     return true;
-}
-
-bool str_eq_nocase(struct str a, struct str b)
-{
-    return a.len == b.len && same_nocase(a.ptr, b.ptr, a.len);
 }
 
 bool str_has_prefix(struct str s, struct str prefix)
@@ -31,7 +26,7 @@ bool str_has_prefix(struct str s, struct str prefix)
 
 bool str_has_prefix_nocase(struct str s, struct str prefix)
 {
-    return s.len >= prefix.len && same_nocase(s.ptr, prefix.ptr, prefix.len);
+    return s.len >= prefix.len && mem_eq_nocase(s.ptr, prefix.ptr, prefix.len);
 }
 
 bool str_has_suffix(struct str s, struct str suffix)

@@ -51,7 +51,11 @@ static inline struct str str_from(struct str s, size_t from)
 }
 
 /* ASCII only: header names, hex, scheme names. */
-bool str_eq_nocase(struct str a, struct str b);
+bool mem_eq_nocase(const char *a, const char *b, size_t len);
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && mem_eq_nocase(a.ptr, b.ptr, a.len);
+}
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_prefix_nocase(struct str s, struct str prefix);
 bool str_has_suffix(struct str s, struct str suffix);

@@ -7,7 +7,7 @@
 
 void conn_expect(struct conn *conn, int64_t ms)
 {
-    int64_t deadline = ms ? clock_monotonic_ns() + ms * NS_PER_MS : 0;
+    int64_t deadline = ms ? clock_coarse_ns() + ms * NS_PER_MS : 0;
 
     atomic_store_explicit(&conn->deadline_ns, deadline, memory_order_relaxed);
 }
