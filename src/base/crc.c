@@ -20,7 +20,7 @@ static struct crc_engine {
     struct crc_folds folds;
 } engines[CRC_KINDS];
 
-static bool use_pclmul;
+static bool use_pclmul, use_wide_pclmul;
 
 /* a·x modulo P. */
 static uint64_t times_x(const struct crc_engine *e, uint64_t a)
@@ -100,6 +100,7 @@ static void engine_init(struct crc_engine *e, unsigned width, uint64_t poly)
         .by_2 = fold_over(e, 2),
         .by_3 = fold_over(e, 3),
         .by_4 = fold_over(e, 4),
+        .by_8 = fold_over(e, 8),
     };
 }
 
@@ -109,6 +110,7 @@ static void set_up(void)
     engine_init(&engines[CRC_32C], 32, 0x82F63B78);
     engine_init(&engines[CRC_64NVME], 64, UINT64_C(0x9A6C9329AC4BC9B5));
     use_pclmul = crc_has_pclmul();
+    use_wide_pclmul = crc_has_wide_pclmul();
 }
 
 static const struct crc_engine *engine_of(enum crc_kind kind)
@@ -155,7 +157,10 @@ uint64_t crc_update(enum crc_kind kind, uint64_t crc, const void *data, size_t l
         size_t folded = len & ~(size_t)15;
         uint8_t block[16];
 
-        crc_fold_pclmul(&e->folds, reg, bytes, folded, block);
+        if (use_wide_pclmul && folded >= CRC_FOLD_WIDE_MIN)
+            crc_fold_wide(&e->folds, reg, bytes, folded, block);
+        else
+            crc_fold_pclmul(&e->folds, reg, bytes, folded, block);
         reg = run_tables(e, 0, block, sizeof(block));
         bytes += folded;
         len -= folded;

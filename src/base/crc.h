@@ -25,16 +25,21 @@ struct crc_fold {
 };
 
 struct crc_folds {
-    struct crc_fold by_1, by_2, by_3, by_4; /* distance in blocks */
+    struct crc_fold by_1, by_2, by_3, by_4, by_8; /* distance in blocks */
 };
 
-#define CRC_FOLD_MIN 64 /* bytes that crc_fold_pclmul needs at least */
+#define CRC_FOLD_MIN      64  /* bytes that crc_fold_pclmul needs at least */
+#define CRC_FOLD_WIDE_MIN 256 /* ... and that crc_fold_wide is worth while for */
 
 bool crc_has_pclmul(void);
+bool crc_has_wide_pclmul(void);
 /* Folds the register and all whole blocks of data into one block that leaves the same
  * remainder: the register of a CRC that starts at 0 and reads these 16 bytes. len  at least
  * CRC_FOLD_MIN, a multiple of 16 */
 void crc_fold_pclmul(const struct crc_folds *folds, uint64_t reg, const uint8_t *data,
                      size_t len, uint8_t block[16]);
+/* The same, two blocks at a time. len  at least CRC_FOLD_WIDE_MIN, a multiple of 16 */
+void crc_fold_wide(const struct crc_folds *folds, uint64_t reg, const uint8_t *data, size_t len,
+                   uint8_t block[16]);
 
 #endif
