@@ -20,6 +20,7 @@
 #define PAGE        KiB(4)
 #define PIECE_MIN   KiB(16) /* of bodies of unknown length */
 #define PIECE_MAX   MiB(8)
+#define COLD        MiB(8) /* bodies that no cache holds until they are read */
 #define REAP_BYTES  MiB(4) /* freeing this much, or ... */
 #define REAP_PIECES 64     /* ... this many, is not done in a request */
 
@@ -266,7 +267,10 @@ bool body_append(struct body *b, const void *data, size_t len)
 
         if (!space)
             return false;
-        memcpy(space, from, take);
+        if (!b->is_rope && b->allocated >= COLD)
+            mem_copy_cold(space, from, take);
+        else
+            memcpy(space, from, take);
         body_commit(b, take);
         from += take;
         len -= take;

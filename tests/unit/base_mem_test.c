@@ -92,6 +92,61 @@ static void test_copies(void **state)
     mem_wipe(NULL, 0);
 }
 
+/* Every alignment of both sides, sizes around a cache line; the bytes around stay. */
+static void test_cold_copies(void **state)
+{
+    (void)state;
+    static char from[512], to[512], want[512];
+
+    for (size_t i = 0; i < sizeof(from); i++)
+        from[i] = (char)(i * 7 + 1);
+    for (size_t size = 0; size < 300; size++) {
+        size_t in = size % 16, out = size * 5 % 64;
+
+        memset(to, 'x', sizeof(to));
+        memset(want, 'x', sizeof(want));
+        memcpy(want + out, from + in, size);
+        mem_copy_cold(to + out, from + in, size);
+        assert_memory_equal(to, want, sizeof(to));
+    }
+}
+
+/* More blocks at once than a thread keeps, all of them usable, over and over. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    char *blocks[20];
+
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+            blocks[i] = mem_block_take();
+            memset(blocks[i], (int)i, MEM_BLOCK);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+            assert_int_equal(blocks[i][0], i);
+            assert_int_equal(blocks[i][MEM_BLOCK - 1], i);
+            mem_block_give(blocks[i]);
+        }
+    }
+}
+
+static void *use_a_block(void *arg)
+{
+    (void)arg;
+    mem_block_give(mem_block_take());
+    return NULL;
+}
+
+/* What a thread kept is freed with it: LeakSanitizer would tell. */
+static void test_blocks_end_with_their_thread(void **state)
+{
+    (void)state;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, use_a_block, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
 /* Sanitizers end the program themselves when they are asked for too much. */
 #if defined(__has_feature)
 #define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
@@ -160,6 +215,9 @@ int main(void)
         cmocka_unit_test(test_fail_nth),
         cmocka_unit_test(test_fail_nth_is_per_thread),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_cold_copies),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_blocks_end_with_their_thread),
 #if !SANITIZED
         cmocka_unit_test(test_abort_says_why),
 #endif
