@@ -2,7 +2,8 @@
 /* bare.c - the limit of our front end: a libmicrohttpd program that answers GET with a fixed
  * number of bytes and the same headers as s3memd, and reads and drops uploads. Set up as s3memd
  * sets up libmicrohttpd (epoll, thread pool, connection memory); a reply object is made for
- * each request, as it must be where each reply carries an id of its own.
+ * each request, as it must be where each reply carries an id of its own. One difference: s3memd
+ * accepts connections itself. The headers come from the command line, Date among them.
  *
  *   bare SIZE THREADS [HEADER VALUE]...      prints "port N", serves until standard input ends
  */
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CONNECTION_MEMORY 65536 /* as in src/http/server.c */
 
 struct bare {
     char *body;
@@ -57,9 +60,9 @@ int main(int argc, char **argv)
     memset(b.body, 'a', b.size);
     struct sockaddr_in on = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct MHD_Daemon *d = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, answer, &b,
-        MHD_OPTION_SOCK_ADDR, &on, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer,
+        &b, MHD_OPTION_SOCK_ADDR, &on, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
     if (!d)
         return 1;
     printf("port %u\n", MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);
