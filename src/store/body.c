@@ -18,7 +18,7 @@
 #define LARGE       MiB(1)
 #define HUGE_PAGE   MiB(2)
 #define PAGE        KiB(4)
-#define PIECE_MIN   KiB(16) /* of bodies of unknown length */
+#define PIECE_MIN   KiB(16) /* of bodies of unknown length; more than a block */
 #define PIECE_MAX   MiB(8)
 #define COLD        MiB(8) /* bodies that no cache holds until they are read */
 #define REAP_BYTES  MiB(4) /* freeing this much, or ... */
@@ -34,7 +34,8 @@ struct piece {
 struct body {
     _Atomic uint32_t refs;
     bool is_rope;
-    bool is_pages; /* from try_pages, not try_malloc */
+    bool is_block; /* from mem_block_take ... */
+    bool is_pages; /* ... or try_pages, not try_malloc */
     struct store *store;
     uint64_t len;
     union {
@@ -72,20 +73,27 @@ static void *large_new(struct store *store, size_t size)
 static struct body *flat_new(struct store *store, size_t cap)
 {
     size_t size = sizeof(struct body) + cap;
-    bool large = size >= LARGE;
+    bool small = size <= MEM_BLOCK, large = size >= LARGE;
 
-    if (large)
+    /* A small one lives no longer than its request, which copies it into its record; but for
+     * small parts of uploads. */
+    if (small)
+        size = MEM_BLOCK;
+    else if (large)
         size = whole_pages(size);
     if (!account_take(&store->account, ACCOUNT_BODY, size))
         return NULL;
 
-    struct body *b = large ? large_new(store, size) : try_malloc(size);
+    struct body *b = small   ? mem_block_take()
+                     : large ? large_new(store, size)
+                             : try_malloc(size);
 
     if (!b) {
         account_give(&store->account, ACCOUNT_BODY, size);
         return NULL;
     }
-    *b = (struct body){.is_pages = large, .store = store, .cap = cap, .allocated = size};
+    *b = (struct body){
+        .is_block = small, .is_pages = large, .store = store, .cap = cap, .allocated = size};
     atomic_init(&b->refs, 1);
     return b;
 }
@@ -93,7 +101,9 @@ static struct body *flat_new(struct store *store, size_t cap)
 static void flat_free(struct body *flat)
 {
     account_give(&flat->store->account, ACCOUNT_BODY, flat->allocated);
-    if (flat->is_pages)
+    if (flat->is_block)
+        mem_block_give(flat);
+    else if (flat->is_pages)
         recycler_give(&flat->store->recycler, flat, flat->allocated);
     else
         mem_free(flat);

@@ -5,6 +5,12 @@
 
 #include "s3mem/store.h"
 
+/* False: there is no need to look for the current record. c may be NULL. */
+static inline bool conditions_any(const struct write_conditions *c)
+{
+    return c && (c->if_match.ptr || c->if_none_match.ptr);
+}
+
 /* c may be NULL; current NULL when the key has no object (or a delete marker on top).
  * PRECONDITION_FAILED; NO_SUCH_KEY (if_match without an object) */
 MUST_CHECK enum s3_err conditions_check(const struct write_conditions *c,

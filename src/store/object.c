@@ -158,7 +158,7 @@ enum s3_err object_put(struct branch *b, struct str bucket, struct record *recor
 
     enum s3_err err = edit_begin(&e, b, bucket);
 
-    if (!err)
+    if (!err && conditions_any(conditions))
         err = conditions_check(conditions, bucket_current(e.bucket, record_key_of(record)));
     if (!err)
         err = edit_own(&e);
