@@ -45,27 +45,33 @@ void reply_release(struct reply *r)
         release(TAKE(r->release_arg));
 }
 
-/* Is any byte below ' '? Eight bytes at a time: every header of every reply passes here, and
- * hardly any has such a byte. */
-static bool has_control(const char *text, size_t len)
+/* Is any of eight bytes below ' '? */
+static bool eight_have_control(const char *text)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t eight;
 
-    for (; len >= sizeof(eight); text += sizeof(eight), len -= sizeof(eight)) {
-        memcpy(&eight, text, sizeof(eight));
-        /* A byte's top bit is set here if it was clear and subtracting ' ' borrowed. */
-        if ((eight - ones * ' ') & ~eight & ones * 0x80)
+    memcpy(&eight, text, sizeof(eight));
+    /* A byte's top bit is set here if it was clear and subtracting ' ' borrowed. */
+    return (eight - ones * ' ') & ~eight & ones * 0x80;
+}
+
+/* Is any byte below ' '? Eight bytes at a time, the last eight once more if need be: every
+ * header of every reply passes here, and hardly any has such a byte. */
+static bool has_control(const char *text, size_t len)
+{
+    for (size_t at = 0; len >= 8 && at < len; at += 8) {
+        if (eight_have_control(text + (at + 8 <= len ? at : len - 8)))
             return true;
     }
-    for (; len > 0; text++, len--) {
-        if ((unsigned char)*text < ' ')
+    for (size_t at = 0; len < 8 && at < len; at++) {
+        if ((unsigned char)text[at] < ' ')
             return true;
     }
     return false;
 }
 
-/* What would end the header, or the run it is kept in. */
+/* What would end the header, or the text it is kept in. */
 static void make_harmless(char *text, size_t len)
 {
     if (!has_control(text, len))
@@ -88,16 +94,24 @@ static void add_terminated(struct buf *b, struct str text)
     b->len += text.len + 1;
 }
 
+/* What stands before a header's name and value in reply.headers, not aligned. */
+struct header_lens {
+    uint32_t name, value;
+};
+
 void reply_header(struct reply *r, struct str name, struct str value)
 {
     if (!r->headers.ptr && !buf_reserve(&r->headers, REPLY_HEADERS_USUAL))
         return;
     /* All or nothing: half a header would break the run. */
     if (name.len > REPLY_HEADERS_MAX || value.len > REPLY_HEADERS_MAX ||
-        !buf_reserve(&r->headers, name.len + value.len + 2)) {
+        !buf_reserve(&r->headers, sizeof(struct header_lens) + name.len + value.len + 2)) {
         r->headers.failed = true;
         return;
     }
+    const struct header_lens lens = {(uint32_t)name.len, (uint32_t)value.len};
+    memcpy(r->headers.ptr + r->headers.len, &lens, sizeof(lens));
+    r->headers.len += sizeof(lens);
     add_terminated(&r->headers, name);
     add_terminated(&r->headers, value);
     r->header_count++;
@@ -120,15 +134,17 @@ void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
 const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
                               const char **value)
 {
+    struct header_lens lens;
     const char *at = r->headers.ptr;
 
     if (previous) {
-        at = previous + strlen(previous) + 1;
-        at += strlen(at) + 1;
+        memcpy(&lens, previous, sizeof(lens));
+        at = previous + sizeof(lens) + lens.name + 1 + lens.value + 1;
     }
     if (!at || at == r->headers.ptr + r->headers.len)
         return NULL;
-    *name = at;
-    *value = at + strlen(at) + 1;
+    memcpy(&lens, at, sizeof(lens));
+    *name = at + sizeof(lens);
+    *value = *name + lens.name + 1;
     return at;
 }

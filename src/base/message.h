@@ -59,7 +59,7 @@ struct slice {
  * reply_release (the front end does both; it takes body and release over when it sends). */
 struct reply {
     unsigned status;
-    struct buf headers; /* "Name\0value\0" runs, built by reply_header; limit 64 KiB */
+    struct buf headers; /* built by reply_header, read by reply_header_next; limit 64 KiB */
     size_t header_count;
     struct buf text;      /* a body made for this reply (XML, JSON) ... */
     struct slice *slices; /* ... or slices of immutable memory (owned array), not both */
@@ -79,7 +79,7 @@ void reply_release(struct reply *r);
 void reply_header(struct reply *r, struct str name, struct str value);
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Walks them: pass NULL first; returns a pointer to hand in next time, NULL at the end. Name
- * and value are NUL-terminated in place (name = ptr, value = name + strlen(name) + 1). */
+ * and value are NUL-terminated. */
 const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
                               const char **value);
 

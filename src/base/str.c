@@ -5,6 +5,11 @@
 
 #include <openssl/crypto.h>
 
+static bool is_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 static char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -13,7 +18,9 @@ static char ascii_lower(char c)
 bool mem_eq_nocase(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (ascii_lower(a[i]) != ascii_lower(b[i]))
+        int differ = a[i] ^ b[i];
+
+        if (differ && (differ != ('a' ^ 'A') || !is_letter(a[i])))
             return false;
     }
     return true;

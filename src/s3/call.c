@@ -225,7 +225,7 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     c->headers = req->headers;
     c->header_count = req->header_count;
     c->at.key = c->at.bucket = c->virtual_bucket = STR("");
-    c->started_ns = clock_monotonic_ns();
+    c->started_ns = log_access_enabled() ? clock_monotonic_ns() : 0;
     buf_init(&c->document, DOCUMENT_MAX);
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
