@@ -41,8 +41,8 @@ void mem_block_give(void *block);
  * test asked for this one to fail. */
 MUST_CHECK bool mem_fails_now(void);
 
-/* memcpy to where nobody looks soon: past the caches, which keep what is in use. Half as long as
- * memcpy for bytes that would not stay there anyway. */
+/* memcpy to where nobody looks soon: past the caches, which keep what is in use. Half as long
+ * as memcpy for bytes that would not stay there anyway. */
 void mem_copy_cold(void *to, const void *from, size_t size);
 
 /* Zeroes in a way the compiler keeps: signing keys, secrets. */
