@@ -216,7 +216,8 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
 {
     struct call_block *block = mem_block_take();
     struct s3_call *c = &block->call;
-    *block = (struct call_block){.arena = {.size = MEM_BLOCK - sizeof(*block)}};
+    memset(block, 0, sizeof(*block));
+    block->arena.size = MEM_BLOCK - sizeof(*block);
     c->arena = &block->arena;
     c->service = service;
     c->options = &service->options;

@@ -89,18 +89,18 @@ static bool modified_since(const struct record *r, int64_t seconds)
 enum s3_err s3_read_conditions(struct s3_call *c, const char *prefix, const struct record *r)
 {
     const struct read_names *names = names_for(prefix);
-    char quoted[ETAG_SIZE];
-    struct str etag = record_etag(r, quoted), value;
+    char etag[ETAG_SIZE];
+    struct str value;
     int64_t seconds;
     if ((value = s3_header(c, names->if_match)).ptr) {
-        if (!etag_list_matches(value, etag, false))
+        if (!etag_list_matches(value, record_etag(r, etag), false))
             return s3_precondition_failed(c, names->match);
     } else if ((value = s3_header(c, names->if_unmodified)).ptr) {
         if (parse_date(value, &seconds) && modified_since(r, seconds))
             return s3_precondition_failed(c, names->unmodified);
     }
     if ((value = s3_header(c, names->if_none_match)).ptr) {
-        if (etag_list_matches(value, etag, true))
+        if (etag_list_matches(value, record_etag(r, etag), true))
             return unchanged(c, names, names->none_match);
     } else if ((value = s3_header(c, names->if_modified)).ptr) {
         /* A date in the future is no date: RFC 9110, and obj-ignore-future-modified-since. */

@@ -76,6 +76,8 @@ enum s3_err object_find(struct record **out, enum versioning *versioning, struct
         *versioning = k->versioning;
     }
     branch_unlock(b);
+    if (found)
+        record_prefetch(found);
     *out = found;
     return err;
 }
