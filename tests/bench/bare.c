@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECTION_MEMORY 65536 /* as in src/http/server.c */
+/* As in src/http/server.c, and s3memd's --idle-timeout. */
+#define CONNECTION_MEMORY 65536
+#define IDLE_TIMEOUT_S    120
 
 struct bare {
     char *body;
@@ -39,7 +41,7 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
     }
     int put = strcmp(method, "PUT") == 0;
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        put ? 0 : b->size, put ? "" : b->body, MHD_RESPMEM_PERSISTENT);
+        put ? 0 : b->size, b->body, MHD_RESPMEM_PERSISTENT);
     for (int i = 0; i + 1 < b->header_count; i += 2)
         MHD_add_response_header(response, b->headers[i], b->headers[i + 1]);
     enum MHD_Result result = MHD_queue_response(connection, 200, response);
@@ -62,7 +64,8 @@ int main(int argc, char **argv)
     struct MHD_Daemon *d = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer,
         &b, MHD_OPTION_SOCK_ADDR, &on, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_END);
     if (!d)
         return 1;
     printf("port %u\n", MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);
