@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 #define KEPT_MAX       8
-#define KEPT_BYTES_MAX MiB(128)
+#define KEPT_BYTES_MAX MiB(160)
 
 struct recycler {
     pthread_mutex_t lock;
