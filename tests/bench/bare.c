@@ -40,8 +40,8 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
         return MHD_YES;
     }
     int put = strcmp(method, "PUT") == 0;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        put ? 0 : b->size, b->body, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(put ? 0 : b->size, b->body, MHD_RESPMEM_PERSISTENT);
     for (int i = 0; i + 1 < b->header_count; i += 2)
         MHD_add_response_header(response, b->headers[i], b->headers[i + 1]);
     enum MHD_Result result = MHD_queue_response(connection, 200, response);
