@@ -12,7 +12,7 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* Defaults: INFO, text, access log off. Call before threads start. */
 void log_setup(enum log_level level, enum log_format format, bool access);
 bool log_enabled(enum log_level level);
-void log_message(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void log_message(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3) RARE;
 #define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_message(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  log_message(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -12,6 +12,8 @@
 
 #define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+/* A branch that calls it is moved out of the usual path's way. */
+#define RARE __attribute__((cold))
 
 #define KiB(n)       ((size_t)(n) << 10)
 #define MiB(n)       ((size_t)(n) << 20)

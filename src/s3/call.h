@@ -109,19 +109,20 @@ struct str owner_account(struct str owner);
 /* ---- failing ----------------------------------------------------------------------- */
 
 /* Records detail for the log (not for the client) and returns err. */
-enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...)
+    PRINTF_LIKE(3, 4) RARE;
 /* Replaces the Message that the client sees, and returns err. */
 enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+    PRINTF_LIKE(3, 4) RARE;
 /* Adds an element to the error document, in order. value is copied. Elements that follow from
  * the code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the
  * writer. */
-void s3_error_field(struct s3_call *c, const char *name, struct str value);
+void s3_error_field(struct s3_call *c, const char *name, struct str value) RARE;
 /* INVALID_ARGUMENT with ArgumentName and ArgumentValue. */
 enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct str name,
-                                struct str value);
+                                struct str value) RARE;
 /* PRECONDITION_FAILED with Condition ("If-Match", "x-amz-copy-source-If-Match" ...). */
-enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition);
+enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition) RARE;
 
 /* ---- answering --------------------------------------------------------------------- */
 

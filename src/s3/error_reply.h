@@ -7,6 +7,6 @@
 
 /* Replaces whatever the reply held, keeps headers already set (x-amz-delete-marker ...). HEAD
  * and 304 get no body. */
-void error_reply(struct s3_call *c, enum s3_err err);
+void error_reply(struct s3_call *c, enum s3_err err) RARE;
 
 #endif
