@@ -30,6 +30,12 @@ static void test_compare(void **state)
     assert_true(str_cmp(STR("a/"), STR("a")) > 0);
     assert_true(str_cmp(STR("a\xFF"), STR("b")) < 0);
     assert_true(str_cmp(STR("\x80"), STR("\x7F")) > 0); /* bytes, not signed chars */
+    /* Longer ones, which differ early and late. */
+    assert_true(str_cmp(STR("prefix/\x80 and on"), STR("prefix/\x7F and on")) > 0);
+    assert_true(str_cmp(STR("\x01prefix/"), STR("\x02prefi/")) < 0);
+    assert_true(str_cmp(STR("prefix/a"), STR("prefix/ab")) < 0);
+    assert_true(str_cmp(STR("prefix/a/2"), STR("prefix/a/10")) > 0);
+    assert_int_equal(str_cmp(STR("prefix/a/2"), STR("prefix/a/2")), 0);
     assert_int_equal(str_cmp(STR("same"), STR("same")), 0);
     assert_int_equal(str_cmp(STR_NONE, STR("")), 0);
 }
