@@ -51,6 +51,7 @@ struct conn {
     size_t in_len;
     uint64_t body_left;
     bool in_body, ok;
+    bool closes; /* the server closes the connection after this reply */
     int64_t started_ns;
 };
 
@@ -168,7 +169,7 @@ static bool conn_start(struct worker *w, struct conn *c)
         w->budget--;
     c->head = &w->plan->heads[w->first_key++ % w->plan->o.keys];
     c->sent = c->in_len = 0;
-    c->in_body = false;
+    c->in_body = c->closes = false;
     c->started_ns = clock_monotonic_ns();
     return true;
 }
@@ -193,15 +194,22 @@ static bool conn_send(const struct plan *p, struct conn *c)
     return true;
 }
 
-static uint64_t reply_length(struct str head)
+/* Value of a reply's header; STR_NONE when it has none. */
+static struct str reply_field(struct str head, struct str name)
 {
     struct str line;
-    uint64_t length = 0;
-    while (str_split(&head, '\n', &line))
-        if (str_has_prefix_nocase(line, STR("content-length:")) &&
-            !str_to_u64(str_trim(str_of(line.ptr + 15, line.len - 16)), &length))
-            length = 0;
-    return length;
+    while (str_split(&head, '\n', &line)) {
+        size_t colon = str_find_char(line, ':');
+        if (colon == name.len && str_has_prefix_nocase(line, name))
+            return str_trim(str_of(line.ptr + colon + 1, line.len - colon - 2)); /* no CR */
+    }
+    return STR_NONE;
+}
+
+static uint64_t reply_length(struct str head)
+{
+    uint64_t length;
+    return str_to_u64(reply_field(head, STR("content-length")), &length) ? length : 0;
 }
 
 static void reply_done(struct worker *w, struct conn *c)
@@ -226,8 +234,9 @@ static bool reply_feed(struct worker *w, struct conn *c, const char *data, size_
             return false;
         c->ok = c->in_len > 9 && c->in[9] == '2';
         c->in_body = true;
-        c->body_left =
-            strcmp(w->plan->o.method, "HEAD") == 0 ? 0 : reply_length(str_of(c->in, end + 2));
+        struct str head = str_of(c->in, end + 2);
+        c->closes = str_eq_nocase(reply_field(head, STR("connection")), STR("close"));
+        c->body_left = strcmp(w->plan->o.method, "HEAD") == 0 ? 0 : reply_length(head);
         size_t in_this = c->in_len - (end + 4) + (len - take);
         c->body_left -= in_this < c->body_left ? in_this : c->body_left;
         return c->body_left == 0;
@@ -255,19 +264,17 @@ static bool conn_turn(struct worker *w, int epoll, struct conn *c, char *scratch
         ssize_t got = recv(c->fd, scratch, READ_SIZE, 0);
         if (got < 0 && errno == EAGAIN)
             return true;
-        if (got <= 0) { /* closed by the server: HTTP/1.0, or an error */
-            if (!c->in_body || c->body_left)
-                w->errors++;
-            conn_reopen(epoll, c, w->plan->o.port);
-            if (!conn_start(w, c))
-                return false;
+        bool lost = got <= 0;
+        if (!lost && !reply_feed(w, c, scratch, (size_t)got))
             continue;
-        }
-        if (reply_feed(w, c, scratch, (size_t)got)) {
+        if (lost)
+            w->errors++;
+        else
             reply_done(w, c);
-            if (!conn_start(w, c))
-                return false;
-        }
+        if (lost || c->closes)
+            conn_reopen(epoll, c, w->plan->o.port);
+        if (!conn_start(w, c))
+            return false;
     }
 }
 
