@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-# bench.mk - `make bench` measures what README.md and ARCHITECTURE.md claim. BENCH_ARGS="--quick get"
-# runs a part; moto and s3rver are installed into the build folder to stand beside us.
+# bench.mk - `make bench` measures what README.md and ARCHITECTURE.md claim; moto and s3rver are
+# installed into the build folder to stand beside us.
+#
+#   make bench BENCH_ARGS="--quick get"   a part, with fewer rounds
+#   make bench BENCH_ARGS=--readme        and write the table into README.md
 
 BENCH_BIN = $(addprefix $(BUILD)/tests/bench/,load bare store_bench)
 
@@ -9,8 +12,8 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIB_LIBS) -lm -o $@
 
 $(BUILD)/bench-venv/bin/moto_server:
-	python3 -m venv $(BUILD)/bench-venv
-	$(BUILD)/bench-venv/bin/pip install --quiet 'moto[server,s3]==5.2.1'
+	-python3 -m venv $(BUILD)/bench-venv && \
+	    $(BUILD)/bench-venv/bin/pip install --quiet 'moto[server,s3]==5.2.1'
 
 $(BUILD)/bench-node/node_modules/s3rver/package.json:
 	@mkdir -p $(BUILD)/bench-node
