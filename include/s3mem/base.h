@@ -14,5 +14,6 @@
 #include "base/message.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "base/traffic.h"
 
 #endif

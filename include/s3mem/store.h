@@ -40,8 +40,10 @@ struct store_options {
 struct store_stats {
     uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper */
     uint64_t tree_bytes, record_bytes, body_bytes;
-    uint64_t reaping; /* items of trees handed to the reaper and not yet gone through (those
-                       * that something else still shares stay) */
+    uint64_t data_bytes; /* of memory_bytes: objects' and parts' bytes, each counted once
+                          * however many records, snapshots and branches share it */
+    uint64_t reaping;    /* items of trees handed to the reaper and not yet gone through (those
+                          * that something else still shares stay) */
 };
 
 struct store *store_new(const struct store_options *options);
@@ -78,27 +80,99 @@ void store_observe(struct store *store, store_observer *fn, void *arg);
 
 /* The branch of that name, a reference; NULL when there is none. "main" always exists. */
 struct branch *store_branch(struct store *store, struct str name);
-/* Forks a branch from another branch's or a snapshot's state. O(1). False: name taken / source
- * missing (told apart by store_branch). */
-MUST_CHECK bool store_fork(struct store *store, struct str name, struct str from_branch,
-                           struct str from_snapshot);
-MUST_CHECK bool store_branch_delete(struct store *store, struct str name);
+/* What became of a request that names a branch or a snapshot. */
+enum named {
+    NAMED_OK,
+    NAMED_EXISTS,    /* the name is taken */
+    NAMED_MISSING,   /* there is nothing of that name */
+    NAMED_NO_MEMORY, /* nothing has changed */
+};
+
+/* Branches and snapshots have names of 1 to NAME_MAX_LEN bytes; which ones is the caller's
+ * business. */
+#define NAME_MAX_LEN 128
+
+/* Forks a branch from another branch's state, or from a snapshot's when from_snapshot is given.
+ * O(1). MISSING: the source. */
+MUST_CHECK enum named store_fork(struct store *store, struct str name, struct str from_branch,
+                                 struct str from_snapshot);
+/* MISSING also for "main", which stays. Calls that hold the branch finish on it. */
+MUST_CHECK enum named store_branch_delete(struct store *store, struct str name);
 void branch_unref(struct branch *b);
 struct str branch_name(const struct branch *b);
 
-/* Snapshots, O(1). take replaces nothing: false when the name exists. */
-MUST_CHECK bool store_snapshot_take(struct store *store, struct branch *b, struct str name);
-MUST_CHECK bool store_snapshot_restore(struct store *store, struct branch *b, struct str name);
+/* Snapshots, O(1). take replaces nothing. */
+MUST_CHECK enum named store_snapshot_take(struct store *store, struct branch *b,
+                                          struct str name);
+MUST_CHECK enum named store_snapshot_restore(struct store *store, struct branch *b,
+                                             struct str name);
 /* Only one bucket of it (created, replaced, or removed when the snapshot lacks it). */
-MUST_CHECK bool store_snapshot_restore_bucket(struct store *store, struct branch *b,
-                                              struct str name, struct str bucket);
-MUST_CHECK bool store_snapshot_drop(struct store *store, struct str name);
-/* Empties the branch. O(1). */
+MUST_CHECK enum named store_snapshot_restore_bucket(struct store *store, struct branch *b,
+                                                    struct str name, struct str bucket);
+MUST_CHECK enum named store_snapshot_drop(struct store *store, struct str name);
+/* Empties the branch: it has no bucket afterwards. O(1). */
 void branch_clear(struct branch *b);
+
+/* What a branch or a snapshot is and holds. */
+struct named_info {
+    char name[NAME_MAX_LEN + 1];
+    char from[NAME_MAX_LEN + 1]; /* snapshot: the branch it was taken of; branch: what it was
+                                  * forked from, empty for "main" */
+    int64_t created_ns;
+    uint64_t bucket_count, upload_count;
+    uint64_t object_count, object_bytes;   /* current objects */
+    uint64_t version_count, version_bytes; /* noncurrent ones and delete markers */
+};
+/* In name order: the first whose name is > after (or >= when inclusive). False at the end.
+ * O(buckets), without a lock held over it. */
+bool store_branch_next(struct store *store, struct str after, bool inclusive,
+                       struct named_info *out);
+bool store_snapshot_next(struct store *store, struct str after, bool inclusive,
+                         struct named_info *out);
 
 /* A consistent view: all reads through a root see one instant. O(1). */
 struct root *branch_root(struct branch *b);
+/* NULL when there is no such snapshot. */
+struct root *store_snapshot_root(struct store *store, struct str name);
 void root_unref(struct root *root);
+
+/* ---- loading a state --------------------------------------------------------------- */
+
+/* Builds a state off to the side, of which nothing is seen before it is finished. One thread.
+ * Buckets in name order, in each first the records, by key and then newest first, then the
+ * uploads, by key and then oldest first: the order in which listings give them. Errors are
+ * sticky: SLOW_DOWN (memory), INVALID_ARGUMENT (out of order, or it cannot be). */
+struct loader;
+struct loader *loader_new(struct store *store);
+/* Drops what was built, unless it was finished. Accepts NULL. */
+void loader_free(struct loader *l);
+/* docs and name, region, owner, created_ns, versioning of info are used; nothing is taken. */
+struct bucket_info;
+MUST_CHECK enum s3_err loader_bucket(struct loader *l, const struct bucket_info *info);
+/* Where among the versions of its key a record stands. */
+struct record_place {
+    uint64_t number;    /* newer is larger; its version id is made of it. Never 0 */
+    bool is_null;       /* its version id is "null" */
+    bool is_current;    /* what GET without a version reads; never a delete marker */
+    bool delete_marker; /* of spec only key and mtime_ns count then; body is NULL */
+};
+struct record_spec;
+/* Takes body, even on failure. */
+MUST_CHECK enum s3_err loader_record(struct loader *l, const struct record_spec *spec,
+                                     struct body *body, const struct record_place *place);
+/* upload_id: as it was (it tells its number). overtaken: see upload_overtaken. */
+struct upload_spec;
+MUST_CHECK enum s3_err loader_upload(struct loader *l, const struct upload_spec *spec,
+                                     struct str upload_id, bool overtaken);
+/* Of the upload that was loaded last; in order of numbers. Takes part->body, even on failure.
+ */
+struct part;
+MUST_CHECK enum s3_err loader_part(struct loader *l, const struct part *part);
+/* The built state becomes a snapshot, or with replace takes the place of the one of that name;
+ * numbers given out from now on are larger than all that were loaded. from: as named_info has
+ * it. The loader can only be freed afterwards. */
+MUST_CHECK enum named loader_finish(struct loader *l, struct str name, struct str from,
+                                    int64_t created_ns, bool replace);
 
 /* ---- documents: counted immutable bytes (bucket settings) -------------------------- */
 
@@ -185,6 +259,8 @@ MUST_CHECK struct body *record_body(struct store *store, struct record *r);
 
 struct record *record_ref(struct record *r);
 void record_unref(struct record *r);
+/* is_current is left false: the listing tells. */
+void record_place(const struct record *r, struct record_place *out);
 
 struct str record_key(const struct record *r);
 uint64_t record_size(const struct record *r);
@@ -252,6 +328,19 @@ MUST_CHECK enum s3_err bucket_set_doc(struct branch *b, struct str bucket,
                                       enum bucket_doc which, struct doc *doc);
 MUST_CHECK enum s3_err bucket_set_versioning(struct branch *b, struct str bucket,
                                              enum versioning versioning);
+/* Drops every object, version and upload; settings stay. O(1). info (may be NULL): what it held
+ * before, to be released on S3_OK. NO_SUCH_BUCKET, SLOW_DOWN */
+MUST_CHECK enum s3_err bucket_clear(struct branch *b, struct str bucket,
+                                    struct bucket_info *before);
+/* Drops objects, all their versions and uploads whose keys start with prefix, at most `most` of
+ * them, and counts them; *done when none are left. Called again and again by someone who lets
+ * others have their turn meanwhile. NO_SUCH_BUCKET, SLOW_DOWN */
+struct cleared {
+    uint64_t objects, versions, uploads;
+};
+MUST_CHECK enum s3_err bucket_clear_prefix(struct branch *b, struct str bucket,
+                                           struct str prefix, size_t most,
+                                           struct cleared *count, bool *done);
 /* Buckets in name order: the first whose name is > after (or >= when inclusive). False at the
  * end. *out must be released when true. */
 bool root_bucket_next(struct root *root, struct str after, bool inclusive,
@@ -361,6 +450,8 @@ struct str upload_key(const struct upload *u);
 struct str upload_owner(const struct upload *u);
 struct str upload_attrs(const struct upload *u);
 int64_t upload_initiated_ns(const struct upload *u);
+/* The key was deleted after this upload began: completing it with If-None-Match conflicts. */
+bool upload_overtaken(const struct upload *u);
 enum checksum_alg upload_checksum_alg(const struct upload *u);
 enum checksum_type upload_checksum_type(const struct upload *u);
 /* The first part whose number is >= number; NULL at the end. Borrowed from u. */
@@ -419,5 +510,6 @@ AUTO_DEFINE(body, body_unref)
 AUTO_DEFINE(record, record_unref)
 AUTO_DEFINE(upload, upload_unref)
 AUTO_DEFINE(listing, listing_close)
+AUTO_DEFINE(loader, loader_free)
 
 #endif

@@ -167,7 +167,7 @@ static bool body_is_as_signed(const struct admin_call *c)
     return memcmp(wanted, actual, sizeof(actual)) == 0;
 }
 
-static void call_finish(void *call)
+static enum app_next call_finish(void *call)
 {
     struct admin_call *c = call;
 
@@ -176,6 +176,7 @@ static void call_finish(void *call)
                     s3_err_message(S3_X_AMZ_CONTENT_SHA256_MISMATCH));
     else
         c->route->handler(c);
+    return APP_REPLY;
 }
 
 static struct reply *call_reply(void *call)

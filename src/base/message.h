@@ -5,9 +5,14 @@
  *   begin(request)         headers are known. Decides and may already answer (a refusal).
  *   body(bytes) ...        zero or more times, only when begin said APP_WANT_BODY.
  *   finish()               the request is complete: fill in the reply.
+ *   stream(room) ...       only for replies that are made bit by bit.
  *   done()                 always, once, last: sent, refused, or client gone. Frees the call.
  *
- * When begin answers APP_REPLY the front end discards the client's body and sends the reply. */
+ * When begin answers APP_REPLY the front end discards the client's body and sends the reply.
+ *
+ * A call that has to wait for something (time, another request) does not block but says so
+ * (APP_WAIT, STREAM_WAIT) and is called again once its waker was used. The front end may call
+ * again earlier: look whether there is something to do. */
 #ifndef S3MEM_BASE_MESSAGE_H
 #define S3MEM_BASE_MESSAGE_H
 
@@ -19,6 +24,16 @@ struct header {
 };
 
 #define CONTENT_LENGTH_NONE UINT64_MAX
+
+/* How a waiting call is called again; the front end's. Valid until done(). A wake-up is never
+ * lost: one that comes before the call has said that it waits ends that wait at once. */
+struct waker {
+    /* Any thread, any lock held but the front end's own; does not call back. */
+    void (*wake)(struct waker *w);
+    /* At that time (clock_monotonic_ns) at the latest; only the last one counts. From the
+     * call's own callbacks. */
+    void (*wake_at)(struct waker *w, int64_t monotonic_ns);
+};
 
 /* Everything is borrowed from the front end and valid until done(). */
 struct request {
@@ -34,6 +49,7 @@ struct request {
     bool chunked;            /* Transfer-Encoding: chunked */
     bool expects_continue;
     bool tls;
+    struct waker *waker;
 };
 
 /* First header of that name (ASCII case ignored); STR_NONE when absent. */
@@ -54,6 +70,21 @@ struct slice {
     size_t len;
 };
 
+enum stream_next {
+    STREAM_MORE,   /* *len bytes were filled in, at least one */
+    STREAM_WAIT,   /* none yet; *len bytes were filled in, maybe none */
+    STREAM_END,    /* the last *len bytes, maybe none */
+    STREAM_FAILED, /* the connection is cut: the client must not take this for the whole */
+};
+
+/* Where a reply is cut off, to see what the client does then. */
+enum reply_cut {
+    REPLY_WHOLE,
+    REPLY_UNSENT,    /* the connection is closed in place of the reply */
+    REPLY_CUT_SHORT, /* headers and half of the body, then the connection is closed */
+    REPLY_CUT_AFTER, /* the whole reply; then the connection is closed without a warning */
+};
+
 /* What to send. The front end adds Date, Server, Content-Length (from the body's length) and
  * Connection; everything else is in headers. Initialise with reply_init, release with
  * reply_release (the front end does both; it takes body and release over when it sends). */
@@ -62,14 +93,20 @@ struct reply {
     struct buf headers; /* built by reply_header, read by reply_header_next; limit 64 KiB */
     size_t header_count;
     struct buf text;      /* a body made for this reply (XML, JSON) ... */
-    struct slice *slices; /* ... or slices of immutable memory (owned array), not both */
+    struct slice *slices; /* ... or slices of immutable memory (owned array) ... */
     size_t slice_count;
     uint64_t slices_len;     /* their sum */
     void (*release)(void *); /* called once when the slices are no longer read */
     void *release_arg;
+    /* ... or a body made as the client takes it: fills at most max bytes of out. The length is
+     * announced when content_length says it. Never called after done(). */
+    enum stream_next (*stream)(void *arg, void *out, size_t max, size_t *len);
+    void *stream_arg;
     uint64_t content_length; /* HEAD: the length to announce; else CONTENT_LENGTH_NONE */
     bool no_body;            /* HEAD, 204, 304: announce, send nothing */
     bool close;              /* close the connection afterwards */
+    enum reply_cut cut;
+    uint64_t bytes_per_s; /* the body goes out no faster; 0 = as fast as it can */
 };
 
 void reply_init(struct reply *r);
@@ -86,6 +123,8 @@ const char *reply_header_next(const struct reply *r, const char *previous, const
 enum app_next {
     APP_WANT_BODY, /* feed body(), then finish() */
     APP_REPLY,     /* the reply is ready now; the rest of the request is to be discarded */
+    APP_WAIT,      /* body: took these bytes, wants no more before it is woken
+                    * finish: not ready; call finish again when woken */
 };
 
 /* An application: what daemon gives to http. */
@@ -96,7 +135,8 @@ struct app {
     /* APP_REPLY: the body is already known to be bad; discard the rest, then finish is not
      * called. */
     enum app_next (*body)(void *call, const char *data, size_t len);
-    void (*finish)(void *call);
+    /* APP_REPLY or APP_WAIT */
+    enum app_next (*finish)(void *call);
     /* The call's reply; valid once begin or body said APP_REPLY, or finish returned. */
     struct reply *(*reply)(void *call);
     /* sent: body bytes handed to the client; aborted: the client left or timed out. */

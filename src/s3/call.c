@@ -398,7 +398,7 @@ static enum app_next call_body(void *call, const char *data, size_t len)
     return APP_REPLY;
 }
 
-static void call_finish(void *call)
+static enum app_next call_finish(void *call)
 {
     struct s3_call *c = call;
     enum s3_err err = S3_OK;
@@ -408,6 +408,7 @@ static void call_finish(void *call)
         err = c->op->handler(c);
     if (err)
         error_reply(c, err);
+    return APP_REPLY;
 }
 
 static struct reply *call_reply(void *call)

@@ -96,16 +96,23 @@ static void unref_snapshot(void *item)
 
 const struct tree_type snapshot_tree = {compare_snapshot, ref_snapshot, unref_snapshot};
 
-/* Puts item under a name that is free. Store's write lock held. Takes item when true. */
-static bool put_name_locked(struct store *store, struct tree *names,
-                            const struct tree_type *type, struct str name, void *item)
+/* Puts item under a name that is free. Takes it when OK. */
+static enum named put_name(struct store *store, struct tree *names,
+                           const struct tree_type *type, struct str name, void *item)
 {
-    if (tree_find(names, type->compare, &name) ||
-        !node_cache_reserve(&store->cache, tree_write_bound(names->count + 1)))
-        return false;
-    void *none = tree_put(names, type, &store->cache, &name, item);
-    assert(!none);
-    return true;
+    enum named result = NAMED_OK;
+
+    pthread_rwlock_wrlock(&store->lock);
+    if (tree_find(names, type->compare, &name)) {
+        result = NAMED_EXISTS;
+    } else if (!node_cache_reserve(&store->cache, tree_write_bound(names->count + 1))) {
+        result = NAMED_NO_MEMORY;
+    } else {
+        void *none = tree_put(names, type, &store->cache, &name, item);
+        assert(!none);
+    }
+    pthread_rwlock_unlock(&store->lock);
+    return result;
 }
 
 /* Returns the map's reference, or NULL. */
@@ -242,31 +249,30 @@ static struct root *root_of_source(struct store *store, struct str branch, struc
     return root;
 }
 
-bool store_fork(struct store *store, struct str name, struct str from_branch,
-                struct str from_snapshot)
+enum named store_fork(struct store *store, struct str name, struct str from_branch,
+                      struct str from_snapshot)
 {
     struct root *root = root_of_source(store, from_branch, from_snapshot);
     struct branch *b = root ? branch_new(store, name, root) : NULL;
+    enum named result;
 
     if (!b)
-        return false;
-    pthread_rwlock_wrlock(&store->lock);
-    bool added = put_name_locked(store, &store->branches, &branch_tree, name, b);
-    pthread_rwlock_unlock(&store->lock);
-    if (!added)
+        return root ? NAMED_NO_MEMORY : NAMED_MISSING;
+    result = put_name(store, &store->branches, &branch_tree, name, b);
+    if (result)
         branch_unref(b);
-    return added;
+    return result;
 }
 
-bool store_branch_delete(struct store *store, struct str name)
+enum named store_branch_delete(struct store *store, struct str name)
 {
     if (str_eq(name, branch_name(store->main)))
-        return false;
+        return NAMED_MISSING;
 
     struct branch *b = remove_name(store, &store->branches, &branch_tree, name);
 
     branch_unref(b);
-    return b != NULL;
+    return b ? NAMED_OK : NAMED_MISSING;
 }
 
 /* Takes root. */
@@ -287,42 +293,45 @@ void branch_clear(struct branch *b)
 
 /* ---- snapshots --------------------------------------------------------------------- */
 
-bool store_snapshot_take(struct store *store, struct branch *b, struct str name)
+enum named store_snapshot_take(struct store *store, struct branch *b, struct str name)
 {
     struct snapshot *snapshot = try_malloc(sizeof(*snapshot) + name.len);
+    enum named result;
 
     if (!snapshot)
-        return false;
+        return NAMED_NO_MEMORY;
     *snapshot = (struct snapshot){.root = branch_root(b), .name_len = name.len};
     atomic_init(&snapshot->refs, 1);
     memcpy(snapshot->name, name.ptr, name.len);
-
-    pthread_rwlock_wrlock(&store->lock);
-    bool added = put_name_locked(store, &store->snapshots, &snapshot_tree, name, snapshot);
-    pthread_rwlock_unlock(&store->lock);
-    if (!added)
+    result = put_name(store, &store->snapshots, &snapshot_tree, name, snapshot);
+    if (result)
         unref_snapshot(snapshot);
-    return added;
+    return result;
 }
 
-bool store_snapshot_restore(struct store *store, struct branch *b, struct str name)
+struct root *store_snapshot_root(struct store *store, struct str name)
 {
-    struct root *root = root_of_source(store, STR_NONE, name);
+    return root_of_source(store, STR_NONE, name);
+}
+
+enum named store_snapshot_restore(struct store *store, struct branch *b, struct str name)
+{
+    struct root *root = store_snapshot_root(store, name);
 
     if (!root)
-        return false;
+        return NAMED_MISSING;
     branch_reset(b, root);
-    return true;
+    return NAMED_OK;
 }
 
-bool store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
-                                   struct str bucket)
+enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
+                                         struct str bucket)
 {
-    AUTO(root) source = root_of_source(store, STR_NONE, name);
+    AUTO(root) source = store_snapshot_root(store, name);
     struct bucket *old = NULL;
 
     if (!source)
-        return false;
+        return NAMED_MISSING;
 
     struct bucket *k = root_bucket(source, bucket);
 
@@ -341,13 +350,13 @@ bool store_snapshot_restore_bucket(struct store *store, struct branch *b, struct
     }
     branch_unlock(b);
     bucket_unref(old);
-    return ready;
+    return ready ? NAMED_OK : NAMED_NO_MEMORY;
 }
 
-bool store_snapshot_drop(struct store *store, struct str name)
+enum named store_snapshot_drop(struct store *store, struct str name)
 {
     struct snapshot *snapshot = remove_name(store, &store->snapshots, &snapshot_tree, name);
 
     unref_snapshot(snapshot);
-    return snapshot != NULL;
+    return snapshot ? NAMED_OK : NAMED_MISSING;
 }

@@ -97,10 +97,11 @@ static enum app_next test_body(void *call, const char *data, size_t len)
     return APP_REPLY;
 }
 
-static void test_finish(void *call)
+static enum app_next test_finish(void *call)
 {
     atomic_fetch_add(&counts.finished, 1);
     answer(call);
+    return APP_REPLY;
 }
 
 static struct reply *test_reply(void *call)
