@@ -1,108 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* admin.c - from a request to the row of admin.def that answers it.
- *
- *   begin   refuse foreign pages -> route -> authorise
- *   body    kept, up to ADMIN_DOCUMENT_MAX
- *   finish  the signed digest of the body -> handler */
+/* admin.c - the life of a request, and the door. */
 #include "admin/call.h"
 
-static const struct route routes[] = {
-#define ROUTE(method, path, handler, flags) {#method, path, #handler, handler, flags},
-#include "admin/admin.def"
-#undef ROUTE
-};
-
-/* ---- answers ----------------------------------------------------------------------- */
-
-static int add_to_buf(const char *text, size_t len, void *out)
-{
-    buf_add(out, str_of(text, len));
-    return 0;
-}
-
-void admin_json(struct admin_call *c, unsigned status, json_t *value)
-{
-    struct buf *text = &c->reply.text;
-
-    buf_reset(text);
-    c->reply.status = status;
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
-    if (!value || json_dump_callback(value, add_to_buf, text, JSON_COMPACT) < 0 ||
-        !buf_ok(text)) {
-        c->reply.status = 500;
-        buf_reset(text);
-        buf_add(text,
-                STR("{\"error\":{\"code\":\"InternalError\",\"message\":\"out of memory\"}}"));
-    }
-    json_decref(value);
-}
-
-void admin_error(struct admin_call *c, unsigned status, const char *code, const char *message)
-{
-    admin_json(c, status,
-               json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message));
-}
-
-void admin_empty(struct admin_call *c, unsigned status)
-{
-    c->reply.status = status;
-}
-
-/* ---- routing ----------------------------------------------------------------------- */
-
-/* A pattern that ends in a star takes one more part, which becomes *argument. */
-static bool path_matches(const char *pattern, struct str path, struct str *argument)
-{
-    struct str p = str_c(pattern);
-
-    *argument = STR_NONE;
-    if (!str_has_suffix(p, STR("/*")))
-        return str_eq(p, path);
-    p.len--;
-    *argument = str_from(path, p.len);
-    return str_has_prefix(path, p) && argument->len > 0 &&
-           str_find_char(*argument, '/') == SIZE_MAX;
-}
-
-static void refuse_method(struct admin_call *c)
-{
-    AUTO_BUF(allow, 256);
-    struct str ignored;
-
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!path_matches(routes[i].path, c->req->path, &ignored))
-            continue;
-        buf_addf(&allow, "%s%s%s", allow.len ? ", " : "", routes[i].method,
-                 strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
-    }
-    reply_header(&c->reply, STR("Allow"), buf_str(&allow));
-    admin_error(c, 405, "MethodNotAllowed", "this endpoint has no such method");
-}
-
-/* Finds c->route, or answers why there is none. */
-static void choose_route(struct admin_call *c)
-{
-    struct str method = c->req->method;
-    struct str argument;
-    bool path_known = false;
-
-    if (str_eq(method, STR("HEAD")))
-        method = STR("GET");
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!path_matches(routes[i].path, c->req->path, &argument))
-            continue;
-        path_known = true;
-        if (!str_eq(str_c(routes[i].method), method))
-            continue;
-        c->route = &routes[i];
-        c->argument = argument;
-        return;
-    }
-    if (path_known)
-        refuse_method(c);
-    else
-        admin_error(c, 404, "NotFound", "no such endpoint");
-}
+/* ---- life -------------------------------------------------------------------------- */
 
 /* False: answered. */
 static bool may_proceed(struct admin_call *c)
@@ -110,7 +10,7 @@ static bool may_proceed(struct admin_call *c)
     const struct admin_options *o = &c->admin->options;
     enum s3_err err;
 
-    if (!(c->route->flags & CHANGES) || !o->authorise)
+    if ((c->route->flags & OPEN) || !o->authorise)
         return true;
     err = o->authorise(o->authorise_arg, c->req);
     if (err)
@@ -118,7 +18,31 @@ static bool may_proceed(struct admin_call *c)
     return !err;
 }
 
-/* ---- life -------------------------------------------------------------------------- */
+/* What to compare the body's digest with; STR_NONE: nothing. */
+static struct str signed_digest(const struct admin_call *c)
+{
+    struct str declared = request_header(c->req, STR("x-amz-content-sha256"));
+
+    if ((c->route->flags & OPEN) || str_eq(declared, STR("UNSIGNED-PAYLOAD")))
+        return STR_NONE;
+    return declared;
+}
+
+static bool prepare(struct admin_call *c)
+{
+    if (origin_is_foreign(&c->admin->options, c->req)) {
+        admin_error(
+            c, 403, "ForeignOrigin",
+            "pages of other sites, and host names that are not this server's, are refused");
+        return false;
+    }
+    route_choose(c);
+    if (!c->route || !may_proceed(c) || !route_read_query(c))
+        return false;
+    if (signed_digest(c).ptr)
+        digest_init(&c->body_digest, CHECKSUM_SHA256);
+    return !c->route->begin || c->route->begin(c);
+}
 
 static enum app_next call_begin(void *arg, const struct request *req, void **call)
 {
@@ -128,16 +52,10 @@ static enum app_next call_begin(void *arg, const struct request *req, void **cal
     c->admin = arg;
     c->req = req;
     c->started_ns = clock_monotonic_ns();
+    buf_init(&c->text, KiB(128));
     buf_init(&c->document, ADMIN_DOCUMENT_MAX);
     reply_init(&c->reply);
-    if (origin_is_foreign(&c->admin->options, req)) {
-        admin_error(
-            c, 403, "ForeignOrigin",
-            "pages of other sites, and host names that are not this server's, are refused");
-        return APP_REPLY;
-    }
-    choose_route(c);
-    return c->route && may_proceed(c) ? APP_WANT_BODY : APP_REPLY;
+    return prepare(c) ? APP_WANT_BODY : APP_REPLY;
 }
 
 static enum app_next call_body(void *call, const char *data, size_t len)
@@ -145,38 +63,59 @@ static enum app_next call_body(void *call, const char *data, size_t len)
     struct admin_call *c = call;
 
     c->received += len;
+    if (c->body_digest.alg)
+        digest_update(&c->body_digest, data, len);
+    if (c->feed)
+        return c->feed(c, data, len);
     buf_add(&c->document, str_of(data, len));
     if (buf_ok(&c->document))
         return APP_WANT_BODY;
-    admin_error(c, 413, "EntityTooLarge", "the document is larger than 64 KiB");
-    return APP_REPLY;
+    return admin_error(c, 413, "EntityTooLarge", "the document is larger than 64 KiB");
 }
 
 /* The signature covers x-amz-content-sha256; that the body has this digest is ours to see.
  * Streaming payloads are for objects. */
-static bool body_is_as_signed(const struct admin_call *c)
+static bool body_is_as_signed(struct admin_call *c)
 {
-    struct str declared = request_header(c->req, STR("x-amz-content-sha256"));
+    struct str declared = signed_digest(c);
     uint8_t wanted[SHA256_SIZE], actual[SHA256_SIZE];
 
-    if (!declared.ptr || str_eq(declared, STR("UNSIGNED-PAYLOAD")))
+    if (!c->body_digest.alg)
         return true;
-    if (!hex_decode_exact(declared, wanted, sizeof(wanted)))
-        return false;
-    sha256_once(buf_str(&c->document), actual);
-    return memcmp(wanted, actual, sizeof(actual)) == 0;
+    digest_final(&c->body_digest, actual);
+    c->body_digest = (struct digest){0};
+    if (hex_decode_exact(declared, wanted, sizeof(wanted)) &&
+        memcmp(wanted, actual, sizeof(actual)) == 0)
+        return true;
+    admin_error(c, 400, s3_err_code(S3_X_AMZ_CONTENT_SHA256_MISMATCH),
+                s3_err_message(S3_X_AMZ_CONTENT_SHA256_MISMATCH));
+    return false;
+}
+
+static bool parse_document(struct admin_call *c)
+{
+    struct str text = str_trim(buf_str(&c->document));
+    json_error_t error;
+
+    if (!(c->route->flags & TAKES_JSON) || text.len == 0 || c->json)
+        return true;
+    c->json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (c->json)
+        return true;
+    admin_json(c, 400,
+               json_pack("{s:{s:s, s:o, s:i, s:i}}", "error", "code", "MalformedJSON",
+                         "message", admin_string(str_c(error.text)), "line", error.line,
+                         "column", error.column));
+    return false;
 }
 
 static enum app_next call_finish(void *call)
 {
     struct admin_call *c = call;
 
-    if ((c->route->flags & CHANGES) && !body_is_as_signed(c))
-        admin_error(c, 400, s3_err_code(S3_X_AMZ_CONTENT_SHA256_MISMATCH),
-                    s3_err_message(S3_X_AMZ_CONTENT_SHA256_MISMATCH));
-    else
-        c->route->handler(c);
-    return APP_REPLY;
+    if (!body_is_as_signed(c) || !parse_document(c))
+        return APP_REPLY;
+    return c->route->handler(c);
 }
 
 static struct reply *call_reply(void *call)
@@ -186,25 +125,34 @@ static struct reply *call_reply(void *call)
     return &c->reply;
 }
 
+static void write_access_log(const struct admin_call *c, uint64_t sent, bool aborted)
+{
+    log_access(&(struct log_access_entry){
+        .request_id = STR("-"),
+        .operation = c->route ? str_c(c->route->name) : STR("-"),
+        .method = c->req->method,
+        .target = c->req->target,
+        .remote = c->req->remote,
+        .code = STR("-"),
+        .detail = aborted ? STR("the client left") : STR(""),
+        .status = c->reply.status,
+        .bytes_in = c->received,
+        .bytes_out = sent,
+        .duration_ns = clock_monotonic_ns() - c->started_ns,
+    });
+}
+
 static void call_done(void *call, uint64_t sent, bool aborted)
 {
     struct admin_call *c = call;
 
-    if (log_access_enabled()) {
-        log_access(&(struct log_access_entry){
-            .request_id = STR("-"),
-            .operation = c->route ? str_c(c->route->name) : STR("-"),
-            .method = c->req->method,
-            .target = c->req->target,
-            .remote = c->req->remote,
-            .code = STR("-"),
-            .detail = aborted ? STR("the client left") : STR(""),
-            .status = c->reply.status,
-            .bytes_in = c->received,
-            .bytes_out = sent,
-            .duration_ns = clock_monotonic_ns() - c->started_ns,
-        });
-    }
+    if (log_access_enabled())
+        write_access_log(c, sent, aborted);
+    if (c->state_free)
+        c->state_free(c->state);
+    json_decref(c->json);
+    digest_release(&c->body_digest);
+    buf_release(&c->text);
     buf_release(&c->document);
     reply_release(&c->reply);
     mem_free(c);
@@ -228,6 +176,7 @@ struct admin *admin_new(const struct admin_options *options)
 
     admin->options = *options;
     admin->started_ns = clock_monotonic_ns();
+    admin->started_unix_ns = clock_now_ns();
     pthread_mutex_init(&admin->lock, NULL);
     /* So that the first requests need not race to seed jansson's hash tables. */
     json_object_seed(0);

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* call.h - one admin request, and what handlers may use of it. */
+/* call.h - one admin request, and what handlers may use of it.
+ *
+ *   begin   refuse foreign pages -> route -> authorise -> query -> route->begin
+ *   body    kept in document, or given to feed
+ *   finish  the signed digest of the body -> JSON -> handler, again and again while it waits
+ *
+ * A handler answers and returns APP_REPLY (as all admin_* that answer do, so that
+ * `return admin_error(...)` is the usual end), or returns APP_WAIT and is called again when the
+ * request's waker was used. Functions that return false or NULL have answered already. */
 #ifndef S3MEM_ADMIN_CALL_H
 #define S3MEM_ADMIN_CALL_H
 
 #include "s3mem/admin.h"
+#include "s3mem/store.h"
 
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #define ADMIN_DOCUMENT_MAX KiB(64)
+#define ADMIN_PARAMS_MAX   16
 
 struct script {
     char *name; /* owned */
@@ -19,45 +29,123 @@ struct script {
 struct admin {
     struct admin_options options;
     atomic_bool ready;
-    int64_t started_ns;   /* monotonic */
-    pthread_mutex_t lock; /* guards scripts */
+    int64_t started_ns;                    /* monotonic */
+    int64_t started_unix_ns;               /* the server's clock */
+    atomic_uint_least64_t snapshots_named; /* names made up so far */
+    pthread_mutex_t lock;                  /* guards scripts */
     struct script *scripts;
     size_t script_count;
 };
 
 struct admin_call;
 
-enum route_flags { CHANGES = 1 << 0 };
+enum route_flags {
+    OPEN = 1 << 0,      /* needs no signature, even when authentication is on */
+    TAKES_JSON = 1 << 1 /* c->json is the body, NULL when there is none */
+};
 
 /* A row of admin.def. */
 struct route {
     const char *method, *path, *name;
-    void (*handler)(struct admin_call *c);
+    enum app_next (*handler)(struct admin_call *c);
+    bool (*begin)(struct admin_call *c); /* may set c->feed; NULL: nothing to do */
+    const char *query;                   /* parameters it knows; "*": whatever there is */
     unsigned flags;
 };
 
 struct admin_call {
     struct admin *admin;
     const struct request *req;
-    const struct route *route; /* NULL: refused */
-    struct str argument;       /* what "*" took */
-    struct buf document;       /* the request's body */
+    const struct route *route;             /* NULL: refused */
+    struct str argument;                   /* what "*" took, decoded; NUL-terminated */
+    struct param params[ADMIN_PARAMS_MAX]; /* decoded; values NUL-terminated */
+    size_t param_count;
+    struct buf text;     /* owns argument and params */
+    struct buf document; /* the request's body, unless feed is set */
+    json_t *json;        /* owned; TAKES_JSON */
+    /* Takes the body bit by bit in place of document: APP_REPLY when it has answered. */
+    enum app_next (*feed)(struct admin_call *c, const char *data, size_t len);
+    struct digest body_digest; /* of what feed got, if the client signed it */
+    void *state;               /* the handler's own; released by state_free */
+    void (*state_free)(void *state);
     struct reply reply;
     int64_t started_ns;
     uint64_t received;
 };
 
 /* Endpoints of admin.def. */
-#define ROUTE(method, path, handler, flags) void handler(struct admin_call *c);
+#define ROUTE(method, path, handler, begin, query, flags)                                      \
+    enum app_next handler(struct admin_call *c);
 #include "admin/admin.def"
 #undef ROUTE
 
+/* ---- answers (answer.c) ------------------------------------------------------------ */
+
 /* Answers with JSON. Takes value; NULL (out of memory) becomes an InternalError. */
-void admin_json(struct admin_call *c, unsigned status, json_t *value);
+enum app_next admin_json(struct admin_call *c, unsigned status, json_t *value);
 /* {"error":{"code","message"}} */
-void admin_error(struct admin_call *c, unsigned status, const char *code, const char *message);
-void admin_empty(struct admin_call *c, unsigned status);
+enum app_next admin_error(struct admin_call *c, unsigned status, const char *code,
+                          const char *message);
+/* The same with "field": the part of the request that is to blame. */
+enum app_next admin_field_error(struct admin_call *c, unsigned status, const char *code,
+                                const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
+enum app_next admin_empty(struct admin_call *c, unsigned status);
+/* 503 SlowDown: memory is out. */
+enum app_next admin_no_memory(struct admin_call *c);
+/* For json_pack: bytes as a string, those that are no UTF-8 replaced; never NULL. */
+json_t *admin_string(struct str bytes);
+/* "2026-11-24T11:20:00.000Z" with its milliseconds */
+json_t *admin_time(int64_t unix_ns);
+
+/* ---- what is asked (ask.c) --------------------------------------------------------- */
+
+/* Decoded query parameter; STR_NONE when absent. */
+struct str admin_param(const struct admin_call *c, const char *name);
+/* "true" or "false"; absent: false. False: answered. */
+MUST_CHECK bool admin_param_bool(struct admin_call *c, const char *name, bool *out);
+MUST_CHECK bool admin_param_u64(struct admin_call *c, const char *name, uint64_t *out);
+/* With a unit: "250ms", "5s" ... */
+MUST_CHECK bool admin_param_duration(struct admin_call *c, const char *name, int64_t *ns);
+/* The branch that ?branch= names, default main; a reference. NULL: answered. */
+MUST_CHECK struct branch *admin_branch(struct admin_call *c);
+
+/* Is value (NULL counts as empty) an object with no other fields than these ("name from")? */
+MUST_CHECK bool admin_fields(struct admin_call *c, const json_t *value, const char *fields);
+/* Fields of such an object; *out keeps its value when absent or null. A text is borrowed. */
+MUST_CHECK bool admin_field_text(struct admin_call *c, const json_t *object, const char *name,
+                                 struct str *out);
+MUST_CHECK bool admin_field_u64(struct admin_call *c, const json_t *object, const char *name,
+                                uint64_t max, uint64_t *out);
+/* A text with a unit, or a number of milliseconds. Negative only if it may be. */
+MUST_CHECK bool admin_field_duration(struct admin_call *c, const json_t *object,
+                                     const char *name, bool may_be_negative, int64_t *ns);
+/* "1.5s", "-2h": units ns us ms s m h d; false for anything else. */
+MUST_CHECK bool duration_parse(struct str text, int64_t *ns);
+/* The name of a branch or snapshot: is it one? Blames `field`. */
+MUST_CHECK bool admin_name_ok(struct admin_call *c, const char *field, struct str name);
+/* '*' any run of bytes, '?' one byte. */
+bool pattern_matches(struct str pattern, struct str text);
+/* Is text one of the comma-separated words? ASCII case ignored. */
+bool list_has(struct str words, struct str text);
+
+/* ---- states (states.c) ------------------------------------------------------------- */
+
+json_t *named_info_json(const struct named_info *info);
+typedef bool next_named(struct store *store, struct str after, bool inclusive,
+                        struct named_info *out);
+/* All branches, or all snapshots. */
+json_t *named_list_json(struct store *store, next_named *next);
+/* 201 and what it is: the snapshot of that name was made just now. */
+enum app_next admin_snapshot_created(struct admin_call *c, struct str name);
+
+/* ---- the rest ---------------------------------------------------------------------- */
+
 bool admin_is_ready(const struct admin *admin);
+
+/* Finds c->route, or answers why there is none. (route.c) */
+void route_choose(struct admin_call *c);
+/* Decodes the query and checks that the route knows its parameters. */
+MUST_CHECK bool route_read_query(struct admin_call *c);
 
 /* Is this request what a web page on another site could have made a browser send? (origin.c) */
 MUST_CHECK bool origin_is_foreign(const struct admin_options *options,

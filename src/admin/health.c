@@ -2,21 +2,21 @@
 /* health.c - is it there, and may one use it? MinIO's two endpoints have no body. */
 #include "admin/call.h"
 
-void admin_s3mem_health(struct admin_call *c)
+enum app_next admin_s3mem_health(struct admin_call *c)
 {
     bool ready = admin_is_ready(c->admin);
 
-    admin_json(c, ready ? 200 : 503,
-               json_pack("{s:s, s:s}", "status", ready ? "ready" : "starting", "version",
-                         c->admin->options.version));
+    return admin_json(c, ready ? 200 : 503,
+                      json_pack("{s:s, s:s}", "status", ready ? "ready" : "starting", "version",
+                                c->admin->options.version));
 }
 
-void admin_minio_live(struct admin_call *c)
+enum app_next admin_minio_live(struct admin_call *c)
 {
-    admin_empty(c, 200);
+    return admin_empty(c, 200);
 }
 
-void admin_minio_ready(struct admin_call *c)
+enum app_next admin_minio_ready(struct admin_call *c)
 {
-    admin_empty(c, admin_is_ready(c->admin) ? 200 : 503);
+    return admin_empty(c, admin_is_ready(c->admin) ? 200 : 503);
 }

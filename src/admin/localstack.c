@@ -5,14 +5,14 @@
 #include "admin/call.h"
 #include "s3mem/store.h"
 
-void admin_localstack_health(struct admin_call *c)
+enum app_next admin_localstack_health(struct admin_call *c)
 {
     bool ready = admin_is_ready(c->admin);
 
-    admin_json(c, ready ? 200 : 503,
-               json_pack("{s:{s:s}, s:s, s:s}", "services", "s3",
-                         ready ? "running" : "starting", "edition", "community", "version",
-                         c->admin->options.version));
+    return admin_json(c, ready ? 200 : 503,
+                      json_pack("{s:{s:s}, s:s, s:s}", "services", "s3",
+                                ready ? "running" : "starting", "edition", "community",
+                                "version", c->admin->options.version));
 }
 
 static void empty_the_store(struct admin *admin)
@@ -23,7 +23,7 @@ static void empty_the_store(struct admin *admin)
 }
 
 /* {"action":"restart"}: LocalStack comes back empty. */
-void admin_localstack_command(struct admin_call *c)
+enum app_next admin_localstack_command(struct admin_call *c)
 {
     json_t *command =
         json_loadb(c->document.ptr ? c->document.ptr : "", c->document.len, 0, NULL);
@@ -32,29 +32,30 @@ void admin_localstack_command(struct admin_call *c)
 
     json_decref(command);
     if (!restart) {
-        admin_error(c, 400, "InvalidAction", "the only action is {\"action\":\"restart\"}");
-        return;
+        return admin_error(c, 400, "InvalidAction",
+                           "the only action is {\"action\":\"restart\"}");
     }
     empty_the_store(c->admin);
-    admin_json(c, 200, json_pack("{s:s}", "status", "ok"));
+    return admin_json(c, 200, json_pack("{s:s}", "status", "ok"));
 }
 
-void admin_localstack_reset(struct admin_call *c)
+enum app_next admin_localstack_reset(struct admin_call *c)
 {
     empty_the_store(c->admin);
-    admin_empty(c, 200);
+    return admin_empty(c, 200);
 }
 
-void admin_localstack_info(struct admin_call *c)
+enum app_next admin_localstack_info(struct admin_call *c)
 {
     char now[ISO_DATE_SIZE];
     int64_t uptime_s = (clock_monotonic_ns() - c->admin->started_ns) / NS_PER_S;
 
     clock_format_iso(clock_now_ns(), now);
-    admin_json(c, 200,
-               json_pack("{s:s, s:s, s:b, s:s, s:s, s:I}", "version", c->admin->options.version,
-                         "edition", "community", "is_license_activated", 0, "system", "linux",
-                         "server_time_utc", now, "uptime", (json_int_t)uptime_s));
+    return admin_json(c, 200,
+                      json_pack("{s:s, s:s, s:b, s:s, s:s, s:I}", "version",
+                                c->admin->options.version, "edition", "community",
+                                "is_license_activated", 0, "system", "linux", "server_time_utc",
+                                now, "uptime", (json_int_t)uptime_s));
 }
 
 /* ---- init scripts ------------------------------------------------------------------ */
@@ -94,26 +95,26 @@ static json_t *scripts_json(struct admin *admin)
     return list;
 }
 
-void admin_localstack_init(struct admin_call *c)
+enum app_next admin_localstack_init(struct admin_call *c)
 {
     json_t *completed = json_object();
 
     for (size_t i = 0; i < ARRAY_LEN(stages); i++)
         json_object_set_new(completed, stages[i], json_boolean(stage_completed(c->admin, i)));
-    admin_json(
+    return admin_json(
         c, 200,
         json_pack("{s:o, s:o}", "completed", completed, "scripts", scripts_json(c->admin)));
 }
 
-void admin_localstack_stage(struct admin_call *c)
+enum app_next admin_localstack_stage(struct admin_call *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
         if (!str_eq_nocase(c->argument, str_c(stages[i])))
             continue;
-        admin_json(c, 200,
-                   json_pack("{s:b, s:o}", "completed", stage_completed(c->admin, i), "scripts",
-                             i == STAGE_READY ? scripts_json(c->admin) : json_array()));
-        return;
+        return admin_json(c, 200,
+                          json_pack("{s:b, s:o}", "completed", stage_completed(c->admin, i),
+                                    "scripts",
+                                    i == STAGE_READY ? scripts_json(c->admin) : json_array()));
     }
-    admin_error(c, 404, "NotFound", "the stages are boot, start, ready and shutdown");
+    return admin_error(c, 404, "NotFound", "the stages are boot, start, ready and shutdown");
 }

@@ -39,6 +39,11 @@ int64_t clock_now_ns(void)
                          atomic_load_explicit(&offset_ns, memory_order_relaxed));
 }
 
+int64_t clock_real_ns(void)
+{
+    return read_ns(CLOCK_REALTIME);
+}
+
 int64_t clock_monotonic_ns(void)
 {
     return read_ns(CLOCK_MONOTONIC);

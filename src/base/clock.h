@@ -12,6 +12,8 @@
 
 /* Nanoseconds since the epoch, with offset and freeze applied. */
 int64_t clock_now_ns(void);
+/* The same clock where nobody has moved it. */
+int64_t clock_real_ns(void);
 int64_t clock_monotonic_ns(void);
 /* The same clock as of the last timer tick, at most a few ms ago: for deadlines, at a fifth of
  * the cost. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* clear.c - emptying a branch, a bucket (both O(1)) or a prefix (in turns). */
+#include "admin/call.h"
+
+/* Between two turns of clearing a prefix other requests of the I/O thread get theirs. */
+#define KEYS_A_TURN 1000
+
+static enum app_next answer(struct admin_call *c, struct branch *b, const struct cleared *count)
+{
+    struct str bucket = admin_param(c, "bucket"), prefix = admin_param(c, "prefix");
+
+    return admin_json(
+        c, 200,
+        json_pack("{s:o, s:o*, s:o*, s:I, s:I, s:I}", "branch", admin_string(branch_name(b)),
+                  "bucket", bucket.ptr ? admin_string(bucket) : NULL, "prefix",
+                  prefix.ptr ? admin_string(prefix) : NULL, "objects",
+                  (json_int_t)count->objects, "versions", (json_int_t)count->versions,
+                  "uploads", (json_int_t)count->uploads));
+}
+
+static enum app_next refuse(struct admin_call *c, enum s3_err err)
+{
+    if (err == S3_NO_SUCH_BUCKET)
+        return admin_field_error(c, 404, "NoSuchBucket", "bucket", "there is no bucket '%s'",
+                                 admin_param(c, "bucket").ptr);
+    return admin_no_memory(c);
+}
+
+static enum app_next clear_branch(struct admin_call *c, struct branch *b)
+{
+    struct named_info info = {.name = ""};
+    struct cleared count = {0};
+
+    /* Counted a moment before: who writes meanwhile may see it cleared uncounted. */
+    if (store_branch_next(c->admin->options.store, branch_name(b), true, &info))
+        count = (struct cleared){info.object_count, info.version_count, info.upload_count};
+    branch_clear(b);
+    return answer(c, b, &count);
+}
+
+static enum app_next clear_bucket(struct admin_call *c, struct branch *b, struct str bucket)
+{
+    struct bucket_info before;
+    enum s3_err err = bucket_clear(b, bucket, &before);
+    struct cleared count;
+
+    if (err)
+        return refuse(c, err);
+    count = (struct cleared){before.object_count, before.version_count, before.upload_count};
+    bucket_info_release(&before);
+    return answer(c, b, &count);
+}
+
+/* c->state counts from turn to turn. */
+static enum app_next clear_prefix(struct admin_call *c, struct branch *b, struct str bucket,
+                                  struct str prefix)
+{
+    bool done = false;
+    enum s3_err err;
+
+    if (!c->state) {
+        c->state = xcalloc(1, sizeof(struct cleared));
+        c->state_free = mem_free;
+    }
+    err = bucket_clear_prefix(b, bucket, prefix, KEYS_A_TURN, c->state, &done);
+    if (err)
+        return refuse(c, err);
+    if (done)
+        return answer(c, b, c->state);
+    c->req->waker->wake(c->req->waker);
+    return APP_WAIT;
+}
+
+enum app_next admin_clear(struct admin_call *c)
+{
+    struct str bucket = admin_param(c, "bucket"), prefix = admin_param(c, "prefix");
+    struct str stats = admin_param(c, "stats");
+
+    if (stats.ptr && !str_eq(stats, STR("reset")))
+        return admin_field_error(c, 400, "InvalidArgument", "stats", "can only be reset");
+    if (prefix.ptr && !bucket.ptr)
+        return admin_field_error(c, 400, "InvalidArgument", "prefix",
+                                 "a prefix needs a bucket");
+
+    AUTO(branch) b = admin_branch(c);
+
+    if (!b)
+        return APP_REPLY;
+    if (prefix.ptr)
+        return clear_prefix(c, b, bucket, prefix);
+    return bucket.ptr ? clear_bucket(c, b, bucket) : clear_branch(c, b);
+}
