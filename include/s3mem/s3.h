@@ -18,6 +18,10 @@ struct s3_options {
     uint64_t metadata_limit;  /* bytes; 2048 as S3 */
     uint64_t max_object_size; /* bytes; 5 GiB for one PUT as S3 */
     uint64_t min_part_size;   /* bytes; 5 MiB as S3 */
+    /* Snapshot or branch that a branch is forked of for each access key that has none yet;
+     * STR_NONE: such keys are served by main. */
+    struct str branch_per_key;
+    const struct traffic *traffic; /* told of each request; may be NULL */
 };
 
 struct s3_service;

@@ -88,9 +88,10 @@ enum named {
     NAMED_NO_MEMORY, /* nothing has changed */
 };
 
-/* Branches and snapshots have names of 1 to NAME_MAX_LEN bytes; which ones is the caller's
- * business. */
+/* Branches and snapshots have names of 1 to NAME_MAX_LEN bytes; the caller checks. */
 #define NAME_MAX_LEN 128
+/* What a client may call one: A-Z a-z 0-9 - . _ ~ + = @, but not "." and "..". */
+bool store_name_ok(struct str name);
 
 /* Forks a branch from another branch's state, or from a snapshot's when from_snapshot is given.
  * O(1). MISSING: the source. */

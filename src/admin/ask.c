@@ -211,19 +211,10 @@ bool duration_parse(struct str text, int64_t *ns)
     return true;
 }
 
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("-._~+=@", c));
-}
-
 bool admin_name_ok(struct admin_call *c, const char *field_name, struct str name)
 {
-    bool ok = name.len >= 1 && name.len <= NAME_MAX_LEN && !str_eq(name, STR(".")) &&
-              !str_eq(name, STR(".."));
+    bool ok = store_name_ok(name);
 
-    for (size_t i = 0; ok && i < name.len; i++)
-        ok = is_name_char(name.ptr[i]);
     if (!ok)
         admin_field_error(c, 400, "InvalidName", field_name,
                           "a name has 1 to %d characters of A-Z a-z 0-9 - . _ ~ + = @",

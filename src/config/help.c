@@ -44,7 +44,8 @@ static void help_setting(struct buf *out, const struct setting *s)
     setting_key(s, key);
     width = s->type == SETTING_BOOL
                 ? snprintf(flag, sizeof(flag), "  --[no-]%s", key)
-                : snprintf(flag, sizeof(flag), "  --%s=%s", key, s->metavar);
+                : snprintf(flag, sizeof(flag), "  --%s%s%s", key,
+                           setting_value_is_optional(s) ? "" : "=", s->metavar);
     buf_add_c(out, flag);
     if (width > HELP_INDENT - 2)
         buf_addf(out, "\n%*s", HELP_INDENT, "");
@@ -107,12 +108,15 @@ static void man_setting(struct buf *out, const struct setting *s, bool config_fi
     if (!config_file)
         buf_add_c(out, s->type == SETTING_BOOL ? "\\-\\-\\fR[\\fBno\\-\\fR]\\fB" : "\\-\\-");
     add_roff(out, str_c(name));
-    buf_add_c(out, config_file               ? "\\fR = \\fI"
-                   : s->type == SETTING_BOOL ? "\\fI"
-                                             : "\\fR=\\fI");
+    buf_add_c(out, config_file                                               ? "\\fR = \\fI"
+                   : s->type == SETTING_BOOL || setting_value_is_optional(s) ? "\\fI"
+                                                                             : "\\fR=\\fI");
     if (config_file && s->type == SETTING_BOOL)
         buf_add(out, STR("yes|no"));
-    add_roff(out, str_c(s->metavar));
+    if (config_file && setting_value_is_optional(s)) /* "[=SNAPSHOT]" */
+        add_roff(out, str_of(s->metavar + 2, strlen(s->metavar) - 3));
+    else
+        add_roff(out, str_c(s->metavar));
     buf_add(out, STR("\\fR\n"));
     add_roff(out, str_c(s->help));
     buf_add(out, STR(".\n"));

@@ -182,6 +182,8 @@ static bool next_flag(struct flag *out, int argc, const char *const *argv, int *
         return true;
     if (out->setting->type == SETTING_BOOL) {
         out->value = STR("yes");
+    } else if (setting_value_is_optional(out->setting)) {
+        out->value = STR("main");
     } else if (*at < argc) {
         out->value = str_c(argv[(*at)++]);
     } else {

@@ -25,6 +25,12 @@ struct setting {
     const char *metavar, *help;
 };
 
+/* "--branch-per-key" and "--branch-per-key=SNAPSHOT" */
+static inline bool setting_value_is_optional(const struct setting *s)
+{
+    return s->metavar[0] == '[';
+}
+
 extern const struct setting settings_table[];
 extern const size_t settings_table_count;
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "s3/branch.h"
 #include "s3/error_reply.h"
 #include "s3/route.h"
 #include "s3/service.h"
@@ -222,11 +223,12 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     c->service = service;
     c->options = &service->options;
     c->req = req;
-    c->branch = service->main;
+    c->branch = store_branch(service->options.store, STR("main"));
     c->headers = req->headers;
     c->header_count = req->header_count;
     c->at.key = c->at.bucket = c->virtual_bucket = STR("");
-    c->started_ns = log_access_enabled() ? clock_monotonic_ns() : 0;
+    if (service->options.traffic || log_access_enabled())
+        c->traffic.started_ns = clock_monotonic_ns();
     buf_init(&c->document, DOCUMENT_MAX);
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
@@ -252,9 +254,8 @@ static enum s3_err authenticate(struct s3_call *c)
     return S3_OK;
 }
 
-/* With credentials and without a signature: a preflight is never signed, a form tells in its
- * fields who sent it. The rest is refused, after S3's first question: is there such a bucket?
- */
+/* With credentials and without a signature: a preflight is never signed. The rest is refused,
+ * after S3's first question: is there such a bucket? */
 static enum s3_err authorize_anonymous(struct s3_call *c)
 {
     struct bucket_info bucket;
@@ -267,7 +268,7 @@ static enum s3_err authorize_anonymous(struct s3_call *c)
         else if (!c->options->auto_bucket)
             return s3_fail(c, err, "bucket check");
     }
-    return (c->op->flags & BODY_FORM) ? S3_OK : s3_fail(c, S3_ACCESS_DENIED, "anonymous");
+    return s3_fail(c, S3_ACCESS_DENIED, "anonymous");
 }
 
 static bool owns(const struct s3_call *c, const struct bucket_info *bucket)
@@ -318,12 +319,24 @@ enum s3_err s3_authorize_bucket(struct s3_call *c)
 static bool needs_bucket_check(const struct s3_call *c)
 {
     return c->options->credentials || c->options->auto_bucket ||
-           (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM)) ||
+           (c->op->flags & (BODY_DOCUMENT | BODY_STREAM)) ||
            s3_header(c, STR("x-amz-expected-bucket-owner")).ptr;
 }
 
+enum s3_err s3_authorize_form(struct s3_call *c)
+{
+    if (c->options->credentials && !c->auth.credential)
+        return authorize_anonymous(c);
+    if (c->auth.credential)
+        c->owner = credential_owner(c->auth.credential);
+    return s3_authorize_bucket(c);
+}
+
+/* A form tells in its fields who sent it, and so for which branch's bucket. */
 static enum s3_err authorize(struct s3_call *c)
 {
+    if (c->op->flags & BODY_FORM)
+        return S3_OK;
     if (c->options->credentials && !c->auth.credential)
         return authorize_anonymous(c);
     if (c->op->scope == SCOPE_SERVICE || (c->op->flags & NEW_BUCKET) ||
@@ -354,6 +367,34 @@ static enum s3_err begin_document(struct s3_call *c)
     return S3_OK;
 }
 
+static void announce(struct s3_call *c)
+{
+    const struct traffic *traffic = c->options->traffic;
+    struct traffic_call *t = &c->traffic;
+    if (!traffic)
+        return;
+    t->req = c->req;
+    t->request_id = str_c(c->request_id);
+    t->operation = c->op ? str_c(c->op->name) : STR("-");
+    t->operation_number = c->op ? route_operation_number(c->op) : 0;
+    t->bucket = c->at.bucket;
+    t->key = c->at.key;
+    t->branch = branch_name(c->branch);
+    t->access_key = str_c(c->auth.access_key);
+    t->time_ns = clock_now_ns();
+    c->announced = true;
+    traffic->begin(traffic->arg, t);
+}
+
+/* Who asks for what. */
+static enum s3_err identify(struct s3_call *c)
+{
+    if (route_target(c))
+        return c->err;
+    merge_hoisted_headers(c);
+    return route_operation(c) || authenticate(c) || s3_choose_branch(c) ? c->err : S3_OK;
+}
+
 static enum s3_err begin(struct s3_call *c)
 {
     if (!buf_ok(&c->reply.headers)) {
@@ -362,10 +403,9 @@ static enum s3_err begin(struct s3_call *c)
         add_ids(c);
         return s3_fail(c, S3_SLOW_DOWN, "memory for reply headers");
     }
-    if (route_target(c))
-        return c->err;
-    merge_hoisted_headers(c);
-    if (route_operation(c) || authenticate(c) || authorize(c))
+    enum s3_err err = identify(c);
+    announce(c);
+    if (err || authorize(c))
         return c->err;
     if (c->op->handler == op_not_implemented)
         return op_not_implemented(c); /* before a body is asked for */
@@ -416,7 +456,7 @@ static struct reply *call_reply(void *call)
     return &((struct s3_call *)call)->reply;
 }
 
-static void write_access_log(struct s3_call *c, uint64_t sent)
+static void write_access_log(struct s3_call *c)
 {
     struct log_access_entry entry = {
         .request_id = str_c(c->request_id),
@@ -428,10 +468,32 @@ static void write_access_log(struct s3_call *c, uint64_t sent)
         .detail = buf_str(&c->detail),
         .status = c->reply.status,
         .bytes_in = c->bytes_in,
-        .bytes_out = sent,
-        .duration_ns = clock_monotonic_ns() - c->started_ns,
+        .bytes_out = c->traffic.bytes_out,
+        .duration_ns = c->traffic.duration_ns,
     };
     log_access(&entry);
+}
+
+/* What came of it, for the log and for whoever else wants to know. */
+static void report(struct s3_call *c, uint64_t sent, bool aborted)
+{
+    const struct traffic *traffic = c->options->traffic;
+    struct traffic_call *t = &c->traffic;
+    if (!traffic && !log_access_enabled())
+        return;
+    t->duration_ns = clock_monotonic_ns() - t->started_ns;
+    t->status = c->reply.status;
+    t->code = c->err ? str_c(s3_err_code(c->err)) : STR("");
+    t->bytes_in = c->bytes_in;
+    t->bytes_out = sent;
+    t->aborted = aborted;
+    /* A form's key comes with its body. */
+    t->key = c->at.key;
+    t->branch = branch_name(c->branch);
+    if (log_access_enabled())
+        write_access_log(c);
+    if (c->announced)
+        traffic->end(traffic->arg, t);
 }
 
 static void call_done(void *call, uint64_t sent, bool aborted)
@@ -439,8 +501,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     struct s3_call *c = call;
     if (aborted && !c->err)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
-    if (log_access_enabled())
-        write_access_log(c, sent);
+    report(c, sent, aborted);
     if (c->err == S3_SLOW_DOWN)
         log_warn("%s refused with SlowDown: %.*s (see --max-memory)", c->op ? c->op->name : "-",
                  (int)c->detail.len, c->detail.len ? c->detail.ptr : "");
@@ -448,6 +509,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
         c->state_free(c->state);
     payload_release(&c->payload);
     reply_release(&c->reply);
+    branch_unref(c->branch);
     auth_result_wipe(&c->auth);
     auth_failure_release(&c->failure);
     buf_release(&c->document);

@@ -50,7 +50,7 @@ struct s3_call {
     const struct s3_options *options;
     const struct request *req;
     const struct op *op;   /* NULL until routed */
-    struct branch *branch; /* borrowed from the service */
+    struct branch *branch; /* reference; main until the request has chosen (branch.c) */
 
     /* Headers with the x-amz-* query parameters of a presigned URL behind them: S3 reads those
      * as headers (SDKs hoist them). */
@@ -80,8 +80,11 @@ struct s3_call {
     enum s3_err err;
 
     char request_id[17];
-    int64_t started_ns; /* monotonic */
     uint64_t bytes_in;
+    struct traffic_call traffic; /* what the outside is told of this call */
+    bool announced;              /* traffic->begin was called */
+    bool faulty;                 /* something is to go wrong: fault says what */
+    struct fault fault;
     struct arena *arena;
 };
 
@@ -148,6 +151,8 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns);
  * --auto-bucket says so. NO_SUCH_BUCKET, INVALID_BUCKET_NAME, ACCESS_DENIED, SLOW_DOWN,
  * INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID */
 MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
+/* The same once a form has told who sent it (c->auth.credential). */
+MUST_CHECK enum s3_err s3_authorize_form(struct s3_call *c);
 
 /* ---- shared rules, each defined in the file named ---------------------------------- */
 

@@ -8,6 +8,7 @@
  *   op_post_object      sizes and digests, the object, and the answer the form asked for */
 #include <inttypes.h>
 
+#include "s3/branch.h"
 #include "s3/bucket_rules.h"
 #include "s3/form_read.h"
 #include "s3/object.h"
@@ -117,14 +118,13 @@ static enum s3_err read_key(struct post *p, struct str filename)
 
 /* ---- who may ----------------------------------------------------------------------- */
 
-static enum s3_err check_owner(struct s3_call *c)
+/* The access key that signed the fields, SigV4's or SigV2's; empty when none did. */
+static struct str signing_access_key(const struct post *p)
 {
-    if (!c->options->credentials)
-        return S3_OK;
-    if (!c->auth.credential)
-        return s3_fail(c, S3_ACCESS_DENIED, "anonymous form");
-    c->owner = credential_owner(c->auth.credential);
-    return s3_authorize_bucket(c);
+    struct str scope = field_value(p, STR("x-amz-credential")), key;
+    if (scope.ptr && str_split(&scope, '/', &key))
+        return key;
+    return field_value(p, STR("awsaccesskeyid"));
 }
 
 /* A form is signed by its fields; one without a policy may still be signed by its headers. */
@@ -142,7 +142,9 @@ static enum s3_err authorize_form(struct post *p)
         return s3_fail(c, err, "form policy");
     if (p->policy.credential)
         c->auth.credential = p->policy.credential;
-    return check_owner(c);
+    if (s3_choose_branch_of_key(c, signing_access_key(p)))
+        return c->err;
+    return s3_authorize_form(c);
 }
 
 /* ---- attributes and checksums ------------------------------------------------------ */

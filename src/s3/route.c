@@ -5,6 +5,8 @@
 
 #include "s3/service.h"
 
+#include <assert.h>
+
 #define OP(op_name, op_method, op_scope, op_query, op_header, op_action, op_handler, op_begin, \
            op_flags)                                                                           \
     {#op_name,  op_method,  op_scope, op_query, op_header,                                     \
@@ -28,6 +30,13 @@ bool s3_op_at(size_t index, struct s3_op_info *out)
                                op->action,
                                op->handler != op_not_implemented};
     return true;
+}
+
+static_assert(ARRAY_LEN(operations) < TRAFFIC_OPERATIONS_MAX, "room in tables of counters");
+
+unsigned route_operation_number(const struct op *op)
+{
+    return (unsigned)(op - operations) + 1;
 }
 
 /* ---- addressing -------------------------------------------------------------------- */

@@ -10,6 +10,8 @@ MUST_CHECK enum s3_err route_target(struct s3_call *c);
 /* Fills c->op. METHOD_NOT_ALLOWED, NOT_IMPLEMENTED, INVALID_REQUEST: a sub-resource that no row
  * of this method and scope knows never becomes another operation. */
 MUST_CHECK enum s3_err route_operation(struct s3_call *c);
+/* 1 .. number of rows: of a row of ops.def, for tables of counters. */
+unsigned route_operation_number(const struct op *op);
 /* Bucket named by a Host value below one of the domains; empty for path style. Pure. */
 struct str route_virtual_bucket(struct str host, const struct str *domains,
                                 size_t domain_count);

@@ -44,6 +44,21 @@ void store_free(struct store *store)
     mem_free(store);
 }
 
+bool store_name_ok(struct str name)
+{
+    if (name.len < 1 || name.len > NAME_MAX_LEN || str_eq(name, STR(".")) ||
+        str_eq(name, STR("..")))
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c && strchr("-._~+=@", c))))
+            return false;
+    }
+    return true;
+}
+
 void store_stats(struct store *store, struct store_stats *out)
 {
     struct account *account = &store->account;
