@@ -46,6 +46,12 @@ $(BUILD)/%.o: $(SRC)/%.c $(BUILD)/config.mk
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# openapi.json as bytes of a C array.
+$(BUILD)/gen/openapi.inc: $(SRC)/src/admin/openapi.json
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+$(BUILD)/src/admin/openapi.o: $(BUILD)/gen/openapi.inc
+
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
