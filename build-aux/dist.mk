@@ -3,7 +3,7 @@
 
 # ---- manual pages: their lists of settings are made from settings.def ----------------------------
 
-MAN_PAGES := man/s3memd.8 man/s3memd.conf.5
+MAN_PAGES := man/s3memd.8 man/s3memd.conf.5 man/s3memd-admin.7
 # The page $(1) with what `s3memd $(2)` prints between its two marks.
 man_page = $(BUILD)/s3memd $(2) >$(BUILD)/man.part && \
     sed -e '/begin of settings/r $(BUILD)/man.part' \
