@@ -64,7 +64,8 @@ enum change_kind {
     CHANGE_UPLOAD_CREATED,
     CHANGE_UPLOAD_PART,
     CHANGE_UPLOAD_ENDED,
-    CHANGE_BRANCH_RESET, /* restored, cleared */
+    CHANGE_BUCKET_RESET, /* cleared */
+    CHANGE_BRANCH_RESET, /* restored, cleared; with bucket: only that bucket was restored */
 };
 struct change {
     enum change_kind kind;

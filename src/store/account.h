@@ -12,7 +12,8 @@ enum account_kind { ACCOUNT_TREE, ACCOUNT_RECORD, ACCOUNT_BODY, ACCOUNT_KINDS };
 struct account {
     _Atomic uint64_t total;
     _Atomic uint64_t bytes[ACCOUNT_KINDS];
-    uint64_t limit; /* 0 = none; set once, before threads start */
+    _Atomic uint64_t data; /* of these, objects' and parts' bytes */
+    uint64_t limit;        /* 0 = none; set once, before threads start */
 };
 
 /* For what must not be refused: tree nodes, so that a store at its limit can still delete. */
@@ -26,6 +27,16 @@ static inline void account_give(struct account *a, enum account_kind kind, uint6
 {
     atomic_fetch_sub_explicit(&a->total, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&a->bytes[kind], bytes, memory_order_relaxed);
+}
+
+static inline void account_data_add(struct account *a, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&a->data, bytes, memory_order_relaxed);
+}
+
+static inline void account_data_sub(struct account *a, uint64_t bytes)
+{
+    atomic_fetch_sub_explicit(&a->data, bytes, memory_order_relaxed);
 }
 
 /* False, and nothing taken, when the limit would be passed. */

@@ -36,6 +36,7 @@ struct body {
     bool is_rope;
     bool is_block; /* from mem_block_take ... */
     bool is_pages; /* ... or try_pages, not try_malloc */
+    bool is_data;  /* flats: sealed, and counted as such */
     struct store *store;
     uint64_t len;
     union {
@@ -100,6 +101,8 @@ static struct body *flat_new(struct store *store, size_t cap)
 
 static void flat_free(struct body *flat)
 {
+    if (flat->is_data)
+        account_data_sub(&flat->store->account, flat->len);
     account_give(&flat->store->account, ACCOUNT_BODY, flat->allocated);
     if (flat->is_block)
         mem_block_give(flat);
@@ -309,17 +312,35 @@ static struct body *flat_shrink(struct body *flat)
     return flat;
 }
 
-void body_seal(struct body *b)
+/* A flat that others share has been sealed before they could. */
+static void flat_count(struct body *flat)
 {
-    if (!b->is_rope || b->count == 0 || !refs_alone(&b->refs))
+    if (flat->is_data)
         return;
+    flat->is_data = true;
+    account_data_add(&flat->store->account, flat->len);
+}
 
-    struct piece *last = &b->pieces[b->count - 1];
+static void shrink_last(struct body *rope)
+{
+    struct piece *last = &rope->pieces[rope->count - 1];
 
     if (last->len < last->flat->cap && refs_alone(&last->flat->refs)) {
         last->flat = flat_shrink(last->flat);
         last->ptr = flat_bytes(last->flat);
     }
+}
+
+void body_seal(struct body *b)
+{
+    if (!b->is_rope) {
+        flat_count(b);
+        return;
+    }
+    if (b->count > 0 && refs_alone(&b->refs))
+        shrink_last(b);
+    for (uint32_t i = 0; i < b->count; i++)
+        flat_count(b->pieces[i].flat);
 }
 
 /* ---- sharing ----------------------------------------------------------------------- */

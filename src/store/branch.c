@@ -7,13 +7,6 @@
 
 #include <assert.h>
 
-struct snapshot {
-    _Atomic uint32_t refs;
-    struct root *root;
-    size_t name_len;
-    char name[];
-};
-
 /* ---- roots ------------------------------------------------------------------------- */
 
 struct root *root_new(struct store *store)
@@ -26,7 +19,7 @@ struct root *root_new(struct store *store)
     return root;
 }
 
-static struct root *root_ref(struct root *root)
+struct root *root_ref(struct root *root)
 {
     refs_take(&root->refs);
     return root;
@@ -76,7 +69,7 @@ static int compare_snapshot(const void *key, const void *item)
 {
     const struct snapshot *snapshot = item;
 
-    return str_cmp(*(const struct str *)key, str_of(snapshot->name, snapshot->name_len));
+    return str_cmp(*(const struct str *)key, str_c(snapshot->label.name));
 }
 
 static void ref_snapshot(void *item)
@@ -84,31 +77,44 @@ static void ref_snapshot(void *item)
     refs_take(&((struct snapshot *)item)->refs);
 }
 
-static void unref_snapshot(void *item)
+void snapshot_unref(struct snapshot *snapshot)
 {
-    struct snapshot *snapshot = item;
-
     if (!snapshot || !refs_drop(&snapshot->refs))
         return;
     root_unref(snapshot->root);
     mem_free(snapshot);
 }
 
+static void unref_snapshot(void *item)
+{
+    snapshot_unref(item);
+}
+
 const struct tree_type snapshot_tree = {compare_snapshot, ref_snapshot, unref_snapshot};
 
-/* Puts item under a name that is free. Takes it when OK. */
-static enum named put_name(struct store *store, struct tree *names,
-                           const struct tree_type *type, struct str name, void *item)
+static void label_fill(struct label *label, struct str name, struct str from,
+                       int64_t created_ns)
+{
+    assert(name.len > 0 && name.len <= NAME_MAX_LEN && from.len <= NAME_MAX_LEN);
+    *label = (struct label){.created_ns = created_ns};
+    memcpy(label->name, name.ptr, name.len);
+    if (from.len > 0)
+        memcpy(label->from, from.ptr, from.len);
+}
+
+/* Puts b under a name that is free. Takes it when OK. */
+static enum named put_branch(struct store *store, struct str name, struct branch *b)
 {
     enum named result = NAMED_OK;
 
     pthread_rwlock_wrlock(&store->lock);
-    if (tree_find(names, type->compare, &name)) {
+    if (tree_find(&store->branches, compare_branch, &name)) {
         result = NAMED_EXISTS;
-    } else if (!node_cache_reserve(&store->cache, tree_write_bound(names->count + 1))) {
+    } else if (!node_cache_reserve(&store->cache,
+                                   tree_write_bound(store->branches.count + 1))) {
         result = NAMED_NO_MEMORY;
     } else {
-        void *none = tree_put(names, type, &store->cache, &name, item);
+        void *none = tree_put(&store->branches, &branch_tree, &store->cache, &name, b);
         assert(!none);
     }
     pthread_rwlock_unlock(&store->lock);
@@ -128,18 +134,19 @@ static void *remove_name(struct store *store, struct tree *names, const struct t
 
 /* ---- branches ---------------------------------------------------------------------- */
 
-struct branch *branch_new(struct store *store, struct str name, struct root *root)
+struct branch *branch_new(struct store *store, struct str name, struct str from,
+                          struct root *root)
 {
-    struct branch *b = try_malloc(sizeof(*b) + name.len);
+    struct branch *b = try_malloc(sizeof(*b));
     pthread_rwlockattr_t attr;
 
     if (!b) {
         root_unref(root);
         return NULL;
     }
-    *b = (struct branch){.store = store, .root = root, .name_len = name.len};
+    *b = (struct branch){.store = store, .root = root};
+    label_fill(&b->label, name, from, clock_now_ns());
     atomic_init(&b->refs, 1);
-    memcpy(b->name, name.ptr, name.len);
     /* Or a stream of readers would starve the writers. */
     pthread_rwlockattr_init(&attr);
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -161,7 +168,7 @@ void branch_unref(struct branch *b)
 
 struct str branch_name(const struct branch *b)
 {
-    return str_of(b->name, b->name_len);
+    return str_c(b->label.name);
 }
 
 void branch_read_lock(struct branch *b)
@@ -224,6 +231,9 @@ struct branch *store_branch(struct store *store, struct str name)
         ref_branch(b);
         return b;
     }
+    /* Asked for with every signed request; most stores have no other branch. */
+    if (atomic_load_explicit(&store->fork_count, memory_order_acquire) == 0)
+        return NULL;
     pthread_rwlock_rdlock(&store->lock);
     b = tree_find(&store->branches, compare_branch, &name);
     if (b)
@@ -253,14 +263,18 @@ enum named store_fork(struct store *store, struct str name, struct str from_bran
                       struct str from_snapshot)
 {
     struct root *root = root_of_source(store, from_branch, from_snapshot);
-    struct branch *b = root ? branch_new(store, name, root) : NULL;
+    struct str from = from_snapshot.ptr ? from_snapshot : from_branch;
+    struct branch *b = root ? branch_new(store, name, from, root) : NULL;
     enum named result;
 
     if (!b)
         return root ? NAMED_NO_MEMORY : NAMED_MISSING;
-    result = put_name(store, &store->branches, &branch_tree, name, b);
-    if (result)
+    atomic_fetch_add(&store->fork_count, 1);
+    result = put_branch(store, name, b);
+    if (result) {
+        atomic_fetch_sub(&store->fork_count, 1);
         branch_unref(b);
+    }
     return result;
 }
 
@@ -271,8 +285,11 @@ enum named store_branch_delete(struct store *store, struct str name)
 
     struct branch *b = remove_name(store, &store->branches, &branch_tree, name);
 
+    if (!b)
+        return NAMED_MISSING;
+    atomic_fetch_sub(&store->fork_count, 1);
     branch_unref(b);
-    return b ? NAMED_OK : NAMED_MISSING;
+    return NAMED_OK;
 }
 
 /* Takes root. */
@@ -293,19 +310,47 @@ void branch_clear(struct branch *b)
 
 /* ---- snapshots --------------------------------------------------------------------- */
 
+struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_ns,
+                              struct root *root)
+{
+    struct snapshot *snapshot = try_malloc(sizeof(*snapshot));
+
+    if (!snapshot) {
+        root_unref(root);
+        return NULL;
+    }
+    *snapshot = (struct snapshot){.root = root};
+    label_fill(&snapshot->label, name, from, created_ns);
+    atomic_init(&snapshot->refs, 1);
+    return snapshot;
+}
+
+enum named snapshot_add(struct store *store, struct snapshot *snapshot, bool replace)
+{
+    struct str name = str_c(snapshot->label.name);
+    struct snapshot *old = NULL;
+    enum named result = NAMED_OK;
+
+    pthread_rwlock_wrlock(&store->lock);
+    if (!replace && tree_find(&store->snapshots, compare_snapshot, &name))
+        result = NAMED_EXISTS;
+    else if (!node_cache_reserve(&store->cache, tree_write_bound(store->snapshots.count + 1)))
+        result = NAMED_NO_MEMORY;
+    else
+        old = tree_put(&store->snapshots, &snapshot_tree, &store->cache, &name, snapshot);
+    pthread_rwlock_unlock(&store->lock);
+    snapshot_unref(old);
+    return result;
+}
+
 enum named store_snapshot_take(struct store *store, struct branch *b, struct str name)
 {
-    struct snapshot *snapshot = try_malloc(sizeof(*snapshot) + name.len);
-    enum named result;
+    struct snapshot *snapshot =
+        snapshot_new(name, branch_name(b), clock_now_ns(), branch_root(b));
+    enum named result = snapshot ? snapshot_add(store, snapshot, false) : NAMED_NO_MEMORY;
 
-    if (!snapshot)
-        return NAMED_NO_MEMORY;
-    *snapshot = (struct snapshot){.root = branch_root(b), .name_len = name.len};
-    atomic_init(&snapshot->refs, 1);
-    memcpy(snapshot->name, name.ptr, name.len);
-    result = put_name(store, &store->snapshots, &snapshot_tree, name, snapshot);
     if (result)
-        unref_snapshot(snapshot);
+        snapshot_unref(snapshot);
     return result;
 }
 

@@ -7,6 +7,13 @@
 
 struct bucket;
 
+/* What branches and snapshots are called, when they were made and of what. */
+struct label {
+    int64_t created_ns;
+    char name[NAME_MAX_LEN + 1];
+    char from[NAME_MAX_LEN + 1]; /* empty for "main" */
+};
+
 /* All buckets at one instant. Changed in place only by the one branch that holds it alone. */
 struct root {
     _Atomic uint32_t refs;
@@ -21,18 +28,33 @@ struct branch {
     pthread_rwlock_t lock;   /* guards root (which one, and what is in it) and cache */
     struct root *root;       /* never NULL */
     struct node_cache cache; /* for writers */
-    size_t name_len;
-    char name[];
+    struct label label;
+};
+
+struct snapshot {
+    _Atomic uint32_t refs;
+    struct root *root;
+    struct label label;
 };
 
 extern const struct tree_type branch_tree;
 extern const struct tree_type snapshot_tree;
 
 struct root *root_new(struct store *store);
+struct root *root_ref(struct root *root);
 struct bucket *root_bucket(const struct root *root, struct str name);
 
-/* Takes root, and gives the caller's reference on it to the branch. */
-struct branch *branch_new(struct store *store, struct str name, struct root *root);
+/* Takes root, and gives the caller's reference on it to the branch. NULL when memory is out. */
+struct branch *branch_new(struct store *store, struct str name, struct str from,
+                          struct root *root);
+/* Takes root. NULL when memory is out. */
+struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_ns,
+                              struct root *root);
+void snapshot_unref(struct snapshot *snapshot);
+/* Puts a snapshot under its name; with replace in place of the one that has it. Takes it when
+ * OK. */
+MUST_CHECK enum named snapshot_add(struct store *store, struct snapshot *snapshot,
+                                   bool replace);
 
 void branch_read_lock(struct branch *b);
 void branch_write_lock(struct branch *b);

@@ -67,16 +67,11 @@ void bucket_ref(struct bucket *k)
 static void bucket_reap(struct reap *reap)
 {
     struct bucket *k = (struct bucket *)((char *)reap - offsetof(struct bucket, reap));
-    struct account *account = &k->store->account;
-
-    tree_release(&k->objects, &object_tree, account);
-    tree_release(&k->versions, &version_tree, account);
-    tree_release(&k->nulls, &object_tree, account);
-    tree_release(&k->uploads, &upload_tree, account);
+    bucket_empty(k);
     doc_unref(k->owner);
     for (size_t i = 0; i < BUCKET_DOC_COUNT; i++)
         doc_unref(k->docs[i]);
-    account_give(account, ACCOUNT_RECORD, sizeof(*k));
+    account_give(&k->store->account, ACCOUNT_RECORD, sizeof(*k));
     mem_free(k);
 }
 
@@ -111,8 +106,7 @@ static struct bucket *bucket_new(struct store *store, const struct bucket_spec *
     return k;
 }
 
-/* A bucket that shares all of k's trees and documents. */
-static struct bucket *bucket_copy(const struct bucket *k)
+struct bucket *bucket_copy(const struct bucket *k)
 {
     struct bucket *copy = xmalloc(sizeof(*copy));
 
@@ -133,6 +127,17 @@ static struct bucket *bucket_copy(const struct bucket *k)
     memcpy(copy->region, k->region, sizeof(k->region));
     account_force(&k->store->account, ACCOUNT_RECORD, sizeof(*k));
     return copy;
+}
+
+void bucket_empty(struct bucket *k)
+{
+    struct account *account = &k->store->account;
+
+    tree_release(&k->objects, &object_tree, account);
+    tree_release(&k->versions, &version_tree, account);
+    tree_release(&k->nulls, &object_tree, account);
+    tree_release(&k->uploads, &upload_tree, account);
+    k->object_bytes = k->version_bytes = 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------- */
@@ -340,7 +345,7 @@ enum s3_err bucket_delete(struct branch *b, struct str bucket)
     return err;
 }
 
-static void fill_info(const struct bucket *k, struct bucket_info *out)
+void bucket_info_fill(const struct bucket *k, struct bucket_info *out)
 {
     *out = (struct bucket_info){.owner = doc_ref(k->owner),
                                 .created_ns = k->created_ns,
@@ -369,7 +374,7 @@ enum s3_err bucket_get(struct branch *b, struct str bucket, struct bucket_info *
     branch_read_lock(b);
     const struct bucket *k = root_bucket(b->root, bucket);
     if (k)
-        fill_info(k, out);
+        bucket_info_fill(k, out);
     branch_unlock(b);
     return k ? S3_OK : S3_NO_SUCH_BUCKET;
 }
@@ -423,6 +428,6 @@ bool root_bucket_next(struct root *root, struct str after, bool inclusive,
                                    inclusive ? compare_bucket : compare_behind, &after);
 
     if (k)
-        fill_info(k, out);
+        bucket_info_fill(k, out);
     return k != NULL;
 }

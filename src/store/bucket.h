@@ -45,6 +45,12 @@ struct str bucket_name(const struct bucket *k);
 void bucket_ref(struct bucket *k);
 /* The last one hands the trees to the reaper. */
 void bucket_unref(struct bucket *k);
+/* A bucket that shares all of k's trees and documents. */
+struct bucket *bucket_copy(const struct bucket *k);
+/* Drops what k alone holds: O(1) when there is a copy. Settings stay. */
+void bucket_empty(struct bucket *k);
+/* *out is to be released. */
+void bucket_info_fill(const struct bucket *k, struct bucket_info *out);
 
 /* ---- reading (a lock or a reference on the bucket held) ---------------------------- */
 

@@ -28,6 +28,7 @@ struct store {
     struct recycler recycler;
     _Atomic uint64_t sequence; /* the last one given out */
     struct branch *main;       /* also in branches; found without the lock */
+    atomic_uint fork_count;    /* branches besides main; changed a moment too early or late */
 
     pthread_rwlock_t lock; /* guards the four below */
     struct tree branches;  /* struct branch by name */

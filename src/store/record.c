@@ -140,6 +140,8 @@ static struct record *record_make(struct store *store, const struct plan *plan)
     fill_header(r, plan);
     fill_rest(r, plan, digest_len);
     assert(slot_size(r) == size);
+    if (!plan->body)
+        account_data_add(&store->account, plan->size);
     return r;
 }
 
@@ -216,6 +218,13 @@ struct record *record_new_marker(struct store *store, struct str key, int64_t mt
     return record_make(store, &plan);
 }
 
+void record_place(const struct record *r, struct record_place *out)
+{
+    *out = (struct record_place){.number = record_sequence(r),
+                                 .is_null = record_is_null_version(r),
+                                 .delete_marker = record_is_delete_marker(r)};
+}
+
 void record_publish(struct record *r, uint64_t sequence, bool null_version)
 {
     assert(!(r->flags & RECORD_PUBLISHED) && sequence <= SEQUENCE_MAX);
@@ -253,7 +262,11 @@ void record_unref(struct record *r)
     size_t size = slot_size(r);
     struct store *store = store_of_slot(r, size);
 
-    body_unref(body_of(r));
+    struct body *body = body_of(r);
+
+    if (!body)
+        account_data_sub(&store->account, record_size(r));
+    body_unref(body);
     parts_unref(parts_of(r));
     account_give(&store->account, ACCOUNT_RECORD, pool_slot_size(size));
     pool_give(r, size);

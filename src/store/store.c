@@ -17,7 +17,7 @@ struct store *store_new(const struct store_options *options)
     recycler_init(&store->recycler);
     pthread_rwlock_init(&store->lock, NULL);
     node_cache_init(&store->cache, store->pool, &store->account);
-    store->main = branch_new(store, main_name, root_new(store));
+    store->main = branch_new(store, main_name, STR(""), root_new(store));
     if (!store->main || !node_cache_reserve(&store->cache, tree_write_bound(1))) {
         log_error("no memory to start with");
         abort();
@@ -69,6 +69,7 @@ void store_stats(struct store *store, struct store_stats *out)
         .record_bytes =
             atomic_load_explicit(&account->bytes[ACCOUNT_RECORD], memory_order_relaxed),
         .body_bytes = atomic_load_explicit(&account->bytes[ACCOUNT_BODY], memory_order_relaxed),
+        .data_bytes = atomic_load_explicit(&account->data, memory_order_relaxed),
         .reaping = reaper_pending(store->reaper)};
 }
 

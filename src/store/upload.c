@@ -362,6 +362,11 @@ static struct upload *remove_upload(struct edit *e, struct upload *u)
 
 /* ---- the door ---------------------------------------------------------------------- */
 
+bool upload_overtaken(const struct upload *u)
+{
+    return u->overtaken;
+}
+
 enum s3_err upload_create(struct branch *b, struct str bucket, const struct upload_spec *spec,
                           char *id)
 {
