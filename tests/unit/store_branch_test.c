@@ -52,9 +52,9 @@ static void test_branches_are_apart(void **state)
     struct fixture *f = *state;
 
     test_put(f->store, f->main, STR("shared"), STR("x"), NULL);
-    assert_true(store_fork(f->store, STR("worker"), STR("main"), STR_NONE));
-    assert_false(store_fork(f->store, STR("worker"), STR("main"), STR_NONE));
-    assert_false(store_fork(f->store, STR("other"), STR("none"), STR_NONE));
+    assert_int_equal(NAMED_OK, store_fork(f->store, STR("worker"), STR("main"), STR_NONE));
+    assert_int_not_equal(NAMED_OK, store_fork(f->store, STR("worker"), STR("main"), STR_NONE));
+    assert_int_not_equal(NAMED_OK, store_fork(f->store, STR("other"), STR("none"), STR_NONE));
     assert_null(store_branch(f->store, STR("none")));
 
     AUTO(branch) worker = store_branch(f->store, STR("worker"));
@@ -65,9 +65,9 @@ static void test_branches_are_apart(void **state)
     assert_true(has(worker, STR("theirs")) && !has(f->main, STR("theirs")));
     assert_true(!has(worker, STR("ours")) && has(f->main, STR("ours")));
 
-    assert_true(store_branch_delete(f->store, STR("worker")));
-    assert_false(store_branch_delete(f->store, STR("worker")));
-    assert_false(store_branch_delete(f->store, STR("main")));
+    assert_int_equal(NAMED_OK, store_branch_delete(f->store, STR("worker")));
+    assert_int_not_equal(NAMED_OK, store_branch_delete(f->store, STR("worker")));
+    assert_int_not_equal(NAMED_OK, store_branch_delete(f->store, STR("main")));
     assert_true(has(worker, STR("theirs"))); /* whoever holds it may go on */
 }
 
@@ -76,19 +76,19 @@ static void test_snapshots(void **state)
     struct fixture *f = *state;
 
     test_put(f->store, f->main, STR("a"), STR("old"), NULL);
-    assert_true(store_snapshot_take(f->store, f->main, STR("s")));
-    assert_false(store_snapshot_take(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
+    assert_int_not_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
     test_put(f->store, f->main, STR("a"), STR("new"), NULL);
     test_put(f->store, f->main, STR("b"), STR("new"), NULL);
-    assert_true(store_fork(f->store, STR("fork"), STR_NONE, STR("s")));
-    assert_true(store_snapshot_restore(f->store, f->main, STR("s")));
-    assert_false(store_snapshot_restore(f->store, f->main, STR("none")));
+    assert_int_equal(NAMED_OK, store_fork(f->store, STR("fork"), STR_NONE, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_not_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("none")));
     assert_false(has(f->main, STR("b")));
 
     AUTO(record) r = get(f->main, STR("a"));
     assert_str_equal(test_content(r), STR("old"));
-    assert_true(store_snapshot_drop(f->store, STR("s")));
-    assert_false(store_snapshot_drop(f->store, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(f->store, STR("s")));
+    assert_int_not_equal(NAMED_OK, store_snapshot_drop(f->store, STR("s")));
     AUTO(branch) fork = store_branch(f->store, STR("fork"));
     assert_true(has(fork, STR("a")));
 }
@@ -99,22 +99,26 @@ static void test_restore_one_bucket(void **state)
     struct bucket_info info;
 
     test_put(f->store, f->main, STR("a"), STR("x"), NULL);
-    assert_true(store_snapshot_take(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
     test_bucket(f->main, STR("later"));
     test_put(f->store, f->main, STR("b"), STR("x"), NULL);
 
-    assert_true(store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
+    assert_int_equal(NAMED_OK,
+                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
     assert_true(has(f->main, STR("a")) && !has(f->main, STR("b")));
     assert_int_equal(bucket_get(f->main, STR("later"), &info), S3_OK);
     bucket_info_release(&info);
-    assert_true(store_snapshot_restore_bucket(f->store, f->main, STR("s"), STR("later")));
+    assert_int_equal(NAMED_OK,
+                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), STR("later")));
     assert_int_equal(bucket_get(f->main, STR("later"), &info), S3_NO_SUCH_BUCKET);
     branch_clear(f->main);
-    assert_true(store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
+    assert_int_equal(NAMED_OK,
+                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
     assert_true(has(f->main, STR("a")));
-    assert_false(store_snapshot_restore_bucket(f->store, f->main, STR("none"), BUCKET));
+    assert_int_not_equal(NAMED_OK,
+                         store_snapshot_restore_bucket(f->store, f->main, STR("none"), BUCKET));
     test_put(f->store, f->main, STR("c"), STR("x"), NULL);
-    assert_true(store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
     assert_false(has(f->main, STR("c")));
 }
 

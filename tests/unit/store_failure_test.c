@@ -210,23 +210,23 @@ static enum s3_err do_copy_part(struct trial *t)
 
 static enum s3_err do_restore_bucket(struct trial *t)
 {
-    return store_snapshot_restore_bucket(t->store, t->b, STR("empty"), BUCKET) ? S3_OK
-                                                                               : S3_SLOW_DOWN;
+    return store_snapshot_restore_bucket(t->store, t->b, STR("empty"), BUCKET) ? S3_SLOW_DOWN
+                                                                               : S3_OK;
 }
 
 static enum s3_err do_take_snapshot(struct trial *t)
 {
-    if (!store_snapshot_take(t->store, t->b, STR("taken")))
+    if (store_snapshot_take(t->store, t->b, STR("taken")))
         return S3_SLOW_DOWN;
-    assert_true(store_snapshot_drop(t->store, STR("taken")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(t->store, STR("taken")));
     return S3_OK;
 }
 
 static enum s3_err do_fork(struct trial *t)
 {
-    if (!store_fork(t->store, STR("forked"), branch_name(t->b), STR_NONE))
+    if (store_fork(t->store, STR("forked"), branch_name(t->b), STR_NONE))
         return S3_SLOW_DOWN;
-    assert_true(store_branch_delete(t->store, STR("forked")));
+    assert_int_equal(NAMED_OK, store_branch_delete(t->store, STR("forked")));
     return S3_OK;
 }
 
@@ -277,7 +277,7 @@ static bool try_change(struct store *store, const char *upload, const struct cha
     struct trial t = {.store = store, .upload = upload};
     AUTO_BUF(after, MiB(1));
 
-    assert_true(store_fork(store, STR("trial"), STR("main"), STR_NONE));
+    assert_int_equal(NAMED_OK, store_fork(store, STR("trial"), STR("main"), STR_NONE));
     t.b = store_branch(store, STR("trial"));
     mem_fail_nth(nth);
     enum s3_err err = c->run(&t);
@@ -289,7 +289,7 @@ static bool try_change(struct store *store, const char *upload, const struct cha
     } else {
         assert_int_equal(str_eq(buf_str(&after), before), !c->changes);
     }
-    assert_true(store_branch_delete(store, STR("trial")));
+    assert_int_equal(NAMED_OK, store_branch_delete(store, STR("trial")));
     branch_unref(t.b);
     end = stats_of(store);
     assert_int_equal(end.record_bytes, start.record_bytes);
@@ -306,7 +306,7 @@ static void prepare(struct store *store, struct branch *b, enum versioning versi
 
     test_bucket(b, BUCKET);
     test_bucket(b, STR("empty"));
-    assert_true(store_snapshot_take(store, b, STR("empty")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(store, b, STR("empty")));
     for (int i = 0; i < 50; i++) {
         snprintf(text, sizeof(text), "key %d", i);
         assert_int_equal(put(&t, str_c(text), 10), S3_OK);
@@ -377,7 +377,7 @@ static void test_limit_refuses_and_recovers(void **state)
 
     /* Everything stored before is still there; deleting works and makes room, with a snapshot
      * held (which costs nodes) as well. */
-    assert_true(store_snapshot_take(store, b, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(store, b, STR("s")));
     for (int i = 0; i < count; i++) {
         snprintf(key, sizeof(key), "key %06d", i);
         struct target at = {BUCKET, str_c(key)};
@@ -388,7 +388,7 @@ static void test_limit_refuses_and_recovers(void **state)
         record_unref(result.old);
     }
     assert_true(stats_of(store).memory_bytes > MiB(2) - KiB(64)); /* the snapshot's */
-    assert_true(store_snapshot_drop(store, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(store, STR("s")));
     assert_true(stats_of(store).memory_bytes < KiB(64));
     assert_int_equal(put(&t, STR("new"), 1000), S3_OK);
     branch_unref(b);

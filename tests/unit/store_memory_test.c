@@ -122,15 +122,15 @@ static void test_all_comes_back(void **state)
     struct store_stats stats;
 
     fill(f, 10, STR(""));
-    assert_true(store_snapshot_take(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
     for (uint32_t i = 0; i < OBJECTS; i += 2) {
         struct record *r = typical_record(f->store, i, 20, STR(""));
         assert_int_equal(object_put(f->main, BUCKET, r, NULL, NULL), S3_OK);
     }
-    assert_true(store_fork(f->store, STR("f"), STR("main"), STR_NONE));
-    assert_true(store_snapshot_restore(f->store, f->main, STR("s")));
-    assert_true(store_snapshot_drop(f->store, STR("s")));
-    assert_true(store_branch_delete(f->store, STR("f")));
+    assert_int_equal(NAMED_OK, store_fork(f->store, STR("f"), STR("main"), STR_NONE));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(f->store, STR("s")));
+    assert_int_equal(NAMED_OK, store_branch_delete(f->store, STR("f")));
     branch_clear(f->main);
     store_reap_wait(f->store);
     store_stats(f->store, &stats);
@@ -154,9 +154,9 @@ static void test_snapshots_are_free(void **state)
         char name[16];
         struct str text = str_of(name, (size_t)snprintf(name, sizeof(name), "s%d", i));
 
-        assert_true(store_snapshot_take(f->store, f->main, text));
-        assert_true(store_fork(f->store, text, STR_NONE, text));
-        assert_true(store_snapshot_restore(f->store, f->main, text));
+        assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, text));
+        assert_int_equal(NAMED_OK, store_fork(f->store, text, STR_NONE, text));
+        assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, text));
     }
     assert_true(test_memory(f->store) - before < KiB(32));
 

@@ -134,19 +134,19 @@ static void *snapshooter(void *arg)
     struct lcg random = {1};
 
     for (int i = 0; i < ROUNDS / 20; i++) {
-        assert_true(store_snapshot_take(w->store, w->main, STR("s")));
-        assert_true(store_fork(w->store, STR("f"), STR_NONE, STR("s")));
+        assert_int_equal(NAMED_OK, store_snapshot_take(w->store, w->main, STR("s")));
+        assert_int_equal(NAMED_OK, store_fork(w->store, STR("f"), STR_NONE, STR("s")));
 
         struct branch *fork = store_branch(w->store, STR("f"));
 
         for (int n = 0; n < 10; n++)
             write_once(w, fork, &random);
         if (i % 4 == 0)
-            assert_true(store_snapshot_restore(w->store, w->main, STR("s")));
-        assert_true(store_snapshot_drop(w->store, STR("s")));
+            assert_int_equal(NAMED_OK, store_snapshot_restore(w->store, w->main, STR("s")));
+        assert_int_equal(NAMED_OK, store_snapshot_drop(w->store, STR("s")));
         AUTO(root) root = branch_root(fork);
         check_root(root);
-        assert_true(store_branch_delete(w->store, STR("f")));
+        assert_int_equal(NAMED_OK, store_branch_delete(w->store, STR("f")));
         branch_unref(fork);
     }
     return NULL;

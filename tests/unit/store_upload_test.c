@@ -192,16 +192,16 @@ static void test_snapshot_holds_uploads(void **state)
     struct fixture *f = *state;
 
     assert_int_equal(put_part(f, 1, STR("kept")), S3_OK);
-    assert_true(store_snapshot_take(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
     assert_int_equal(put_part(f, 1, STR("changed")), S3_OK);
     assert_int_equal(complete(f, NULL), S3_OK);
-    assert_true(store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
     assert_int_equal(complete(f, NULL), S3_OK);
 
     struct record *r = current(f);
     assert_str_equal(test_content(r), STR("kept"));
     record_unref(r);
-    assert_true(store_snapshot_drop(f->store, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(f->store, STR("s")));
 }
 
 /* ---- conditions (recorded: test_multipart_if_match_* and _if_none_match_*) --------- */

@@ -243,10 +243,10 @@ static void random_snapshot(struct world *w)
 {
     if (lcg_below(&w->random, 2)) {
         (void)!store_snapshot_drop(w->store, STR("snap"));
-        assert_true(store_snapshot_take(w->store, w->main, STR("snap")));
+        assert_int_equal(NAMED_OK, store_snapshot_take(w->store, w->main, STR("snap")));
         w->snapshot = w->model;
     } else {
-        assert_true(store_snapshot_restore(w->store, w->main, STR("snap")));
+        assert_int_equal(NAMED_OK, store_snapshot_restore(w->store, w->main, STR("snap")));
         w->model = w->snapshot;
     }
 }
@@ -311,15 +311,15 @@ static void test_random_history(void **state)
     w.random.state = 5;
     start = test_memory(w.store);
     test_bucket(w.main, BUCKET);
-    assert_true(store_snapshot_take(w.store, w.main, STR("snap")));
+    assert_int_equal(NAMED_OK, store_snapshot_take(w.store, w.main, STR("snap")));
     for (w.step = 1; w.step <= 4000; w.step++) {
         random_step(&w);
         check_model(w.main, &w.model);
     }
     /* The snapshot still is what it was. */
-    assert_true(store_snapshot_restore(w.store, w.main, STR("snap")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(w.store, w.main, STR("snap")));
     check_model(w.main, &w.snapshot);
-    assert_true(store_snapshot_drop(w.store, STR("snap")));
+    assert_int_equal(NAMED_OK, store_snapshot_drop(w.store, STR("snap")));
     branch_clear(w.main);
     /* Only tree nodes set aside for the next write may have come. */
     assert_true(test_memory(w.store) - start < KiB(64));
