@@ -127,6 +127,13 @@ static struct str signing_access_key(const struct post *p)
     return field_value(p, STR("awsaccesskeyid"));
 }
 
+static enum s3_err check_bucket(struct post *p)
+{
+    if (s3_choose_branch_of_key(p->c, signing_access_key(p)))
+        return p->c->err;
+    return s3_authorize_form(p->c);
+}
+
 /* A form is signed by its fields; one without a policy may still be signed by its headers. */
 static enum s3_err authorize_form(struct post *p)
 {
@@ -142,9 +149,7 @@ static enum s3_err authorize_form(struct post *p)
         return s3_fail(c, err, "form policy");
     if (p->policy.credential)
         c->auth.credential = p->policy.credential;
-    if (s3_choose_branch_of_key(c, signing_access_key(p)))
-        return c->err;
-    return s3_authorize_form(c);
+    return check_bucket(p);
 }
 
 /* ---- attributes and checksums ------------------------------------------------------ */
@@ -431,6 +436,8 @@ enum s3_err op_post_object(struct s3_call *c)
     struct record_spec spec = {.key = c->at.key, .mtime_ns = clock_now_ns()};
     if (form_finish(p->reader))
         return s3_fail(c, S3_MALFORMED_POST_REQUEST, "form without an end");
+    if (!form_has_file(p->reader) && check_bucket(p))
+        return c->err;
     if (!form_has_file(p->reader))
         return s3_invalid_argument(c, "POST requires exactly one file upload per request.",
                                    STR("file"), STR("0"));
