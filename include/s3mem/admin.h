@@ -20,6 +20,9 @@ struct admin_options {
      * authentication is off. */
     enum s3_err (*authorise)(void *arg, const struct request *req);
     void *authorise_arg;
+    size_t journal_size;       /* requests that are remembered, at most 1000000; 0: none are, and
+                                * there are no events */
+    uint64_t max_memory_bytes; /* the store's limit, for the statistics; 0: none */
 };
 
 struct admin;
@@ -31,6 +34,12 @@ struct app admin_app(struct admin *admin);
     {                                                                                          \
         STR("/_s3mem/"), STR("/_localstack/"), STR("/minio/health/")                           \
     }
+
+/* What room s3 is to tell its requests to: journal, events, statistics, faults. Good until
+ * admin_free. */
+struct traffic admin_traffic(struct admin *admin);
+/* Appends what GET stats answers, a JSON object; keys: with the keys of every bucket. */
+void admin_stats(struct admin *admin, bool keys, struct buf *out);
 
 /* From now on health answers 200: buckets and seeds are there, init scripts are done. */
 void admin_set_ready(struct admin *admin);

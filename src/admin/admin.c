@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.c - the life of a request, and the door. */
 #include "admin/call.h"
+#include "admin/journal.h"
+#include "admin/statistics.h"
 
 /* ---- life -------------------------------------------------------------------------- */
 
@@ -177,6 +179,9 @@ struct admin *admin_new(const struct admin_options *options)
     admin->options = *options;
     admin->started_ns = clock_monotonic_ns();
     admin->started_unix_ns = clock_now_ns();
+    admin->statistics = statistics_new();
+    if (options->journal_size > 0)
+        admin->journal = journal_new(options->journal_size);
     pthread_mutex_init(&admin->lock, NULL);
     /* So that the first requests need not race to seed jansson's hash tables. */
     json_object_seed(0);
@@ -190,6 +195,8 @@ void admin_free(struct admin *admin)
     for (size_t i = 0; i < admin->script_count; i++)
         mem_free(admin->scripts[i].name);
     mem_free(admin->scripts);
+    journal_free(admin->journal);
+    statistics_free(admin->statistics);
     pthread_mutex_destroy(&admin->lock);
     mem_free(admin);
 }

@@ -26,12 +26,17 @@ struct script {
     enum admin_script_state state;
 };
 
+struct journal;
+struct statistics;
+
 struct admin {
     struct admin_options options;
     atomic_bool ready;
     int64_t started_ns;                    /* monotonic */
     int64_t started_unix_ns;               /* the server's clock */
     atomic_uint_least64_t snapshots_named; /* names made up so far */
+    struct statistics *statistics;
+    struct journal *journal;               /* NULL: it is off */
     pthread_mutex_t lock;                  /* guards scripts */
     struct script *scripts;
     size_t script_count;
@@ -96,6 +101,8 @@ enum app_next admin_no_memory(struct admin_call *c);
 json_t *admin_string(struct str bytes);
 /* "2026-11-24T11:20:00.000Z" with its milliseconds */
 json_t *admin_time(int64_t unix_ns);
+#define ADMIN_TIME_SIZE ISO_DATE_SIZE
+struct str admin_time_text(int64_t unix_ns, char out[ADMIN_TIME_SIZE]);
 
 /* ---- what is asked (ask.c) --------------------------------------------------------- */
 

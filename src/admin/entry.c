@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/* entry.c - copying a request, and printing it without its secrets. */
+#include "admin/entry.h"
+#include "admin/call.h"
+
+/* Room grows in such steps, so that a free entry fits most requests. */
+#define ROOM_STEP 256
+/* More is given back when the next request has no use for it. */
+#define ROOM_USUAL KiB(8)
+
+/* ---- keeping ----------------------------------------------------------------------- */
+
+/* Before each header in entry.headers: the name's and the value's length. */
+struct packed_header {
+    uint32_t name_len, value_len;
+};
+
+static size_t headers_size(const struct request *req)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < req->header_count; i++)
+        size +=
+            sizeof(struct packed_header) + req->headers[i].name.len + req->headers[i].value.len;
+    return size;
+}
+
+static char *append(char *at, struct str s)
+{
+    if (s.len > 0)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+static struct str copy(char **at, struct str s)
+{
+    struct str kept = str_of(*at, s.len);
+
+    *at = append(*at, s);
+    return kept;
+}
+
+static struct str copy_headers(char *at, const struct request *req)
+{
+    struct str kept = str_of(at, 0);
+
+    for (size_t i = 0; i < req->header_count; i++) {
+        const struct header *h = &req->headers[i];
+        struct packed_header lengths = {(uint32_t)h->name.len, (uint32_t)h->value.len};
+
+        memcpy(at, &lengths, sizeof(lengths));
+        at = append(at + sizeof(lengths), h->name);
+        at = append(at, h->value);
+    }
+    kept.len = (size_t)(at - kept.ptr);
+    return kept;
+}
+
+/* The same entry if it has the room (and not far too much of it), else a new one. */
+static struct entry *with_room(struct entry *e, size_t need)
+{
+    if (e && e->room >= need && (e->room <= ROOM_USUAL || need > ROOM_USUAL / 2))
+        return e;
+    entry_free(e);
+    need = (need + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
+    e = try_malloc(sizeof(*e) + need);
+    if (e) {
+        e->room = need;
+        e->final_text = NULL;
+    }
+    return e;
+}
+
+struct entry *entry_fill(struct entry *reused, const struct traffic_call *call)
+{
+    const struct request *req = call->req;
+    size_t need = call->request_id.len + call->bucket.len + call->key.len + call->branch.len +
+                  call->access_key.len + req->method.len + req->target.len + req->remote.len +
+                  headers_size(req);
+    struct entry *e = with_room(reused, need);
+    char *at;
+
+    if (!e)
+        return NULL;
+    at = e->text;
+    e->time_ns = call->time_ns;
+    e->operation = call->operation;
+    e->request_id = copy(&at, call->request_id);
+    e->bucket = copy(&at, call->bucket);
+    e->key = copy(&at, call->key);
+    e->branch = copy(&at, call->branch);
+    e->access_key = copy(&at, call->access_key);
+    e->method = copy(&at, req->method);
+    e->target = copy(&at, req->target);
+    e->remote = copy(&at, req->remote);
+    e->headers = copy_headers(at, req);
+    return e;
+}
+
+/* A form's key, and with its access key the branch, come with the body. */
+static void keep_final(struct entry *e, const struct traffic_call *call)
+{
+    char *at;
+
+    mem_free(TAKE(e->final_text));
+    e->final_key = e->key;
+    e->final_branch = e->branch;
+    if (str_eq(e->key, call->key) && str_eq(e->branch, call->branch))
+        return;
+    e->final_text = at = try_malloc(call->key.len + call->branch.len + 1);
+    if (!at)
+        return;
+    e->final_key = copy(&at, call->key);
+    e->final_branch = copy(&at, call->branch);
+}
+
+void entry_complete(struct entry *e, const struct traffic_call *call)
+{
+    e->status = call->status;
+    e->aborted = call->aborted;
+    e->duration_ns = call->duration_ns;
+    e->bytes_in = call->bytes_in;
+    e->bytes_out = call->bytes_out;
+    e->code_len = (uint8_t)(call->code.len < ENTRY_CODE_MAX ? call->code.len : ENTRY_CODE_MAX);
+    append(e->code, str_of(call->code.ptr, e->code_len));
+    keep_final(e, call);
+}
+
+void entry_free(struct entry *e)
+{
+    if (e)
+        mem_free(e->final_text);
+    mem_free(e);
+}
+
+/* ---- secrets ----------------------------------------------------------------------- */
+
+#define MASK STR("***")
+
+/* Is it a secret as a header, or as the query parameter that stands for it? */
+static bool is_secret(struct str name)
+{
+    static const struct str names[] = {
+        {"x-amz-security-token", 20}, {"x-amz-s3session-token", 21},
+        {"x-amz-signature", 15},      {"signature", 9},
+        {"proxy-authorization", 19},  {"cookie", 6},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq_nocase(name, names[i]))
+            return true;
+    }
+    /* x-amz-server-side-encryption-customer-key, and the copy source's */
+    return str_has_prefix_nocase(name, STR("x-amz-")) && name.len > 13 &&
+           mem_eq_nocase(name.ptr + name.len - 13, "-customer-key", 13);
+}
+
+/* "%53ignature" is Signature too. A name that has no end of escapes is nobody's. */
+static bool is_secret_parameter(struct str raw)
+{
+    AUTO_BUF(name, KiB(64));
+
+    if (str_find_char(raw, '%') == SIZE_MAX)
+        return is_secret(raw);
+    return !buf_add_unescaped(&name, raw, true) || !buf_ok(&name) || is_secret(buf_str(&name));
+}
+
+/* A target, or a URL, without the secrets of its query. */
+static void add_masked_target(struct buf *out, struct str target)
+{
+    size_t mark = str_find_char(target, '?');
+    struct str query, part;
+
+    if (mark == SIZE_MAX) {
+        buf_add_json(out, target);
+        return;
+    }
+    query = str_from(target, mark + 1);
+    buf_add_json(out, str_of(target.ptr, mark));
+    for (char separator = '?'; str_split(&query, '&', &part); separator = '&') {
+        size_t equals = str_find_char(part, '=');
+
+        buf_add_char(out, separator);
+        if (equals != SIZE_MAX && is_secret_parameter(str_of(part.ptr, equals))) {
+            buf_add_json(out, str_of(part.ptr, equals + 1));
+            buf_add(out, MASK);
+        } else {
+            buf_add_json(out, part);
+        }
+    }
+}
+
+/* "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=***". What does not look like
+ * that is masked, not guessed at. */
+static void add_masked_authorization(struct buf *out, struct str value)
+{
+    size_t blank = str_find_char(value, ' ');
+    struct str rest, list, part;
+
+    if (blank == SIZE_MAX || !str_has_prefix(value, STR("AWS4-"))) {
+        buf_add(out, MASK);
+        return;
+    }
+    rest = str_from(value, blank + 1);
+    buf_add_json(out, str_of(value.ptr, blank));
+    for (bool first = true; str_split(&rest, ',', &list);) {
+        while (str_split(&list, ' ', &part)) {
+            size_t equals = str_find_char(part, '=');
+
+            if (part.len == 0)
+                continue;
+            buf_add(out, first ? STR(" ") : STR(", "));
+            first = false;
+            if (str_has_prefix(part, STR("Credential=")) ||
+                str_has_prefix(part, STR("SignedHeaders="))) {
+                buf_add_json(out, part);
+                continue;
+            }
+            if (str_has_prefix(part, STR("Signature=")))
+                buf_add(out, str_of(part.ptr, equals + 1));
+            buf_add(out, MASK);
+        }
+    }
+}
+
+static void add_masked_header(struct buf *out, struct str name, struct str value)
+{
+    if (str_eq_nocase(name, STR("authorization")))
+        add_masked_authorization(out, value);
+    else if (is_secret(name))
+        buf_add(out, MASK);
+    else if (str_eq_nocase(name, STR("referer")))
+        add_masked_target(out, value);
+    else
+        buf_add_json(out, value);
+}
+
+/* ---- printing ---------------------------------------------------------------------- */
+
+void json_add_text(struct buf *out, struct str text)
+{
+    buf_add_char(out, '"');
+    buf_add_json(out, text);
+    buf_add_char(out, '"');
+}
+
+/* name is printed with what stands before it: ",\"key\":" */
+static void add_text(struct buf *out, struct str name, struct str text)
+{
+    buf_add(out, name);
+    json_add_text(out, text);
+}
+
+static void add_text_or_null(struct buf *out, struct str name, struct str text)
+{
+    if (text.len > 0) {
+        add_text(out, name, text);
+    } else {
+        buf_add(out, name);
+        buf_add(out, STR("null"));
+    }
+}
+
+static void add_number(struct buf *out, struct str name, uint64_t number)
+{
+    buf_add(out, name);
+    buf_add_u64(out, number);
+}
+
+static void add_time(struct buf *out, int64_t unix_ns)
+{
+    char text[ADMIN_TIME_SIZE];
+
+    buf_add(out, STR(",\"time\":\""));
+    buf_add(out, admin_time_text(unix_ns, text));
+    buf_add_char(out, '"');
+}
+
+static void add_operation(struct buf *out, struct str name, const struct entry *e)
+{
+    add_text_or_null(out, name, str_eq(e->operation, STR("-")) ? STR("") : e->operation);
+}
+
+static bool header_next(const struct entry *e, size_t *at, struct header *out)
+{
+    struct packed_header lengths;
+
+    if (*at == e->headers.len)
+        return false;
+    memcpy(&lengths, e->headers.ptr + *at, sizeof(lengths));
+    *at += sizeof(lengths);
+    out->name = str_of(e->headers.ptr + *at, lengths.name_len);
+    *at += lengths.name_len;
+    out->value = str_of(e->headers.ptr + *at, lengths.value_len);
+    *at += lengths.value_len;
+    return true;
+}
+
+static void add_lower(struct buf *out, struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        c = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        buf_add_json(out, str_of(&c, 1));
+    }
+}
+
+/* Is there a header of that name before position `end`? */
+static bool seen_before(const struct entry *e, struct str name, size_t end)
+{
+    struct header h;
+
+    for (size_t at = 0; at < end && header_next(e, &at, &h);) {
+        if (str_eq_nocase(h.name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Each name once, its values joined. */
+static void add_headers(struct buf *out, const struct entry *e)
+{
+    struct header h, other;
+    bool first = true;
+
+    buf_add(out, STR(",\"headers\":{"));
+    for (size_t at = 0, start = 0; header_next(e, &at, &h); start = at) {
+        if (seen_before(e, h.name, start))
+            continue;
+        buf_add(out, first ? STR("\"") : STR(",\""));
+        first = false;
+        add_lower(out, h.name);
+        buf_add(out, STR("\":\""));
+        add_masked_header(out, h.name, h.value);
+        for (size_t next = at; header_next(e, &next, &other);) {
+            if (!str_eq_nocase(other.name, h.name))
+                continue;
+            buf_add(out, STR(", "));
+            add_masked_header(out, other.name, other.value);
+        }
+        buf_add_char(out, '"');
+    }
+    buf_add_char(out, '}');
+}
+
+/* What is known at the beginning. key and branch: then, or in the end. */
+static void add_beginning(struct buf *out, const struct entry *e, struct str key,
+                          struct str branch)
+{
+    add_number(out, STR("{\"id\":"), e->id);
+    add_text(out, STR(",\"requestId\":"), e->request_id);
+    add_time(out, e->time_ns);
+    add_operation(out, STR(",\"operation\":"), e);
+    add_text_or_null(out, STR(",\"bucket\":"), e->bucket);
+    add_text_or_null(out, STR(",\"key\":"), key);
+    add_text(out, STR(",\"branch\":"), branch);
+    add_text(out, STR(",\"method\":"), e->method);
+    buf_add(out, STR(",\"target\":\""));
+    add_masked_target(out, e->target);
+    buf_add_char(out, '"');
+    add_text(out, STR(",\"remote\":"), e->remote);
+}
+
+static void add_numbers(struct buf *out, const struct entry *e)
+{
+    add_number(out, STR(",\"bytesIn\":"), e->bytes_in);
+    add_number(out, STR(",\"bytesOut\":"), e->bytes_out);
+    buf_addf(out, ",\"durationMs\":%.3f", (double)e->duration_ns / NS_PER_MS);
+}
+
+static void add_end(struct buf *out, const struct entry *e)
+{
+    add_number(out, STR(",\"status\":"), e->status);
+    add_text_or_null(out, STR(",\"code\":"), str_of(e->code, e->code_len));
+    add_numbers(out, e);
+    buf_add(out, e->aborted ? STR(",\"aborted\":true}") : STR(",\"aborted\":false}"));
+}
+
+void entry_add_json(struct buf *out, const struct entry *e)
+{
+    add_beginning(out, e, e->final_key, e->final_branch);
+    add_text_or_null(out, STR(",\"accessKey\":"), e->access_key);
+    add_headers(out, e);
+    add_end(out, e);
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+struct str event_name(const struct event *event, char out[EVENT_NAME_SIZE])
+{
+    static const struct str names[] = {
+        [EVENT_REQUEST] = {"command.request", 15},
+        [EVENT_RESPONSE] = {"command.response", 16},
+    };
+    struct str name =
+        event->type == EVENT_OPERATION ? event->entry->operation : names[event->type];
+
+    if (name.len >= EVENT_NAME_SIZE)
+        name.len = EVENT_NAME_SIZE - 1;
+    memcpy(out, name.ptr, name.len);
+    out[name.len] = '\0';
+    if (out[0] >= 'A' && out[0] <= 'Z')
+        out[0] = (char)(out[0] + ('a' - 'A'));
+    return str_of(out, name.len);
+}
+
+/* MemoryClient's events. */
+static void add_operation_event(struct buf *out, const struct entry *e)
+{
+    add_operation(out, STR("{\"operation\":"), e);
+    add_text_or_null(out, STR(",\"bucket\":"), e->bucket);
+    add_text_or_null(out, STR(",\"key\":"), e->final_key);
+    add_text(out, STR(",\"branch\":"), e->final_branch);
+    add_text(out, STR(",\"requestId\":"), e->request_id);
+    add_time(out, e->time_ns);
+    add_numbers(out, e);
+    buf_add_char(out, '}');
+}
+
+void event_add(struct buf *out, const struct event *event)
+{
+    const struct entry *e = event->entry;
+    char name[EVENT_NAME_SIZE];
+
+    add_number(out, STR("id: "), event->number);
+    buf_add(out, STR("\nevent: "));
+    buf_add(out, event_name(event, name));
+    buf_add(out, STR("\ndata: "));
+    switch (event->type) {
+    case EVENT_REQUEST:
+        add_beginning(out, e, e->key, e->branch);
+        buf_add_char(out, '}');
+        break;
+    case EVENT_RESPONSE:
+        add_beginning(out, e, e->final_key, e->final_branch);
+        add_end(out, e);
+        break;
+    case EVENT_OPERATION:
+        add_operation_event(out, e);
+        break;
+    }
+    buf_add(out, STR("\n\n"));
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* journal.c - the rings of completed requests and of events, and who waits for them.
+ *
+ * References on an entry: one while its request runs, one in the ring of completed ones, one
+ * for each event in theirs, one for each reader at work. */
+#include "admin/journal.h"
+#include "admin/statistics.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A request has at most so many: the events reach as far back as the entries. */
+#define EVENTS_A_REQUEST 3
+
+struct event_slot {
+    struct entry *entry;
+    enum event_type type;
+};
+
+struct journal {
+    pthread_mutex_t lock;
+    size_t capacity;
+    uint64_t last_id;
+    uint64_t forgotten_id; /* up to here entries are not listed any more */
+    uint64_t first, next;  /* positions of completed entries; slot = position & mask */
+    struct entry **completed;
+    size_t completed_mask;
+    size_t event_capacity;
+    uint64_t first_event, next_event; /* numbers; slot = number & mask */
+    struct event_slot *events;
+    size_t event_mask;
+    struct entry *free;
+    struct listener *listeners;
+    uint64_t subscribers, lost;
+    /* One free entry a stripe of threads, to be had without the lock. */
+    _Atomic(struct entry *) spare[STRIPES];
+};
+
+static size_t power_of_two(size_t at_least)
+{
+    size_t n = 1;
+
+    while (n < at_least)
+        n *= 2;
+    return n;
+}
+
+/* Waiting for the lock takes shorter than going to sleep. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+
+    pthread_mutexattr_init(&attr);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
+struct journal *journal_new(size_t capacity)
+{
+    struct journal *j = xcalloc(1, sizeof(*j));
+    size_t slots = power_of_two(capacity), event_slots;
+
+    assert(capacity > 0 && capacity <= JOURNAL_MAX);
+    init_lock(&j->lock);
+    j->capacity = capacity;
+    j->event_capacity = capacity * EVENTS_A_REQUEST;
+    event_slots = power_of_two(j->event_capacity);
+    j->completed = xcalloc(slots, sizeof(*j->completed));
+    j->completed_mask = slots - 1;
+    j->events = xcalloc(event_slots, sizeof(*j->events));
+    j->event_mask = event_slots - 1;
+    j->first_event = j->next_event = 1;
+    return j;
+}
+
+/* ---- references -------------------------------------------------------------------- */
+
+static void unref_locked(struct journal *j, struct entry *e)
+{
+    if (--e->refs > 0)
+        return;
+    e->next = j->free;
+    j->free = e;
+}
+
+static struct entry *pop_free_locked(struct journal *j)
+{
+    struct entry *e = j->free;
+
+    if (e)
+        j->free = e->next;
+    return e;
+}
+
+static void refill_spare_locked(struct journal *j)
+{
+    _Atomic(struct entry *) *spare = &j->spare[thread_stripe()];
+    struct entry *e;
+
+    if (!j->free || atomic_load_explicit(spare, memory_order_relaxed))
+        return;
+    e = atomic_exchange_explicit(spare, pop_free_locked(j), memory_order_acq_rel);
+    if (!e)
+        return;
+    e->next = j->free;
+    j->free = e;
+}
+
+static struct entry *take_free(struct journal *j)
+{
+    struct entry *e =
+        atomic_exchange_explicit(&j->spare[thread_stripe()], NULL, memory_order_acq_rel);
+
+    if (e)
+        return e;
+    pthread_mutex_lock(&j->lock);
+    e = pop_free_locked(j);
+    pthread_mutex_unlock(&j->lock);
+    return e;
+}
+
+/* ---- what happens ------------------------------------------------------------------ */
+
+static void add_event_locked(struct journal *j, enum event_type type, struct entry *e)
+{
+    if (j->next_event - j->first_event == j->event_capacity)
+        unref_locked(j, j->events[j->first_event++ & j->event_mask].entry);
+    e->refs++;
+    j->events[j->next_event++ & j->event_mask] = (struct event_slot){e, type};
+}
+
+static void drop_oldest_locked(struct journal *j)
+{
+    unref_locked(j, j->completed[j->first++ & j->completed_mask]);
+}
+
+/* Takes the reference that the running request had. */
+static void add_completed_locked(struct journal *j, struct entry *e)
+{
+    if (e->id <= j->forgotten_id) {
+        unref_locked(j, e);
+        return;
+    }
+    if (j->next - j->first == j->capacity)
+        drop_oldest_locked(j);
+    j->completed[j->next++ & j->completed_mask] = e;
+}
+
+static void wake_listeners_locked(struct journal *j, bool completed)
+{
+    for (struct listener *l = j->listeners; l; l = l->next) {
+        if (!l->waits || !(completed || l->to_events))
+            continue;
+        l->waits = false;
+        l->waker->wake(l->waker);
+    }
+}
+
+struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
+{
+    struct entry *e = entry_fill(take_free(j), call);
+
+    if (!e)
+        return NULL;
+    e->refs = 1;
+    pthread_mutex_lock(&j->lock);
+    e->id = ++j->last_id;
+    add_event_locked(j, EVENT_REQUEST, e);
+    if (j->listeners)
+        wake_listeners_locked(j, false);
+    pthread_mutex_unlock(&j->lock);
+    return e;
+}
+
+void journal_end(struct journal *j, struct entry *e, const struct traffic_call *call)
+{
+    entry_complete(e, call);
+    pthread_mutex_lock(&j->lock);
+    add_event_locked(j, EVENT_RESPONSE, e);
+    if (e->status >= 200 && e->status < 400 && call->operation_number > 0)
+        add_event_locked(j, EVENT_OPERATION, e);
+    add_completed_locked(j, e);
+    if (j->listeners)
+        wake_listeners_locked(j, true);
+    refill_spare_locked(j);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_clear(struct journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->forgotten_id = j->last_id;
+    while (j->first < j->next)
+        drop_oldest_locked(j);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_facts(struct journal *j, struct journal_facts *out)
+{
+    pthread_mutex_lock(&j->lock);
+    *out = (struct journal_facts){j->capacity, j->next - j->first, j->last_id, j->subscribers,
+                                  j->lost};
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_free(struct journal *j)
+{
+    struct entry *e;
+
+    if (!j)
+        return;
+    assert(!j->listeners);
+    journal_clear(j);
+    while (j->first_event < j->next_event)
+        unref_locked(j, j->events[j->first_event++ & j->event_mask].entry);
+    while ((e = pop_free_locked(j)))
+        entry_free(e);
+    for (size_t i = 0; i < STRIPES; i++)
+        entry_free(atomic_load_explicit(&j->spare[i], memory_order_acquire));
+    mem_free(j->completed);
+    mem_free(j->events);
+    pthread_mutex_destroy(&j->lock);
+    mem_free(j);
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+size_t journal_read(struct journal *j, uint64_t *position, struct entry **out, size_t max)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&j->lock);
+    if (*position < j->first)
+        *position = j->first;
+    for (; count < max && *position < j->next; count++) {
+        out[count] = j->completed[(*position)++ & j->completed_mask];
+        out[count]->refs++;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return count;
+}
+
+void journal_release(struct journal *j, struct entry *const *entries, size_t count)
+{
+    if (count == 0)
+        return;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < count; i++)
+        unref_locked(j, entries[i]);
+    pthread_mutex_unlock(&j->lock);
+}
+
+size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max,
+                           uint64_t *lost)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&j->lock);
+    *lost = *number < j->first_event ? j->first_event - *number : 0;
+    j->lost += *lost;
+    *number += *lost;
+    for (; count < max && *number < j->next_event; count++) {
+        const struct event_slot *slot = &j->events[*number & j->event_mask];
+
+        out[count] = (struct event){(*number)++, slot->type, slot->entry};
+        slot->entry->refs++;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return count;
+}
+
+void journal_release_events(struct journal *j, const struct event *events, size_t count)
+{
+    if (count == 0)
+        return;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < count; i++)
+        unref_locked(j, events[i].entry);
+    pthread_mutex_unlock(&j->lock);
+}
+
+uint64_t journal_next_event(struct journal *j)
+{
+    uint64_t number;
+
+    pthread_mutex_lock(&j->lock);
+    number = j->next_event;
+    pthread_mutex_unlock(&j->lock);
+    return number;
+}
+
+/* ---- listening --------------------------------------------------------------------- */
+
+bool journal_listen(struct journal *j, struct listener *l, uint64_t position)
+{
+    bool waits;
+
+    pthread_mutex_lock(&j->lock);
+    if (!l->listed) {
+        l->listed = true;
+        l->next = j->listeners;
+        l->back = &j->listeners;
+        if (l->next)
+            l->next->back = &l->next;
+        j->listeners = l;
+        j->subscribers += l->to_events;
+    }
+    l->waits = waits = position >= (l->to_events ? j->next_event : j->next);
+    pthread_mutex_unlock(&j->lock);
+    return waits;
+}
+
+void journal_leave(struct journal *j, struct listener *l)
+{
+    pthread_mutex_lock(&j->lock);
+    if (l->listed) {
+        *l->back = l->next;
+        if (l->next)
+            l->next->back = l->back;
+        l->listed = false;
+        j->subscribers -= l->to_events;
+    }
+    pthread_mutex_unlock(&j->lock);
+}

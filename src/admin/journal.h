@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* journal.h - the last S3 requests, and events of what happens to them, for whoever asks.
+ *
+ * An entry is made when a request begins and is listed once it has ended: the last `capacity`
+ * of those stay. Events are numbered from 1 as they happen, in one ring for all readers, who
+ * each keep no more than the number they want next: one that is slow finds some of them gone.
+ *
+ * One lock guards the rings and counts references; it is held for a few moves of pointers,
+ * never while entries are copied, compared or printed. An entry nobody refers to is used again.
+ */
+#ifndef S3MEM_ADMIN_JOURNAL_H
+#define S3MEM_ADMIN_JOURNAL_H
+
+#include "admin/entry.h"
+
+#define JOURNAL_MAX 1000000
+
+struct journal;
+/* capacity: 1..JOURNAL_MAX entries */
+struct journal *journal_new(size_t capacity);
+/* When no request runs and nobody listens any more. */
+void journal_free(struct journal *j);
+
+/* A request begins. NULL: no memory; then it is not in the journal. */
+MUST_CHECK struct entry *journal_begin(struct journal *j, const struct traffic_call *call);
+/* It has ended: the entry is the journal's. */
+void journal_end(struct journal *j, struct entry *entry, const struct traffic_call *call);
+/* Forgets the requests that have begun up to now, those that still run too. Events stay. */
+void journal_clear(struct journal *j);
+
+struct journal_facts {
+    size_t capacity, size; /* entries that can be, and that are in it */
+    uint64_t last_id;      /* of the request that has begun last; 0: none has */
+    uint64_t subscribers;  /* listeners to events */
+    uint64_t lost;         /* events that listeners were too slow for */
+};
+void journal_facts(struct journal *j, struct journal_facts *out);
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* Completed entries from *position (0: the oldest) on, at most max: a reference on each, to be
+ * given back by journal_release. *position moves behind them. Positions count completed entries
+ * since the start. */
+size_t journal_read(struct journal *j, uint64_t *position, struct entry **out, size_t max);
+void journal_release(struct journal *j, struct entry *const *entries, size_t count);
+
+/* Events from *number on, at most max, with a reference on the entry of each; *number moves
+ * behind them. lost: how many from *number on are there no more. */
+size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max,
+                           uint64_t *lost);
+void journal_release_events(struct journal *j, const struct event *events, size_t count);
+/* The number that the next event will have. */
+uint64_t journal_next_event(struct journal *j);
+
+/* Somebody who is woken when there is more to read: once, and then again after he has said by
+ * journal_listen that he waits. */
+struct listener {
+    struct waker *waker;
+    bool to_events; /* or to completed entries only */
+    /* The journal's: */
+    bool listed, waits;
+    struct listener *next, **back;
+};
+/* From now on it is woken by what comes behind position (of entries, or events). False: there
+ * is something already. */
+MUST_CHECK bool journal_listen(struct journal *j, struct listener *l, uint64_t position);
+/* It is never woken afterwards. Accepts one that does not listen. */
+void journal_leave(struct journal *j, struct listener *l);
+
+#endif
