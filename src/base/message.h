@@ -81,7 +81,8 @@ enum stream_next {
 enum reply_cut {
     REPLY_WHOLE,
     REPLY_UNSENT,    /* the connection is closed in place of the reply */
-    REPLY_CUT_SHORT, /* headers and half of the body, then the connection is closed */
+    REPLY_CUT_SHORT, /* headers and half of the body, then the connection is closed; without a
+                      * body as UNSENT */
     REPLY_CUT_AFTER, /* the whole reply; then the connection is closed without a warning */
 };
 

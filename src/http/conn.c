@@ -24,6 +24,7 @@ static struct conn *conn_open(struct http_server *server, struct MHD_Connection 
     if (info->client_addr)
         address_format(info->client_addr, conn->remote, sizeof(conn->remote));
     conn->scanned_deadline_ns = 0;
+    wait_init(&conn->wait);
     conn->x.server = server;
     conn->x.state = EXCHANGE_NONE;
     conn_expect(conn, server->header_timeout_ms);

@@ -6,7 +6,7 @@
 
 /* ---- the request line -------------------------------------------------------------- */
 
-static struct conn *exchange_conn(struct exchange *x)
+struct conn *exchange_conn(struct exchange *x)
 {
     return (struct conn *)((char *)x - offsetof(struct conn, x));
 }
@@ -58,8 +58,10 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     char *query;
 
     x->state = EXCHANGE_HEADERS;
+    x->mhd = mhd;
     x->app = NULL;
-    x->req = (struct request){.remote = str_c(conn->remote), .tls = server->tls};
+    x->req = (struct request){
+        .remote = str_c(conn->remote), .tls = server->tls, .waker = &conn->wait.waker};
     x->headers = x->header_room;
     x->header_count = 0;
     x->header_cap = INLINE_HEADERS;
@@ -148,6 +150,8 @@ static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection 
 {
     struct reply *reply = x->app ? x->app->reply(x->call) : &x->refusal;
 
+    if (reply_is_unsent(x, reply))
+        return MHD_NO;
     x->state = EXCHANGE_REPLYING;
     /* From here on libmicrohttpd's own timeout watches for progress. */
     conn_expect(exchange_conn(x), 0);
@@ -215,8 +219,12 @@ static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_
         conn_expect(conn, x->server->body_timeout_ms);
     }
     if (x->state == EXCHANGE_BODY) {
-        if (x->app->body(x->call, data, size) == APP_REPLY)
+        enum app_next next = x->app->body(x->call, data, size);
+
+        if (next == APP_REPLY)
             x->state = EXCHANGE_DISCARD;
+        else if (next == APP_WAIT)
+            wait_sleep(x);
         return MHD_YES;
     }
     x->discarded += size;
@@ -233,14 +241,21 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const 
     (void)url;
     if (x->state == EXCHANGE_HEADERS)
         return exchange_begin(x, mhd, method, version);
+    if (!wait_over(x))
+        return MHD_NO;
     if (*size > 0) {
         size_t given = *size;
 
         *size = 0;
         return exchange_body(x, data, given);
     }
-    if (x->state == EXCHANGE_BODY)
-        x->app->finish(x->call);
+    if (x->state == EXCHANGE_BODY || x->state == EXCHANGE_FINISH) {
+        x->state = EXCHANGE_FINISH;
+        if (x->app->finish(x->call) == APP_WAIT) {
+            wait_sleep(x);
+            return MHD_YES;
+        }
+    }
     return exchange_reply(x, mhd);
 }
 
@@ -277,7 +292,8 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
         return;
     aborted = x->state != EXCHANGE_REPLYING || code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     /* libmicrohttpd does not tell how much of an interrupted reply went out. */
-    sent = aborted ? x->copied_len : x->reply_len;
+    sent = aborted || x->lease.stream ? x->copied_len : x->reply_len;
+    atomic_store_explicit(&exchange_conn(x)->wait.wake_at_ns, 0, memory_order_relaxed);
     if (x->app) {
         x->app->done(x->call, sent, aborted);
     } else if (x->state != EXCHANGE_HEADERS) {
@@ -289,6 +305,8 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
     if (x->headers != x->header_room)
         mem_free(x->headers);
     x->state = EXCHANGE_NONE;
+    if (x->lease.cut_after)
+        shutdown(exchange_conn(x)->fd, SHUT_RDWR);
     /* Silence is libmicrohttpd's to end. A next request that begins just before that must be
      * through with its headers in time. */
     conn_expect(exchange_conn(x), server->idle_timeout_ms + server->header_timeout_ms);

@@ -26,6 +26,7 @@ enum exchange_state {
     EXCHANGE_HEADERS,  /* the request line is here: target is valid */
     EXCHANGE_BODY,     /* begun; the application takes the body */
     EXCHANGE_DISCARD,  /* begun; the reply is ready, the body is read and dropped */
+    EXCHANGE_FINISH,   /* the request is complete; the application works, or waits */
     EXCHANGE_REPLYING, /* the reply is with libmicrohttpd */
 };
 
@@ -36,12 +37,23 @@ struct lease {
     size_t slice_count;
     size_t at_slice; /* where the next byte to be copied is */
     size_t at_byte;
+    struct slice whole; /* of a text that is sent through a buffer */
+    enum stream_next (*stream)(void *arg, void *out, size_t max, size_t *len);
+    void *stream_arg;
+    bool stream_ended;
+    uint64_t cut_at; /* bytes after which the connection is cut; NOWHERE */
+    bool cut_after;  /* it is cut behind the reply */
+    uint64_t bytes_per_s;
+    int64_t paced_since_ns;
     void (*release)(void *);
     void *release_arg;
 };
 
+#define NOWHERE UINT64_MAX
+
 struct exchange {
     struct http_server *server;
+    struct MHD_Connection *mhd;
     enum exchange_state state;
     const struct app *app; /* NULL: the front end answers itself, with `refusal` */
     void *call;
@@ -59,6 +71,17 @@ struct exchange {
     char target_room[INLINE_TARGET];
 };
 
+/* wait.c: how a connection whose application waits sleeps, and who wakes it. */
+enum wait_state { WAIT_AWAKE, WAIT_ASLEEP, WAIT_WOKEN };
+
+struct wait {
+    struct waker waker; /* what the application has of it */
+    _Atomic int state;  /* enum wait_state */
+    /* Monotonic: the front thread wakes it then. 0: when somebody does. */
+    _Atomic int64_t wake_at_ns;
+    atomic_bool left; /* the client has gone while its call slept */
+};
+
 struct conn {
     struct conn *prev, *next; /* the server's list, under its lock */
     int fd;
@@ -66,6 +89,7 @@ struct conn {
     _Atomic int64_t deadline_ns;
     int64_t scanned_deadline_ns; /* as the front thread last saw it: unchanged = silent */
     uint64_t step_received;      /* body bytes when the deadline was last moved */
+    struct wait wait;
     char remote[HTTP_ADDRESS_SIZE];
     struct exchange x;
 };
@@ -83,6 +107,22 @@ void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context
 /* Moves the connection's deadline to ms from now; 0 = none. */
 void conn_expect(struct conn *conn, int64_t ms);
 
+struct conn *exchange_conn(struct exchange *x);
+
+/* ---- wait.c ------------------------------------------------------------------------ */
+
+void wait_init(struct wait *w);
+/* The application says that it waits: libmicrohttpd leaves the connection alone until it is
+ * woken, and then calls back. From its callbacks only. */
+void wait_sleep(struct exchange *x);
+/* Called back: what woke it so far is taken note of. False: the connection must close. */
+MUST_CHECK bool wait_over(struct exchange *x);
+/* The front thread's part. Server's lock held: wakes those whose time has come; returns when
+ * the next one's has, or INT64_MAX. */
+int64_t wait_wake_due_locked(struct http_server *server, int64_t now_ns);
+/* Server's lock held: every connection that sleeps is called back. */
+void wait_wake_all_locked(struct http_server *server);
+
 /* Can there be no doubt what the headers say and where the body ends? S3_OK, or what to refuse
  * the request with. The headers must be libmicrohttpd's own memory. */
 enum s3_err framing_check(const struct request *req, const char *version);
@@ -91,6 +131,9 @@ enum s3_err headers_check(const struct request *req);
 /* Fills x->refusal with the XML document S3 would send. */
 void refusal_fill(struct exchange *x, enum s3_err err);
 
+/* Is the connection to be closed in place of this reply? One without a body cannot be cut in
+ * its middle: then nothing is sent. */
+bool reply_is_unsent(const struct exchange *x, const struct reply *r);
 /* Hands a reply to libmicrohttpd, which takes its body over. False: the connection must close.
  */
 MUST_CHECK bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* front.c - the front thread: accepts connections, cuts those that overstay, sees to those
- * whose client has left.
+ * whose client has left, and wakes those that wait for a time.
  *
  * A stuck client costs a connection, not a thread; and not for long: whoever does not finish
  * its headers, or stops in the middle of a body, is shut down here. libmicrohttpd's own timeout
@@ -58,6 +58,11 @@ static void cut_if_overdue(struct conn *c, int64_t deadline, int64_t now)
     log_debug("%s: cut, the request came too slowly", c->remote);
 }
 
+static bool sleeps(const struct conn *c)
+{
+    return atomic_load_explicit(&c->wait.state, memory_order_relaxed) == WAIT_ASLEEP;
+}
+
 /* When a client's last bytes and its end come in one event, libmicrohttpd (edge-triggered
  * epoll) takes the bytes and waits for an event that was merged into the first. Closing our
  * side for reading loses nothing that has arrived, and makes that event. */
@@ -66,6 +71,23 @@ static void nudge_leavers(const struct pollfd *silent, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (silent[i].revents & POLLRDHUP)
             shutdown(silent[i].fd, SHUT_RD);
+    }
+}
+
+/* libmicrohttpd does not look at a connection that sleeps: that its client has gone is for us
+ * to see. The lock is held. */
+static void wake_leavers(struct http_server *server, size_t count)
+{
+    size_t i = 0;
+
+    for (struct conn *c = server->conns; c && i < count; c = c->next) {
+        /* In the order in which they were collected, each at most once. */
+        if (server->silent[i].fd != c->fd)
+            continue;
+        if ((server->silent[i++].revents & (POLLRDHUP | POLLHUP | POLLERR)) && sleeps(c)) {
+            atomic_store(&c->wait.left, true);
+            c->wait.waker.wake(&c->wait.waker);
+        }
     }
 }
 
@@ -81,9 +103,10 @@ static void scan_connections(struct http_server *server)
         bool silent = deadline == c->scanned_deadline_ns;
 
         c->scanned_deadline_ns = deadline;
-        if (deadline == 0)
+        if (deadline == 0 && !sleeps(c))
             continue;
-        cut_if_overdue(c, deadline, now);
+        if (deadline != 0)
+            cut_if_overdue(c, deadline, now);
         if (!silent)
             continue;
         if (count == server->silent_cap) {
@@ -93,8 +116,10 @@ static void scan_connections(struct http_server *server)
         }
         server->silent[count++] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
     }
-    if (poll(server->silent, count, 0) > 0)
+    if (poll(server->silent, count, 0) > 0) {
         nudge_leavers(server->silent, count);
+        wake_leavers(server, count);
+    }
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -108,10 +133,11 @@ static int scan_interval_ms(const struct http_server *server)
     return interval < 10 ? 10 : interval > 1000 ? 1000 : (int)interval;
 }
 
-/* Waits for connections (unless the limit is reached), a wake-up, or the next scan. */
+/* Waits for connections (unless there may be no more), a wake-up, or the time. */
 static bool front_wait(struct http_server *server, int timeout_ms)
 {
     bool full = atomic_load(&server->conn_count) >= server->connection_limit;
+    bool stopping = atomic_load(&server->stopping);
     nfds_t count = server->listener_count;
 
     if (full) {
@@ -121,7 +147,8 @@ static bool front_wait(struct http_server *server, int timeout_ms)
             full = false;
     }
     /* The wake-up comes first so that the listening sockets can be left out. */
-    return poll(server->polls, full ? 1 : count + 1, timeout_ms) > 0 && !full;
+    return poll(server->polls, full || stopping ? 1 : count + 1, timeout_ms) > 0 && !full &&
+           !stopping;
 }
 
 static void drain_wake(struct http_server *server)
@@ -132,27 +159,65 @@ static void drain_wake(struct http_server *server)
         log_debug("eventfd: %s", strerror(errno));
 }
 
+/* Takes new connections. False: out of descriptors. */
+static bool accept_all(struct http_server *server)
+{
+    bool ok = true;
+
+    for (size_t i = 1; i <= server->listener_count; i++) {
+        if ((server->polls[i].revents & POLLIN) && !accept_burst(server, server->polls[i].fd))
+            ok = false;
+    }
+    return ok;
+}
+
+/* Until the scan, or until somebody who waits is to be woken. */
+static int wait_ms(struct http_server *server, int64_t next_scan_ns)
+{
+    int64_t until_ns = atomic_load(&server->next_wake_ns), now_ns = clock_monotonic_ns();
+
+    if (until_ns > next_scan_ns)
+        until_ns = next_scan_ns;
+    return until_ns <= now_ns ? 0 : (int)((until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void wake_due(struct http_server *server, int64_t now_ns)
+{
+    int64_t earliest = atomic_load(&server->next_wake_ns), next;
+
+    if (now_ns < earliest)
+        return;
+    /* From here on whoever asks for an earlier time than it finds sees to it itself. */
+    atomic_store(&server->next_wake_ns, INT64_MAX);
+    pthread_mutex_lock(&server->lock);
+    next = wait_wake_due_locked(server, now_ns);
+    pthread_mutex_unlock(&server->lock);
+    earliest = atomic_load(&server->next_wake_ns);
+    while (next < earliest &&
+           !atomic_compare_exchange_weak(&server->next_wake_ns, &earliest, next))
+        continue;
+}
+
 void *front_run(void *arg)
 {
     struct http_server *server = arg;
     int interval_ms = scan_interval_ms(server);
-    int64_t next_scan_ns = 0;
+    int64_t next_scan_ns = clock_monotonic_ns();
     bool short_of_fds = false;
 
-    while (!atomic_load(&server->stopping)) {
-        bool ready = front_wait(server, interval_ms);
+    while (!atomic_load(&server->cutting)) {
+        bool ready = front_wait(server, wait_ms(server, next_scan_ns));
+        int64_t now_ns = clock_monotonic_ns();
 
         drain_wake(server);
-        for (size_t i = 1; ready && i <= server->listener_count; i++) {
-            if (!(server->polls[i].revents & POLLIN) ||
-                accept_burst(server, server->polls[i].fd))
-                continue;
+        wake_due(server, now_ns);
+        if (ready && !accept_all(server)) {
             if (!short_of_fds)
                 log_warn("out of file descriptors: connections wait (see --connection-limit)");
             short_of_fds = true;
             usleep(RETRY_MS * 1000);
         }
-        if (clock_monotonic_ns() >= next_scan_ns) {
+        if (now_ns >= next_scan_ns) {
             scan_connections(server);
             next_scan_ns = clock_monotonic_ns() + interval_ms * NS_PER_MS;
         }

@@ -4,7 +4,7 @@
  * The memory a body stands in is leased: exchange_end comes first, then libmicrohttpd drops the
  * response, and only then is the lease given back. Both happen before the connection serves
  * another request, so the exchange can hold the lease. */
-#include "http/exchange.h"
+#include "http/server.h"
 
 #include <assert.h>
 
@@ -12,6 +12,8 @@
  * fit there and is sent through a buffer instead. */
 #define IOVEC_MAX  512
 #define COPY_BLOCK KiB(256)
+/* A body that is held back goes out in so many steps a second. */
+#define STEPS_A_SECOND 40
 
 static_assert(sizeof(struct slice) == sizeof(struct MHD_IoVec) &&
                   offsetof(struct slice, len) == offsetof(struct MHD_IoVec, iov_len),
@@ -27,14 +29,11 @@ static void lease_end(void *arg)
         TAKE(lease->release)(lease->release_arg);
 }
 
-/* Fetches up to max bytes of a body of very many slices; asked for in order. */
-static ssize_t copy_slices(void *arg, uint64_t at, char *out, size_t max)
+/* Fetches up to max bytes of a body in slices; asked for in order. */
+static size_t copy_slices(struct lease *lease, char *out, size_t max)
 {
-    struct exchange *x = arg;
-    struct lease *lease = &x->lease;
     size_t filled = 0;
 
-    (void)at;
     while (filled < max && lease->at_slice < lease->slice_count) {
         const struct slice *s = &lease->slices[lease->at_slice];
         size_t n = s->len - lease->at_byte;
@@ -49,15 +48,92 @@ static ssize_t copy_slices(void *arg, uint64_t at, char *out, size_t max)
             lease->at_byte = 0;
         }
     }
-    x->copied_len += filled;
-    return filled ? (ssize_t)filled : MHD_CONTENT_READER_END_OF_STREAM;
+    return filled;
 }
 
-static void copy_end(void *arg)
+/* The application's next bytes. */
+static ssize_t take_stream(struct exchange *x, char *out, size_t max)
+{
+    struct lease *lease = &x->lease;
+    size_t len = 0;
+
+    if (lease->stream_ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    switch (lease->stream(lease->stream_arg, out, max, &len)) {
+    case STREAM_MORE:
+        assert(len > 0 && len <= max);
+        return (ssize_t)len;
+    case STREAM_WAIT:
+        if (len > 0)
+            return (ssize_t)len;
+        if (atomic_load(&x->server->stopping))
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        wait_sleep(x);
+        return 0;
+    case STREAM_END:
+        lease->stream_ended = true;
+        return len > 0 ? (ssize_t)len : MHD_CONTENT_READER_END_OF_STREAM;
+    case STREAM_FAILED:
+        break;
+    }
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* How much a body that is held back may go on by now; 0: it sleeps until it may. */
+static size_t pace(struct exchange *x, size_t max)
+{
+    struct lease *lease = &x->lease;
+    struct waker *waker = &exchange_conn(x)->wait.waker;
+    double rate = (double)lease->bytes_per_s;
+    int64_t since_ns = clock_monotonic_ns() - lease->paced_since_ns;
+    uint64_t step = lease->bytes_per_s / STEPS_A_SECOND + 1;
+    uint64_t due = (uint64_t)((double)since_ns / NS_PER_S * rate) + step;
+
+    if (due >= x->copied_len + step)
+        return due - x->copied_len < max ? (size_t)(due - x->copied_len) : max;
+    waker->wake_at(waker, lease->paced_since_ns +
+                              (int64_t)((double)x->copied_len / rate * NS_PER_S) + NS_PER_MS);
+    wait_sleep(x);
+    return 0;
+}
+
+/* libmicrohttpd asks for the next bytes of a body that is not sent from where it stands. */
+static ssize_t read_body(void *arg, uint64_t at, char *out, size_t max)
+{
+    struct exchange *x = arg;
+    struct lease *lease = &x->lease;
+    ssize_t n;
+
+    (void)at;
+    if (!wait_over(x) || x->copied_len >= lease->cut_at)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (max > lease->cut_at - x->copied_len)
+        max = (size_t)(lease->cut_at - x->copied_len);
+    if (lease->bytes_per_s > 0)
+        max = pace(x, max);
+    if (max == 0)
+        return 0;
+    if (lease->stream)
+        n = take_stream(x, out, max);
+    else
+        n = (ssize_t)copy_slices(lease, out, max);
+    if (n > 0)
+        x->copied_len += (uint64_t)n;
+    return n > 0 || lease->stream ? n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void read_end(void *arg)
 {
     struct exchange *x = arg;
 
     lease_end(&x->lease);
+}
+
+static struct MHD_Response *from_reader(struct exchange *x, uint64_t len)
+{
+    return MHD_create_response_from_callback(len == CONTENT_LENGTH_NONE ? MHD_SIZE_UNKNOWN
+                                                                        : len,
+                                             COPY_BLOCK, read_body, x, read_end);
 }
 
 /* Announces a length without a body. The pointer is never followed. */
@@ -71,6 +147,33 @@ static struct MHD_Response *bodyless(const struct reply *r)
     return MHD_create_response_from_buffer(len, &nothing, MHD_RESPMEM_PERSISTENT);
 }
 
+/* Somebody wants to see a slow or broken reply: the body goes through read_body. */
+static bool is_held_back(const struct reply *r)
+{
+    return r->bytes_per_s > 0 || r->cut == REPLY_CUT_SHORT;
+}
+
+static uint64_t body_len(const struct reply *r)
+{
+    if (r->stream)
+        return r->content_length;
+    return r->slice_count ? r->slices_len : r->text.len;
+}
+
+static void hold_back(struct exchange *x, const struct reply *r)
+{
+    struct lease *lease = &x->lease;
+    uint64_t len = body_len(r);
+
+    lease->cut_at = NOWHERE;
+    lease->cut_after = r->cut == REPLY_CUT_AFTER;
+    lease->bytes_per_s = r->bytes_per_s;
+    if (r->bytes_per_s > 0)
+        lease->paced_since_ns = clock_monotonic_ns();
+    if (r->cut == REPLY_CUT_SHORT)
+        lease->cut_at = len == CONTENT_LENGTH_NONE ? 1 : len / 2;
+}
+
 static struct MHD_Response *from_text(struct exchange *x, struct reply *r)
 {
     struct lease *lease = &x->lease;
@@ -78,6 +181,12 @@ static struct MHD_Response *from_text(struct exchange *x, struct reply *r)
     x->reply_len = r->text.len;
     lease->text = TAKE(r->text.ptr);
     r->text.len = r->text.cap = 0;
+    if (is_held_back(r)) {
+        lease->slices = xcalloc(1, sizeof(*lease->slices));
+        lease->slices[0] = (struct slice){lease->text, (size_t)x->reply_len};
+        lease->slice_count = x->reply_len > 0;
+        return from_reader(x, x->reply_len);
+    }
     return MHD_create_response_from_buffer_with_free_callback_cls(x->reply_len, lease->text,
                                                                   lease_end, lease);
 }
@@ -89,22 +198,32 @@ static struct MHD_Response *from_slices(struct exchange *x, struct reply *r)
     x->reply_len = r->slices_len;
     lease->release = TAKE(r->release);
     lease->release_arg = r->release_arg;
-    if (r->slice_count <= IOVEC_MAX)
+    if (r->slice_count <= IOVEC_MAX && !is_held_back(r))
         return MHD_create_response_from_iovec((const struct MHD_IoVec *)r->slices,
                                               (unsigned)r->slice_count, lease_end, lease);
     lease->slices = TAKE(r->slices);
     lease->slice_count = r->slice_count;
-    return MHD_create_response_from_callback(r->slices_len, COPY_BLOCK, copy_slices, x,
-                                             copy_end);
+    return from_reader(x, r->slices_len);
+}
+
+static struct MHD_Response *from_stream(struct exchange *x, const struct reply *r)
+{
+    x->lease.stream = r->stream;
+    x->lease.stream_arg = r->stream_arg;
+    return from_reader(x, r->content_length);
 }
 
 static struct MHD_Response *make_response(struct exchange *x, struct reply *r)
 {
     struct MHD_Response *response;
 
+    hold_back(x, r);
     if (r->no_body || str_eq(x->req.method, STR("HEAD")))
         return bodyless(r);
-    response = r->slice_count ? from_slices(x, r) : from_text(x, r);
+    if (r->stream)
+        response = from_stream(x, r);
+    else
+        response = r->slice_count ? from_slices(x, r) : from_text(x, r);
     if (!response)
         lease_end(&x->lease);
     return response;
@@ -138,6 +257,13 @@ static bool add_headers(struct MHD_Response *response, const struct reply *r)
     if (ok && r->close)
         ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
     return ok && buf_ok(&r->headers);
+}
+
+bool reply_is_unsent(const struct exchange *x, const struct reply *r)
+{
+    bool bodiless = r->no_body || body_len(r) == 0 || str_eq(x->req.method, STR("HEAD"));
+
+    return r->cut == REPLY_UNSENT || (r->cut == REPLY_CUT_SHORT && bodiless);
 }
 
 bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *reply)

@@ -87,7 +87,8 @@ static unsigned fit_to_fd_limit(unsigned connection_limit)
 static struct MHD_Daemon *start_mhd(struct http_server *server, const struct http_options *o)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                     MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG |
+                     MHD_ALLOW_SUSPEND_RESUME;
     unsigned threads = o->threads ? o->threads : default_threads();
     int64_t idle_s = (o->idle_timeout_ms + 999) / 1000;
     /* Out of reach, even if one worker had them all: at its limit 0.9.75 forgets to unlock a
@@ -143,6 +144,7 @@ static struct http_server *server_prepare(const struct http_options *o)
     server->header_timeout_ms = o->header_timeout_ms;
     server->body_timeout_ms = o->body_timeout_ms;
     server->tls = o->tls_cert != NULL;
+    atomic_init(&server->next_wake_ns, INT64_MAX);
     server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     server->polls[0] = (struct pollfd){.fd = server->wake_fd, .events = POLLIN};
     server->listener_count = o->listeners->count;
@@ -174,15 +176,23 @@ struct http_server *http_server_start(const struct http_options *options, struct
         server_destroy(server);
         return NULL;
     }
+    server->front_runs = true;
     return server;
 }
 
+static void wake_all(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    wait_wake_all_locked(server);
+    pthread_mutex_unlock(&server->lock);
+    front_wake(server);
+}
+
+/* Streams end when they are woken; what waits for something else goes on waiting. */
 void http_server_quiesce(struct http_server *server)
 {
-    if (atomic_exchange(&server->stopping, true))
-        return;
-    front_wake(server);
-    pthread_join(server->front, NULL);
+    if (!atomic_exchange(&server->stopping, true))
+        wake_all(server);
 }
 
 size_t http_server_active(const struct http_server *server)
@@ -195,5 +205,9 @@ void http_server_free(struct http_server *server)
     if (!server)
         return;
     http_server_quiesce(server);
+    atomic_store(&server->cutting, true);
+    wake_all(server);
+    if (server->front_runs)
+        pthread_join(server->front, NULL);
     server_destroy(server);
 }

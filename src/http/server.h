@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* server.h - the server behind the door.
  *
- *   front thread    accepts, hands connections to libmicrohttpd's workers, cuts overdue ones
+ *   front thread    accepts, hands connections to libmicrohttpd's workers, cuts overdue ones,
+ *                   wakes those that wait for a time
  *   worker threads  libmicrohttpd's epoll loops: they run every callback of exchange.h
  *
  * Accepting is ours, not libmicrohttpd's: its MHD_quiesce_daemon races with its own workers
@@ -35,13 +36,16 @@ struct http_server {
 
     pthread_mutex_t lock;
     struct conn *conns;
-    atomic_uint conn_count; /* accepted and not yet closed */
-    atomic_size_t active;   /* requests begun and not yet answered */
-    atomic_bool full;       /* the front thread waits for a connection to close */
-    atomic_bool stopping;
+    atomic_uint conn_count;       /* accepted and not yet closed */
+    atomic_size_t active;         /* requests begun and not yet answered */
+    atomic_bool full;             /* the front thread waits for a connection to close */
+    _Atomic int64_t next_wake_ns; /* the earliest wake_at_ns of all, or earlier; INT64_MAX */
+    atomic_bool stopping;         /* no new connections; streams end */
+    atomic_bool cutting;          /* nobody may wait any more */
+    bool front_runs;
 };
 
-/* The front thread: until `stopping`. */
+/* The front thread: accepts until `stopping`, wakes until `cutting`. */
 void *front_run(void *server);
 void front_wake(struct http_server *server);
 
