@@ -58,6 +58,12 @@ struct route {
     unsigned flags;
 };
 
+/* See admin_settled; zeroed at first. */
+struct settling {
+    uint64_t begun;   /* requests when it was first asked */
+    int64_t until_ns; /* monotonic; 0: was not asked */
+};
+
 struct admin_call {
     struct admin *admin;
     const struct request *req;
@@ -71,6 +77,7 @@ struct admin_call {
     /* Takes the body bit by bit in place of document: APP_REPLY when it has answered. */
     enum app_next (*feed)(struct admin_call *c, const char *data, size_t len);
     struct digest body_digest; /* of what feed got, if the client signed it */
+    struct settling settling;
     void *state;               /* the handler's own; released by state_free */
     void (*state_free)(void *state);
     struct reply reply;
@@ -144,6 +151,16 @@ typedef bool next_named(struct store *store, struct str after, bool inclusive,
 json_t *named_list_json(struct store *store, next_named *next);
 /* 201 and what it is: the snapshot of that name was made just now. */
 enum app_next admin_snapshot_created(struct admin_call *c, struct str name);
+
+/* ---- traffic (traffic.c, requests.c) ----------------------------------------------- */
+
+/* Have the S3 requests ended that had begun when this call first asked? A client has its reply a
+ * moment before the server is done with the request; who looks at the journal or the counts then
+ * must find it there. True also when they take longer than that moment. False: it will be called
+ * again, return APP_WAIT. */
+MUST_CHECK bool admin_settled(struct admin_call *c);
+/* 409 JournalOff */
+enum app_next admin_journal_off(struct admin_call *c);
 
 /* ---- the rest ---------------------------------------------------------------------- */
 

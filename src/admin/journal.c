@@ -23,7 +23,8 @@ struct journal {
     size_t capacity;
     uint64_t last_id;
     uint64_t forgotten_id; /* up to here entries are not listed any more */
-    uint64_t first, next;  /* positions of completed entries; slot = position & mask */
+    uint64_t clearings;
+    uint64_t first, next; /* positions of completed entries; slot = position & mask */
     struct entry **completed;
     size_t completed_mask;
     size_t event_capacity;
@@ -194,6 +195,7 @@ void journal_clear(struct journal *j)
 {
     pthread_mutex_lock(&j->lock);
     j->forgotten_id = j->last_id;
+    j->clearings++;
     while (j->first < j->next)
         drop_oldest_locked(j);
     pthread_mutex_unlock(&j->lock);
@@ -202,8 +204,12 @@ void journal_clear(struct journal *j)
 void journal_facts(struct journal *j, struct journal_facts *out)
 {
     pthread_mutex_lock(&j->lock);
-    *out = (struct journal_facts){j->capacity, j->next - j->first, j->last_id, j->subscribers,
-                                  j->lost};
+    *out = (struct journal_facts){.capacity = j->capacity,
+                                  .size = j->next - j->first,
+                                  .last_id = j->last_id,
+                                  .clearings = j->clearings,
+                                  .subscribers = j->subscribers,
+                                  .lost = j->lost};
     pthread_mutex_unlock(&j->lock);
 }
 

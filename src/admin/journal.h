@@ -31,6 +31,7 @@ void journal_clear(struct journal *j);
 struct journal_facts {
     size_t capacity, size; /* entries that can be, and that are in it */
     uint64_t last_id;      /* of the request that has begun last; 0: none has */
+    uint64_t clearings;    /* how often it was emptied */
     uint64_t subscribers;  /* listeners to events */
     uint64_t lost;         /* events that listeners were too slow for */
 };

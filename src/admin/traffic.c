@@ -26,3 +26,20 @@ struct traffic admin_traffic(struct admin *admin)
 {
     return (struct traffic){.arg = admin, .begin = traffic_begin, .end = traffic_end};
 }
+
+/* A moment is so long at most; while it lasts we look this often. */
+#define SETTLE_NS      (50 * NS_PER_MS)
+#define SETTLE_STEP_NS NS_PER_MS
+
+bool admin_settled(struct admin_call *c)
+{
+    struct statistics *statistics = c->admin->statistics;
+    int64_t now_ns = clock_monotonic_ns();
+
+    if (c->settling.until_ns == 0)
+        c->settling = (struct settling){statistics_begun(statistics), now_ns + SETTLE_NS};
+    if (statistics_ended(statistics) >= c->settling.begun || now_ns >= c->settling.until_ns)
+        return true;
+    c->req->waker->wake_at(c->req->waker, now_ns + SETTLE_STEP_NS);
+    return false;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics.c - GET metrics: the statistics in Prometheus' text format 0.0.4. Source: Prometheus
+ * documentation, "Exposition formats". */
+#include "admin/stats.h"
+
+#define STORED_MAX MiB(16)
+
+/* ---- the format -------------------------------------------------------------------- */
+
+static void add_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* Opens a sample's labels with the first one, or continues them: {branch="main" */
+static void add_label(struct buf *out, const char *opening, struct str value)
+{
+    buf_add_c(out, opening);
+    buf_add(out, STR("=\""));
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+
+        if (c == '\\' || c == '"')
+            buf_add_char(out, '\\');
+        if (c == '\n')
+            buf_add(out, STR("\\n"));
+        else
+            buf_add_char(out, c);
+    }
+    buf_add_char(out, '"');
+}
+
+/* Ends a sample that has labels. */
+static void add_value(struct buf *out, uint64_t value)
+{
+    buf_add(out, STR("} "));
+    buf_add_u64(out, value);
+    buf_add_char(out, '\n');
+}
+
+static void add_single(struct buf *out, const char *name, const char *type, const char *help,
+                       uint64_t value)
+{
+    add_head(out, name, type, help);
+    buf_addf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/* The samples of one metric stand together, so each is collected on its own. */
+struct request_samples {
+    struct buf counts, bytes, durations;
+};
+
+static void add_durations(struct buf *out, const struct operation_totals *t)
+{
+    static const struct {
+        struct str name;
+        double part;
+    } quantiles[] = {{{"0.5", 3}, 0.5}, {{"0.9", 3}, 0.9}, {{"0.99", 4}, 0.99}};
+
+    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++) {
+        add_label(out, "s3mem_request_duration_seconds{operation", t->name);
+        add_label(out, ",quantile", quantiles[i].name);
+        buf_addf(out, "} %.9f\n",
+                 (double)totals_quantile_ns(t, quantiles[i].part) / (double)NS_PER_S);
+    }
+    add_label(out, "s3mem_request_duration_seconds_sum{operation", t->name);
+    buf_addf(out, "} %.9f\n", (double)t->sum_ns / (double)NS_PER_S);
+    add_label(out, "s3mem_request_duration_seconds_count{operation", t->name);
+    add_value(out, t->count);
+}
+
+static void add_operation(struct request_samples *s, const struct operation_totals *t)
+{
+    for (size_t i = 0; i < STATISTICS_STATUSES && t->statuses[i].count > 0; i++) {
+        add_label(&s->counts, "s3mem_requests_total{operation", t->name);
+        buf_addf(&s->counts, ",status=\"%u\"", t->statuses[i].status);
+        add_value(&s->counts, t->statuses[i].count);
+    }
+    add_label(&s->bytes, "s3mem_request_bytes_total{operation", t->name);
+    buf_add(&s->bytes, STR(",direction=\"in\""));
+    add_value(&s->bytes, t->bytes_in);
+    add_label(&s->bytes, "s3mem_request_bytes_total{operation", t->name);
+    buf_add(&s->bytes, STR(",direction=\"out\""));
+    add_value(&s->bytes, t->bytes_out);
+    add_durations(&s->durations, t);
+}
+
+static void add_requests(struct buf *out, struct admin *admin)
+{
+    struct request_samples s;
+    struct operation_totals t;
+
+    buf_init(&s.counts, STORED_MAX);
+    buf_init(&s.bytes, STORED_MAX);
+    buf_init(&s.durations, STORED_MAX);
+    for (unsigned op = 0; op < TRAFFIC_OPERATIONS_MAX; op++) {
+        if (statistics_get(admin->statistics, op, &t))
+            add_operation(&s, &t);
+    }
+    add_head(out, "s3mem_requests_total", "counter", "S3 requests by operation and status.");
+    buf_add_buf(out, &s.counts);
+    add_head(out, "s3mem_request_bytes_total", "counter", "Bytes of request and reply bodies.");
+    buf_add_buf(out, &s.bytes);
+    add_head(out, "s3mem_request_duration_seconds", "summary",
+             "From the request's headers to the end of its reply; quantiles since the start, "
+             "off by 3% at most.");
+    buf_add_buf(out, &s.durations);
+    buf_release(&s.counts);
+    buf_release(&s.bytes);
+    buf_release(&s.durations);
+    add_single(out, "s3mem_requests_active", "gauge", "S3 requests that run now.",
+               stats_active(admin));
+}
+
+/* ---- what is stored ---------------------------------------------------------------- */
+
+enum stored { OBJECTS, OBJECT_BYTES, VERSIONS, UPLOADS, STORED_COUNT };
+
+static const struct {
+    const char *name, *opening, *help;
+} stored[] = {
+    [OBJECTS] = {"s3mem_objects", "s3mem_objects{branch", "Current objects."},
+    [OBJECT_BYTES] = {"s3mem_object_bytes", "s3mem_object_bytes{branch",
+                      "Bytes of current objects."},
+    [VERSIONS] = {"s3mem_versions", "s3mem_versions{branch",
+                  "Noncurrent versions and delete markers."},
+    [UPLOADS] = {"s3mem_uploads", "s3mem_uploads{branch", "Multipart uploads in progress."},
+};
+
+static void add_bucket(struct buf samples[STORED_COUNT], struct str branch,
+                       const struct bucket_info *info)
+{
+    const uint64_t values[STORED_COUNT] = {
+        [OBJECTS] = info->object_count,
+        [OBJECT_BYTES] = info->object_bytes,
+        [VERSIONS] = info->version_count,
+        [UPLOADS] = info->upload_count,
+    };
+
+    for (size_t i = 0; i < STORED_COUNT; i++) {
+        add_label(&samples[i], stored[i].opening, branch);
+        add_label(&samples[i], ",bucket", str_c(info->name));
+        add_value(&samples[i], values[i]);
+    }
+}
+
+static uint64_t add_branches(struct buf samples[STORED_COUNT], struct admin *admin)
+{
+    struct named_info branch = {.name = ""};
+    struct root *root;
+    uint64_t count = 0;
+
+    for (; stats_next_branch(admin, str_c(branch.name), false, &branch, &root); count++) {
+        struct bucket_info info = {.name = ""};
+        char name[sizeof(info.name)] = "";
+
+        while (root_bucket_next(root, str_c(name), false, &info)) {
+            memcpy(name, info.name, sizeof(name));
+            add_bucket(samples, str_c(branch.name), &info);
+            bucket_info_release(&info);
+        }
+        root_unref(root);
+    }
+    return count;
+}
+
+static uint64_t count_snapshots(struct admin *admin)
+{
+    struct named_info info = {.name = ""};
+    char after[NAME_MAX_LEN + 1] = "";
+    uint64_t count = 0;
+
+    for (; store_snapshot_next(admin->options.store, str_c(after), false, &info); count++)
+        memcpy(after, info.name, sizeof(after));
+    return count;
+}
+
+static void add_stored(struct buf *out, struct admin *admin)
+{
+    struct buf samples[STORED_COUNT];
+    uint64_t branches;
+
+    for (size_t i = 0; i < STORED_COUNT; i++)
+        buf_init(&samples[i], STORED_MAX);
+    branches = add_branches(samples, admin);
+    for (size_t i = 0; i < STORED_COUNT; i++) {
+        add_head(out, stored[i].name, "gauge", stored[i].help);
+        buf_add_buf(out, &samples[i]);
+        buf_release(&samples[i]);
+    }
+    add_single(out, "s3mem_branches", "gauge", "Branches.", branches);
+    add_single(out, "s3mem_snapshots", "gauge", "Snapshots.", count_snapshots(admin));
+}
+
+/* ---- the server -------------------------------------------------------------------- */
+
+static void add_memory(struct buf *out, struct admin *admin)
+{
+    struct memory_facts m;
+
+    stats_memory(admin, &m);
+    const struct {
+        struct str kind;
+        uint64_t bytes;
+    } kinds[] = {{STR("total"), m.total},     {STR("trees"), m.trees},
+                 {STR("records"), m.records}, {STR("bodies"), m.bodies},
+                 {STR("data"), m.data},       {STR("overhead"), m.overhead},
+                 {STR("shared"), m.shared},   {STR("limit"), m.limit}};
+
+    add_head(out, "s3mem_memory_bytes", "gauge",
+             "Memory of the store. total = trees + records + bodies = data + overhead; shared: "
+             "what sharing between states saves; limit: --max-memory, 0 for none.");
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        add_label(out, "s3mem_memory_bytes{kind", kinds[i].kind);
+        add_value(out, kinds[i].bytes);
+    }
+    add_single(out, "s3mem_reaping_items", "gauge", "Items dropped and not yet freed.",
+               m.reaping);
+    add_single(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+               m.resident);
+}
+
+static void add_server(struct buf *out, struct admin *admin)
+{
+    struct journal_facts journal;
+    int64_t uptime_ns = clock_monotonic_ns() - admin->started_ns;
+
+    stats_journal(admin, &journal);
+    add_head(out, "s3mem_info", "gauge", "The server; always 1.");
+    add_label(out, "s3mem_info{version", str_c(admin->options.version));
+    add_value(out, 1);
+    add_head(out, "s3mem_uptime_seconds", "gauge", "Time since the start.");
+    buf_addf(out, "s3mem_uptime_seconds %.3f\n", (double)uptime_ns / (double)NS_PER_S);
+    add_single(out, "s3mem_event_subscribers", "gauge", "Readers of events.",
+               journal.subscribers);
+    add_single(out, "s3mem_events_lost_total", "counter",
+               "Events that were gone before a reader came to them.", journal.lost);
+}
+
+enum app_next admin_show_metrics(struct admin_call *c)
+{
+    struct buf *out = &c->reply.text;
+
+    if (!admin_settled(c))
+        return APP_WAIT;
+    add_server(out, c->admin);
+    add_requests(out, c->admin);
+    add_stored(out, c->admin);
+    add_memory(out, c->admin);
+    if (!buf_ok(out))
+        return admin_no_memory(c);
+    reply_header(&c->reply, STR("Content-Type"),
+                 STR("text/plain; version=0.0.4; charset=utf-8"));
+    return APP_REPLY;
+}
