@@ -105,7 +105,7 @@ static void add_requests(struct buf *out, struct admin *admin)
     buf_add_buf(out, &s.bytes);
     add_head(out, "s3mem_request_duration_seconds", "summary",
              "From the request's headers to the end of its reply; quantiles since the start, "
-             "off by 3% at most.");
+             "off by 1/32 at most.");
     buf_add_buf(out, &s.durations);
     buf_release(&s.counts);
     buf_release(&s.bytes);

@@ -27,6 +27,7 @@ struct daemon {
     struct credentials *credentials; /* NULL: authentication is off */
     struct s3_service *s3;
     struct admin *admin;
+    struct traffic traffic; /* what s3 tells admin */
     struct http_listeners listeners;
     struct http_server *server;
     struct str *domains; /* of settings.domain */

@@ -82,6 +82,7 @@ static void create_service(struct daemon *d)
         .max_object_size = s->max_object_size,
         .min_part_size = s->min_part_size,
         .branch_per_key = s->branch_per_key[0] ? str_c(s->branch_per_key) : STR_NONE,
+        .traffic = &d->traffic,
     });
 }
 

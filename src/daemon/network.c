@@ -177,7 +177,10 @@ static void mount_apps(struct daemon *d)
         .host_count = d->host_count,
         .authorise = d->credentials ? authorise : NULL,
         .authorise_arg = d,
+        .journal_size = d->settings.journal,
+        .max_memory_bytes = d->settings.max_memory,
     });
+    d->traffic = admin_traffic(d->admin);
     for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++)
         d->mounts[i] = (struct http_mount){admin_prefixes[i], admin_app(d->admin)};
     d->mounts[ARRAY_LEN(admin_prefixes)] = (struct http_mount){STR(""), s3_service_app(d->s3)};
