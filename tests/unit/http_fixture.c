@@ -122,6 +122,24 @@ static void test_done(void *call, uint64_t sent, bool aborted)
 
 /* ---- server ------------------------------------------------------------------------ */
 
+static struct fixture *start(const struct http_mount *mounts, size_t mount_count,
+                             struct http_options options)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    AUTO_BUF(why, KiB(4));
+
+    counts = (struct counts){0};
+    assert_int_equal(http_listen(&f->listeners, STR("127.0.0.1:0"), &why), HTTP_LISTEN_OK);
+    options.listeners = &f->listeners;
+    options.mounts = mounts;
+    options.mount_count = mount_count;
+    options.threads = 2;
+    options.idle_timeout_ms = 5000;
+    f->server = http_server_start(&options, &why);
+    assert_non_null(f->server);
+    return f;
+}
+
 struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms,
                               unsigned connection_limit)
 {
@@ -129,22 +147,19 @@ struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms
         {STR("/nowhere/"), {0}},
         {STR(""), {NULL, test_begin, test_body, test_finish, test_reply, test_done}},
     };
-    struct fixture *f = xcalloc(1, sizeof(*f));
-    AUTO_BUF(why, KiB(4));
 
-    counts = (struct counts){0};
-    assert_int_equal(http_listen(&f->listeners, STR("127.0.0.1:0"), &why), HTTP_LISTEN_OK);
-    f->server = http_server_start(&(struct http_options){.listeners = &f->listeners,
-                                                         .mounts = mounts,
-                                                         .mount_count = ARRAY_LEN(mounts),
-                                                         .threads = 2,
-                                                         .connection_limit = connection_limit,
-                                                         .idle_timeout_ms = 5000,
-                                                         .header_timeout_ms = header_timeout_ms,
-                                                         .body_timeout_ms = body_timeout_ms},
-                                  &why);
-    assert_non_null(f->server);
-    return f;
+    return start(mounts, ARRAY_LEN(mounts),
+                 (struct http_options){.connection_limit = connection_limit,
+                                       .header_timeout_ms = header_timeout_ms,
+                                       .body_timeout_ms = body_timeout_ms});
+}
+
+struct fixture *fixture_start_app(const struct http_mount *mounts, size_t mount_count)
+{
+    return start(mounts, mount_count,
+                 (struct http_options){.connection_limit = 512,
+                                       .header_timeout_ms = 1000,
+                                       .body_timeout_ms = 1000});
 }
 
 void fixture_stop(struct fixture *f)

@@ -28,6 +28,8 @@ struct fixture {
 /* Starts with short timeouts; limits for the tests that are about them. */
 struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms,
                               unsigned connection_limit);
+/* The same with an application of the test's own, which counts itself. */
+struct fixture *fixture_start_app(const struct http_mount *mounts, size_t mount_count);
 void fixture_stop(struct fixture *f);
 
 /* ---- client ------------------------------------------------------------------------ */

@@ -350,8 +350,10 @@ static void test_observers(void **state)
                      S3_OK);
     assert_int_equal(upload_abort(f->main, &at, str_c(id)), S3_OK);
     expect(&notes, "6 main bucket k u\n8 main bucket k u\n");
+    assert_int_equal(bucket_clear(f->main, BUCKET, NULL), S3_OK);
+    expect(&notes, "9 main bucket \n");
     branch_clear(f->main);
-    expect(&notes, "9 main  \n");
+    expect(&notes, "10 main  \n");
 }
 
 int main(void)
