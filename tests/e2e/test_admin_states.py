@@ -31,6 +31,10 @@ def put(s3, bucket, **objects):
         s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
+def keys(s3, bucket):
+    return keys_of(s3.list_objects_v2(Bucket=bucket))
+
+
 def body_of(s3, bucket, key, **more):
     return s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
 
@@ -54,7 +58,7 @@ def test_snapshot_and_restore(own):
     s3.create_bucket(Bucket="another")
     assert ok(admin(own, "POST", "snapshots/clean/restore")) == {
         "snapshot": "clean", "branch": "main"}
-    assert keys_of(s3, "data") == ["a", "b"]
+    assert keys(s3, "data") == ["a", "b"]
     assert body_of(s3, "data", "b") == b"2"
     with refused("404"):
         s3.head_bucket(Bucket="another")
@@ -177,30 +181,30 @@ def test_branches_are_worlds_of_their_own(own):
 
 def test_fork_from_snapshot_branch_and_by_any_name(own):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
-    put(s3, "b", k=b"old")
+    s3.create_bucket(Bucket="bkt")
+    put(s3, "bkt", k=b"old")
     ok(admin(own, "POST", "snapshots", {"name": "fixture"}), 201)
-    put(s3, "b", k=b"new")
+    put(s3, "bkt", k=b"new")
     for name, source in (("f1", {"from": "fixture"}), ("f2", {"snapshot": "fixture"}),
                          ("f3", {"from": "f1"}), ("f4", {"branch": "f2"})):
         ok(admin(own, "POST", "branches", {"name": name, **source}), 201)
-        assert body_of(client(own, key=name), "b", "k") == b"old", name
+        assert body_of(client(own, key=name), "bkt", "k") == b"old", name
     ok(admin(own, "POST", "branches", {"name": "f5"}), 201)
-    assert body_of(client(own, key="f5"), "b", "k") == b"new"
+    assert body_of(client(own, key="f5"), "bkt", "k") == b"new"
 
 
 def test_snapshots_of_branches(own):
     ok(admin(own, "POST", "branches", {"name": "dev"}), 201)
     dev = client(own, key="dev")
-    dev.create_bucket(Bucket="b")
-    put(dev, "b", k=b"1")
+    dev.create_bucket(Bucket="bkt")
+    put(dev, "bkt", k=b"1")
     assert ok(admin(own, "POST", "snapshots", {"name": "s"}, branch="dev"), 201)["from"] == "dev"
-    put(dev, "b", k=b"2")
+    put(dev, "bkt", k=b"2")
     ok(admin(own, "POST", "snapshots/s/restore", branch="dev"))
-    assert body_of(dev, "b", "k") == b"1"
+    assert body_of(dev, "bkt", "k") == b"1"
     # To another branch, too.
     ok(admin(own, "POST", "snapshots/s/restore"))
-    assert body_of(client(own), "b", "k") == b"1"
+    assert body_of(client(own), "bkt", "k") == b"1"
 
 
 def test_presigned_urls_and_forms_choose_by_access_key(own):
@@ -212,7 +216,7 @@ def test_presigned_urls_and_forms_choose_by_access_key(own):
     form = s3.generate_presigned_post("mine", "form")
     reply = requests.post(form["url"], data=form["fields"], files={"file": b"by form"}, timeout=30)
     assert reply.status_code == 204, reply.text
-    assert keys_of(s3, "mine") == ["form", "k"]
+    assert keys(s3, "mine") == ["form", "k"]
     with refused("NoSuchBucket"):
         client(own).list_objects_v2(Bucket="mine")
 
@@ -223,8 +227,8 @@ def test_branch_per_key(own):
     for i, s3 in enumerate(workers):
         put(s3, "fixture", **{f"key-{i}": b"x"})
     for i, s3 in enumerate(workers):
-        assert keys_of(s3, "fixture") == [f"key-{i}"]
-    assert keys_of(client(own, key=None), "fixture") == []  # unsigned: main
+        assert keys(s3, "fixture") == [f"key-{i}"]
+    assert keys(client(own, key=None), "fixture") == []  # unsigned: main
     forks = {b["name"]: b["from"] for b in ok(admin(own, "GET", "branches"))["branches"]}
     assert forks == {"main": None, **{f"worker-{i}": "main" for i in range(4)}}
 
@@ -237,24 +241,24 @@ def test_branch_per_key_of_a_snapshot(own):
     assert put_as_main.status == 200
     ok(admin(own, "POST", "snapshots", {"name": "golden"}), 201)
     http_request(own, "PUT", "/fixture/later", body=b"not in it")
-    assert keys_of(client(own, key="late"), "fixture") == ["seed"]
+    assert keys(client(own, key="late"), "fixture") == ["seed"]
 
 
-@pytest.mark.options("--branch-per-key", "--bucket", "b")
+@pytest.mark.options("--branch-per-key", "--bucket", "bkt")
 def test_a_key_seen_at_once_by_many_requests_is_forked_once(own):
     s3 = client(own, key="together", config={"max_pool_connections": 16})
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda i: put(s3, "b", **{f"k{i:03}": b"x"}), range(64)))
-    assert len(keys_of(s3, "b")) == 64
+        list(pool.map(lambda i: put(s3, "bkt", **{f"k{i:03}": b"x"}), range(64)))
+    assert len(keys(s3, "bkt")) == 64
 
 
 def test_deleting_a_branch_frees_what_only_it_held(own):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bkt")
     ok(admin(own, "POST", "branches", {"name": "heavy"}), 201)
     heavy = client(own, key="heavy")
     for i in range(4):
-        heavy.put_object(Bucket="b", Key=str(i), Body=b"x" * 8 * 1024 * 1024)
+        heavy.put_object(Bucket="bkt", Key=str(i), Body=b"x" * 8 * 1024 * 1024)
 
     def data():
         return ok(admin(own, "GET", "stats"))["memory"]["data"]
@@ -286,7 +290,7 @@ def test_clear(own):
     gone = ok(admin(own, "POST", "clear", bucket="one", prefix="logs/"))
     assert gone == {"branch": "main", "bucket": "one", "prefix": "logs/", "objects": 1,
                     "versions": 4, "uploads": 1}
-    assert keys_of(s3, "one") == ["data/1"]
+    assert keys(s3, "one") == ["data/1"]
     assert len(s3.list_object_versions(Bucket="one")["Versions"]) == 2
     gone = ok(admin(own, "POST", "clear", bucket="one"))
     assert (gone["objects"], gone["versions"], gone["uploads"]) == (1, 1, 0)
@@ -297,18 +301,18 @@ def test_clear(own):
     assert (gone["branch"], gone["objects"]) == ("main", 2)
     assert s3.list_buckets()["Buckets"] == []
     # The branch that shared all of it still has it.
-    assert len(keys_of(client(own, key="copy"), "two")) == 2
+    assert len(keys(client(own, key="copy"), "two")) == 2
 
 
 def test_clearing_a_large_prefix_lets_others_work(own):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bkt")
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: http_request(own, "PUT", f"/b/p/{i:05}", body=b"x"), range(5000)))
-    put(s3, "b", keep=b"x")
-    gone = ok(admin(own, "POST", "clear", bucket="b", prefix="p/"))
+        list(pool.map(lambda i: http_request(own, "PUT", f"/bkt/p/{i:05}", body=b"x"), range(5000)))
+    put(s3, "bkt", keep=b"x")
+    gone = ok(admin(own, "POST", "clear", bucket="bkt", prefix="p/"))
     assert gone["objects"] == 5000
-    assert keys_of(s3, "b") == ["keep"]
+    assert keys(s3, "bkt") == ["keep"]
 
 
 # ---- the clock ----------------------------------------------------------------------------------
@@ -322,25 +326,25 @@ def clock(own):
 
 def test_freeze_and_advance(own, clock):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bkt")
     state = clock(freeze="2030-02-03T04:05:06Z")
     assert (state["now"], state["frozen"]) == ("2030-02-03T04:05:06.000Z", True)
-    put(s3, "b", k=b"1")
+    put(s3, "bkt", k=b"1")
     stamp = datetime.datetime(2030, 2, 3, 4, 5, 6, tzinfo=datetime.timezone.utc)
-    head = http_request(own, "HEAD", "/b/k")
+    head = http_request(own, "HEAD", "/bkt/k")
     assert head.headers["date"] == head.headers["last-modified"] == "Sun, 03 Feb 2030 04:05:06 GMT"
     clock(advance="1h")
-    put(s3, "b", k2=b"2")
-    listed = {o["Key"]: o["LastModified"] for o in s3.list_objects_v2(Bucket="b")["Contents"]}
+    put(s3, "bkt", k2=b"2")
+    listed = {o["Key"]: o["LastModified"] for o in s3.list_objects_v2(Bucket="bkt")["Contents"]}
     assert listed == {"k": stamp, "k2": stamp + datetime.timedelta(hours=1)}
     assert clock(freeze=False)["frozen"] is False
 
 
 def test_offset_moves_presigned_expiry(own, clock):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
-    put(s3, "b", k=b"1")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"}, ExpiresIn=60)
+    s3.create_bucket(Bucket="bkt")
+    put(s3, "bkt", k=b"1")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "bkt", "Key": "k"}, ExpiresIn=60)
     assert requests.get(url, timeout=30).status_code == 200
     assert clock(offset="2m")["offsetMs"] == 120000
     reply = requests.get(url, timeout=30)
@@ -351,15 +355,15 @@ def test_offset_moves_presigned_expiry(own, clock):
 
 def test_versions_stay_in_order_when_time_goes_back(own, clock):
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
-    s3.put_bucket_versioning(Bucket="b", VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket="bkt")
+    s3.put_bucket_versioning(Bucket="bkt", VersioningConfiguration={"Status": "Enabled"})
     clock(freeze="2030-01-01T00:00:00Z")
-    ids = [s3.put_object(Bucket="b", Key="k", Body=b"1")["VersionId"]]
+    ids = [s3.put_object(Bucket="bkt", Key="k", Body=b"1")["VersionId"]]
     clock(freeze="2020-01-01T00:00:00Z")
-    ids.append(s3.put_object(Bucket="b", Key="k", Body=b"2")["VersionId"])
-    versions = s3.list_object_versions(Bucket="b")["Versions"]
+    ids.append(s3.put_object(Bucket="bkt", Key="k", Body=b"2")["VersionId"])
+    versions = s3.list_object_versions(Bucket="bkt")["Versions"]
     assert [v["VersionId"] for v in versions] == ids[::-1]
-    assert body_of(s3, "b", "k") == b"2"
+    assert body_of(s3, "bkt", "k") == b"2"
 
 
 @pytest.mark.parametrize(
@@ -469,13 +473,13 @@ def test_no_json(server):
 def test_restores_and_drops_at_once(own):
     """Whatever the order, each answers clearly and the store is one of the two states."""
     s3 = client(own)
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bkt")
     states = {}
     for name in ("x", "y"):
-        ok(admin(own, "POST", "clear", bucket="b"))
+        ok(admin(own, "POST", "clear", bucket="bkt"))
         for i in range(50):
-            http_request(own, "PUT", f"/b/{name}{i:02}", body=b"1")
-        states[name] = keys_of(s3, "b")
+            http_request(own, "PUT", f"/bkt/{name}{i:02}", body=b"1")
+        states[name] = keys(s3, "bkt")
         ok(admin(own, "POST", "snapshots", {"name": name}), 201)
     statuses, stop = set(), threading.Event()
 
@@ -486,14 +490,14 @@ def test_restores_and_drops_at_once(own):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(restore, name) for name in ("x", "y", "x", "y")]
         for _ in range(50):
-            assert keys_of(s3, "b") in list(states.values())
+            assert keys(s3, "bkt") in list(states.values())
         ok(admin(own, "DELETE", "snapshots/x"), 204)
         time.sleep(0.05)
         stop.set()
         for job in jobs:
             job.result()
     assert statuses == {200, 404}
-    assert keys_of(s3, "b") in list(states.values())
+    assert keys(s3, "bkt") in list(states.values())
 
 
 # ---- who may ------------------------------------------------------------------------------------
