@@ -50,10 +50,18 @@ static inline int ask_woken(struct ask *a)
     return wakes;
 }
 
+/* The reply, its text made fit for strstr. */
+static inline void ask_reply(struct ask *a)
+{
+    a->reply = a->app.reply(a->call);
+    if (a->next == APP_REPLY && buf_reserve(&a->reply->text, 1))
+        a->reply->text.ptr[a->reply->text.len] = '\0';
+}
+
 static inline void ask_finish(struct ask *a)
 {
     a->next = a->app.finish(a->call);
-    a->reply = a->app.reply(a->call);
+    ask_reply(a);
 }
 
 /* header may be NULL. */
@@ -80,7 +88,7 @@ static inline void ask_begin(struct ask *a, struct admin *admin, const char *met
     if (a->next == APP_WANT_BODY)
         ask_finish(a);
     else
-        a->reply = a->app.reply(a->call);
+        ask_reply(a);
 }
 
 static inline void ask_end(struct ask *a)
