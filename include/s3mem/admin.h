@@ -12,6 +12,8 @@ struct store;
 struct admin_options {
     struct store *store;
     const char *version;
+    /* Names of S3's operations, ended by NULL: fault rules may name no others. NULL: any. */
+    const char *const *operations;
     /* Host names (without port) that browsers may call us by, besides loopback names: base
      * domains and listening addresses. */
     const struct str *hosts;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.c - the life of a request, and the door. */
 #include "admin/call.h"
+#include "admin/faults.h"
 #include "admin/journal.h"
 #include "admin/statistics.h"
 
@@ -180,6 +181,7 @@ struct admin *admin_new(const struct admin_options *options)
     admin->started_ns = clock_monotonic_ns();
     admin->started_unix_ns = clock_now_ns();
     admin->statistics = statistics_new();
+    admin->faults = faults_new();
     if (options->journal_size > 0)
         admin->journal = journal_new(options->journal_size);
     pthread_mutex_init(&admin->lock, NULL);
@@ -197,6 +199,7 @@ void admin_free(struct admin *admin)
     mem_free(admin->scripts);
     journal_free(admin->journal);
     statistics_free(admin->statistics);
+    faults_free(admin->faults);
     pthread_mutex_destroy(&admin->lock);
     mem_free(admin);
 }

@@ -40,8 +40,10 @@ enum app_next admin_error(struct admin_call *c, unsigned status, const char *cod
 enum app_next admin_field_error(struct admin_call *c, unsigned status, const char *code,
                                 const char *field, const char *fmt, ...)
 {
-    char message[512];
+    char message[512], path[256];
     va_list args;
+
+    snprintf(path, sizeof(path), "%s%s", c->field_prefix, field);
 
     va_start(args, fmt);
     vsnprintf(message, sizeof(message), fmt, args);
@@ -49,7 +51,7 @@ enum app_next admin_field_error(struct admin_call *c, unsigned status, const cha
     return admin_json(c, status,
                       json_pack("{s:{s:s, s:o, s:o}}", "error", "code", code, "message",
                                 admin_string(str_c(message)), "field",
-                                admin_string(str_c(field))));
+                                admin_string(str_c(path))));
 }
 
 enum app_next admin_empty(struct admin_call *c, unsigned status)

@@ -26,6 +26,7 @@ struct script {
     enum admin_script_state state;
 };
 
+struct faults;
 struct journal;
 struct statistics;
 
@@ -36,8 +37,9 @@ struct admin {
     int64_t started_unix_ns;               /* the server's clock */
     atomic_uint_least64_t snapshots_named; /* names made up so far */
     struct statistics *statistics;
-    struct journal *journal;               /* NULL: it is off */
-    pthread_mutex_t lock;                  /* guards scripts */
+    struct journal *journal; /* NULL: it is off */
+    struct faults *faults;
+    pthread_mutex_t lock; /* guards scripts */
     struct script *scripts;
     size_t script_count;
 };
@@ -78,7 +80,8 @@ struct admin_call {
     enum app_next (*feed)(struct admin_call *c, const char *data, size_t len);
     struct digest body_digest; /* of what feed got, if the client signed it */
     struct settling settling;
-    void *state;               /* the handler's own; released by state_free */
+    char field_prefix[48]; /* "rules[2].": stands before the fields that errors name */
+    void *state;           /* the handler's own; released by state_free */
     void (*state_free)(void *state);
     struct reply reply;
     int64_t started_ns;
@@ -154,10 +157,10 @@ enum app_next admin_snapshot_created(struct admin_call *c, struct str name);
 
 /* ---- traffic (traffic.c, requests.c) ----------------------------------------------- */
 
-/* Have the S3 requests ended that had begun when this call first asked? A client has its reply a
- * moment before the server is done with the request; who looks at the journal or the counts then
- * must find it there. True also when they take longer than that moment. False: it will be called
- * again, return APP_WAIT. */
+/* Have the S3 requests ended that had begun when this call first asked? A client has its reply
+ * a moment before the server is done with the request; who looks at the journal or the counts
+ * then must find it there. True also when they take longer than that moment. False: it will be
+ * called again, return APP_WAIT. */
 MUST_CHECK bool admin_settled(struct admin_call *c);
 /* 409 JournalOff */
 enum app_next admin_journal_off(struct admin_call *c);

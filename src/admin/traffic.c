@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* traffic.c - what room s3 tells of its requests goes to the journal and to the statistics. */
 #include "admin/call.h"
+#include "admin/faults.h"
 #include "admin/journal.h"
 #include "admin/statistics.h"
 
@@ -22,9 +23,17 @@ static void traffic_end(void *arg, struct traffic_call *call)
     statistics_end(admin->statistics, call);
 }
 
+static bool traffic_fault(void *arg, const struct traffic_call *call, struct fault *out)
+{
+    struct admin *admin = arg;
+
+    return faults_strike(admin->faults, call, out);
+}
+
 struct traffic admin_traffic(struct admin *admin)
 {
-    return (struct traffic){.arg = admin, .begin = traffic_begin, .end = traffic_end};
+    return (struct traffic){
+        .arg = admin, .begin = traffic_begin, .fault = traffic_fault, .end = traffic_end};
 }
 
 /* A moment is so long at most; while it lasts we look this often. */

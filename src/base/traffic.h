@@ -30,6 +30,7 @@ struct traffic_call {
 };
 
 #define FAULT_NOWHERE UINT64_MAX
+#define FAULT_MIDDLE  (UINT64_MAX - 1) /* of the body */
 
 /* What is to go wrong with one request. Zeroed memory with both positions at FAULT_NOWHERE is
  * nothing at all. */
@@ -41,7 +42,7 @@ struct fault {
     bool cut_request;       /* closes the connection instead of carrying it out */
     enum reply_cut cut;
     uint64_t truncate_to; /* the body ends there, and Content-Length says so */
-    uint64_t corrupt_at;  /* this byte of the body is changed; beyond its end: the last one */
+    uint64_t corrupt_at;  /* this byte of the body is changed; beyond its end: none */
 };
 
 /* All of them are called on I/O threads, for several requests at once. */

@@ -30,8 +30,9 @@ struct daemon {
     struct traffic traffic; /* what s3 tells admin */
     struct http_listeners listeners;
     struct http_server *server;
-    struct str *domains; /* of settings.domain */
-    struct str *hosts;   /* names a browser may call us by */
+    struct str *domains;     /* of settings.domain */
+    const char **operations; /* names of S3's, ended by NULL */
+    struct str *hosts;       /* names a browser may call us by */
     size_t host_count;
     struct http_mount mounts[4];
 };

@@ -160,6 +160,7 @@ static void destroy(struct daemon *d)
         store_free(d->store);
     credentials_free(d->credentials);
     mem_free(d->hosts);
+    mem_free(d->operations);
     mem_free(d->domains);
     settings_release(&d->settings);
 }

@@ -164,14 +164,31 @@ static enum s3_err authorise(void *arg, const struct request *req)
     return err;
 }
 
+/* For fault rules: a mistyped name would never strike. */
+static const char **operation_names(void)
+{
+    const char **names = NULL;
+    struct s3_op_info op;
+    size_t count = 0;
+
+    for (; s3_op_at(count, &op); count++) {
+        names = xrealloc(names, (count + 2) * sizeof(*names));
+        names[count] = op.name;
+        names[count + 1] = NULL;
+    }
+    return names;
+}
+
 static void mount_apps(struct daemon *d)
 {
     static const struct str admin_prefixes[] = ADMIN_PREFIXES;
 
     static_assert(ARRAY_LEN(d->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
     collect_hosts(d);
+    d->operations = operation_names();
     d->admin = admin_new(&(struct admin_options){
         .store = d->store,
+        .operations = d->operations,
         .version = S3MEM_VERSION,
         .hosts = d->hosts,
         .host_count = d->host_count,

@@ -11,6 +11,7 @@
 
 #include "s3/branch.h"
 #include "s3/error_reply.h"
+#include "s3/fault.h"
 #include "s3/route.h"
 #include "s3/service.h"
 
@@ -405,13 +406,22 @@ static enum s3_err begin(struct s3_call *c)
     }
     enum s3_err err = identify(c);
     announce(c);
-    if (err || authorize(c))
+    if (err || fault_begin(c) || authorize(c))
         return c->err;
     if (c->op->handler == op_not_implemented)
         return op_not_implemented(c); /* before a body is asked for */
     if ((c->op->flags & BODY_DOCUMENT) && begin_document(c))
         return c->err;
     return c->op->begin ? c->op->begin(c) : S3_OK;
+}
+
+/* The reply is what the handler made of it, or the document of this error. */
+static void answer(struct s3_call *c, enum s3_err err)
+{
+    if (err)
+        error_reply(c, err);
+    if (c->faulty)
+        fault_spoil(c);
 }
 
 static enum app_next call_begin(void *arg, const struct request *req, void **call)
@@ -421,7 +431,7 @@ static enum app_next call_begin(void *arg, const struct request *req, void **cal
     enum s3_err err = begin(c);
     if (!err)
         return APP_WANT_BODY;
-    error_reply(c, err);
+    answer(c, err);
     return APP_REPLY;
 }
 
@@ -429,12 +439,13 @@ static enum app_next call_body(void *call, const char *data, size_t len)
 {
     struct s3_call *c = call;
     c->bytes_in += len;
-    if (!(c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM)))
-        return APP_WANT_BODY; /* an operation without a body ignores one */
-    enum s3_err err = payload_feed(c, data, len);
+    enum s3_err err = S3_OK;
+    /* An operation without a body ignores one. */
+    if (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM))
+        err = payload_feed(c, data, len);
     if (!err)
-        return APP_WANT_BODY;
-    error_reply(c, err);
+        return c->faulty && fault_holds_body(c) ? APP_WAIT : APP_WANT_BODY;
+    answer(c, err);
     return APP_REPLY;
 }
 
@@ -442,12 +453,15 @@ static enum app_next call_finish(void *call)
 {
     struct s3_call *c = call;
     enum s3_err err = S3_OK;
+    if (c->faulty && fault_delays(c))
+        return APP_WAIT;
     if (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM))
         err = payload_finish(c);
+    if (!err && c->faulty)
+        err = fault_refuses(c);
     if (!err)
         err = c->op->handler(c);
-    if (err)
-        error_reply(c, err);
+    answer(c, err);
     return APP_REPLY;
 }
 
@@ -502,7 +516,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     if (aborted && !c->err)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
     report(c, sent, aborted);
-    if (c->err == S3_SLOW_DOWN)
+    if (c->err == S3_SLOW_DOWN && !c->faulty)
         log_warn("%s refused with SlowDown: %.*s (see --max-memory)", c->op ? c->op->name : "-",
                  (int)c->detail.len, c->detail.len ? c->detail.ptr : "");
     if (c->state_free)

@@ -85,6 +85,7 @@ struct s3_call {
     bool announced;              /* traffic->begin was called */
     bool faulty;                 /* something is to go wrong: fault says what */
     struct fault fault;
+    int64_t fault_until_ns; /* monotonic: it is carried out then; 0 before it waits */
     struct arena *arena;
 };
 

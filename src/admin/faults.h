@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* faults.h - the rules for what is to go wrong with which S3 request. */
+#ifndef S3MEM_ADMIN_FAULTS_H
+#define S3MEM_ADMIN_FAULTS_H
+
+#include "s3mem/base.h"
+
+#include <jansson.h>
+
+#define FAULT_RULES_MAX 1000
+
+/* A rule as it was read; all texts owned, NULL when it does not ask for them. */
+struct fault_rule {
+    uint64_t id;
+    json_t *text;     /* as it was given, to be shown again */
+    char *operations; /* separated by commas */
+    char *bucket, *key, *branch, *access_key;
+    uint64_t after, times; /* times 0: no limit */
+    double probability;
+    int64_t latency_min_ns, latency_max_ns;
+    struct fault fault; /* latency_ns is drawn for each request */
+    uint64_t matched, fired;
+};
+void fault_rule_free(struct fault_rule *rule);
+
+/* One list of rules; everything here is thread-safe. */
+struct faults;
+struct faults *faults_new(void);
+void faults_free(struct faults *f);
+/* The first rule that matches and fires decides. Costs nothing while there are no rules. */
+bool faults_strike(struct faults *f, const struct traffic_call *call, struct fault *out);
+
+/* In place of all there were, which start to count at 0 and draw from this seed. Takes the
+ * rules and their array. */
+void faults_replace(struct faults *f, uint64_t seed, struct fault_rule **rules, size_t count);
+/* At the end. Takes rule; its number, or 0: there are FAULT_RULES_MAX already. */
+MUST_CHECK uint64_t faults_add(struct faults *f, struct fault_rule *rule);
+/* False: there is no rule of that number. */
+MUST_CHECK bool faults_remove(struct faults *f, uint64_t id);
+void faults_clear(struct faults *f);
+/* {"seed", "rules"}; one rule, NULL when there is none of that number */
+json_t *faults_json(struct faults *f);
+json_t *faults_rule_json(struct faults *f, uint64_t id);
+
+#define FAULTS_SEED 1
+
+#endif
