@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""GET stats and GET metrics."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from admin import admin, admin_refused, ok
+from harness import MIB, PART, client, http_request, refused, serving
+
+
+@pytest.fixture
+def own():
+    """What is counted here is the whole store."""
+    with serving() as server:
+        yield server
+
+
+def stats(server, **query):
+    return ok(admin(server, "GET", "stats", **query))
+
+
+def test_an_empty_server(own):
+    answer = stats(own)
+    assert answer["branches"] == [{
+        "name": "main", "from": None, "created": answer["started"], "bucketCount": 0,
+        "objectCount": 0, "totalSize": 0, "totalSizeFormatted": "0 Bytes", "versionCount": 0,
+        "versionSize": 0, "uploadCount": 0, "buckets": []}]
+    assert answer["snapshots"] == [] and answer["evictions"] == 0
+    assert answer["requests"] == {
+        "total": 0, "active": 0, "errors": 0, "bytesIn": 0, "bytesOut": 0, "operations": {},
+        "latencyMs": {"mean": 0, "p50": 0, "p90": 0, "p99": 0, "max": 0}}
+    assert answer["journal"] == {"capacity": 1000, "size": 0}
+    memory = answer["memory"]
+    assert memory["data"] == memory["shared"] == memory["limit"] == 0
+    assert memory["total"] == memory["trees"] + memory["records"] + memory["bodies"]
+    assert memory["total"] == memory["data"] + memory["overhead"]
+    assert 0.3 * own.rss() < memory["resident"] < 3 * own.rss()
+
+
+def test_what_is_stored(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="plain")
+    s3.create_bucket(Bucket="versioned")
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="plain", Key="b", Body=b"x" * 1536)
+    s3.put_object(Bucket="plain", Key="a/ä", Body=b"")
+    s3.put_object(Bucket="versioned", Key="k", Body=b"old")
+    s3.put_object(Bucket="versioned", Key="k", Body=b"newer")
+    s3.create_multipart_upload(Bucket="plain", Key="u")
+
+    answer = stats(own, keys="true")
+    branch = answer["branches"][0]
+    plain, versioned = branch["buckets"]
+    assert plain.pop("created") >= answer["started"]
+    assert plain == {
+        "bucket": "plain", "region": "us-east-1", "versioning": None, "objectCount": 2,
+        "totalSize": 1536, "totalSizeFormatted": "1.5 KB", "versionCount": 0, "versionSize": 0,
+        "uploadCount": 1, "keys": ["a/ä", "b"]}
+    assert versioned["versioning"] == "Enabled" and versioned["keys"] == ["k"]
+    assert (versioned["objectCount"], versioned["totalSize"]) == (1, 5)
+    assert (versioned["versionCount"], versioned["versionSize"]) == (1, 3)
+    assert (branch["bucketCount"], branch["objectCount"], branch["totalSize"]) == (2, 3, 1541)
+    assert (branch["versionCount"], branch["versionSize"], branch["uploadCount"]) == (1, 3, 1)
+    assert "keys" not in stats(own)["branches"][0]["buckets"][0]
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Suspended"})
+    narrowed = stats(own, bucket="versioned")["branches"][0]
+    assert [b["versioning"] for b in narrowed["buckets"]] == ["Suspended"]
+    assert narrowed["bucketCount"] == 2
+
+
+def test_branches_snapshots_and_what_they_share(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="k", Body=b"x" * MIB)
+    assert admin(own, "POST", "snapshots", {"name": "then"}).status == 201
+    assert admin(own, "POST", "branches", {"name": "b1", "from": "then"}).status == 201
+    s3.copy_object(Bucket="data", Key="copy", CopySource="data/k")
+    answer = stats(own)
+    assert answer["memory"]["data"] == MIB
+    assert answer["memory"]["shared"] == 3 * MIB  # main has it twice, snapshot and branch once
+    assert [(b["name"], b["from"], b["objectCount"]) for b in answer["branches"]] == [
+        ("b1", "then", 1), ("main", None, 2)]
+    assert [(s["name"], s["from"], s["objects"]) for s in answer["snapshots"]] == [("then", "main", 1)]
+
+    s3.delete_object(Bucket="data", Key="k")
+    s3.delete_object(Bucket="data", Key="copy")
+    memory = stats(own)["memory"]
+    assert (memory["data"], memory["shared"]) == (MIB, MIB)
+    assert [b["name"] for b in stats(own, branch="b1")["branches"]] == ["b1"]
+    admin_refused(admin(own, "GET", "stats", branch="b2"), 404, "NoSuchBranch", "branch")
+    admin_refused(admin(own, "GET", "stats", bucket="none"), 404, "NoSuchBucket", "bucket")
+    admin_refused(admin(own, "GET", "stats", keys="yes"), 400, "InvalidArgument", "keys")
+
+
+def test_parts_in_progress_are_data(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    upload = s3.create_multipart_upload(Bucket="data", Key="k")["UploadId"]
+    s3.upload_part(Bucket="data", Key="k", UploadId=upload, PartNumber=1, Body=b"x" * PART)
+    memory = stats(own)["memory"]
+    assert (memory["data"], memory["shared"]) == (PART, 0)
+
+
+def test_requests_by_operation(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    for _ in range(10):
+        s3.put_object(Bucket="data", Key="k", Body=b"12345")
+        assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"12345"
+    for _ in range(3):
+        with refused("NoSuchKey"):
+            s3.get_object(Bucket="data", Key="none")
+    requests = stats(own)["requests"]
+    get, put = requests["operations"]["GetObject"], requests["operations"]["PutObject"]
+    assert set(requests["operations"]) == {"CreateBucket", "PutObject", "GetObject"}
+    assert (get["count"], get["errors"], get["statuses"]) == (13, 3, {"200": 10, "404": 3})
+    assert (put["count"], put["errors"], put["statuses"]) == (10, 0, {"200": 10})
+    assert put["bytesIn"] >= 50 and put["bytesOut"] == 0 and get["bytesOut"] > 50
+    assert requests["total"] == 24 and requests["errors"] == 3 and requests["active"] == 0
+    for name in ["bytesIn", "bytesOut"]:
+        assert requests[name] == sum(o[name] for o in requests["operations"].values())
+    for latency in [requests["latencyMs"], get["latencyMs"], put["latencyMs"]]:
+        assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
+        assert 0 < latency["mean"] <= latency["max"]
+
+
+def test_reset(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="k", Body=b"1")
+    admin_refused(admin(own, "POST", "clear", stats="zero"), 400, "InvalidArgument", "stats")
+    assert stats(own)["requests"]["total"] == 2
+    ok(admin(own, "POST", "clear", bucket="data", stats="reset"))
+    answer = stats(own)
+    assert answer["requests"]["total"] == 0 and answer["requests"]["operations"] == {}
+    s3.list_buckets()
+    assert stats(own)["requests"]["total"] == 1
+
+
+# ---- metrics ------------------------------------------------------------------------------------
+
+
+def families(server):
+    """Parsed as Prometheus does, and by the rules of the format that its parser leaves out."""
+    reply = admin(server, "GET", "metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert reply.text.endswith("\n") and "\r" not in reply.text
+    found = {}
+    for family in text_string_to_metric_families(reply.text):
+        assert family.documentation and family.type in ("gauge", "counter", "summary"), family
+        assert family.name not in found, f"{family.name} stands in two places"
+        found[family.name] = family
+        labels = [(s.name, tuple(sorted(s.labels.items()))) for s in family.samples]
+        assert len(labels) == len(set(labels)), f"{family.name} has a sample twice"
+    types = [line.split()[2] for line in reply.text.splitlines() if line.startswith("# TYPE ")]
+    assert len(types) == len(set(types)) == len(found)
+    # The samples of a metric stand together, behind its head.
+    current = None
+    for line in reply.text.splitlines():
+        if line.startswith("#"):
+            current = line.split()[2]
+        else:
+            assert line.startswith(current), line
+    return found
+
+
+def value(family, sample=None, **labels):
+    found = [s.value for s in family.samples
+             if s.labels == labels and (sample is None or s.name == sample)]
+    assert len(found) == 1, (family, labels)
+    return found[0]
+
+
+def test_metrics(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="k", Body=b"12345")
+    with refused("NoSuchKey"):
+        s3.get_object(Bucket="data", Key="none")
+    strange = "u=1@x~y+z.-_"
+    assert admin(own, "POST", "branches", {"name": strange}).status == 201
+    assert admin(own, "POST", "snapshots", {"name": "then"}).status == 201
+
+    found = families(own)
+    answer = stats(own)
+    assert value(found["s3mem_info"], version=answer["version"]) == 1
+    assert value(found["s3mem_uptime_seconds"]) > 0
+    requests = found["s3mem_requests"]
+    assert value(requests, operation="PutObject", status="200") == 1
+    assert value(requests, operation="GetObject", status="404") == 1
+    assert len(requests.samples) == 3
+    put = answer["requests"]["operations"]["PutObject"]
+    moved = found["s3mem_request_bytes"]
+    assert value(moved, operation="PutObject", direction="in") == put["bytesIn"]
+    assert value(moved, operation="PutObject", direction="out") == 0
+    took = found["s3mem_request_duration_seconds"]
+    assert took.type == "summary"
+    p50 = value(took, operation="PutObject", quantile="0.5")
+    assert p50 == pytest.approx(put["latencyMs"]["p50"] / 1000, abs=1e-6)
+    count = "s3mem_request_duration_seconds_count"
+    assert value(took, count, operation="PutObject") == 1
+    total = "s3mem_request_duration_seconds_sum"
+    assert value(took, total, operation="PutObject") == pytest.approx(p50, rel=0.05)
+    for branch in ["main", strange]:
+        assert value(found["s3mem_objects"], branch=branch, bucket="data") == 1
+        assert value(found["s3mem_object_bytes"], branch=branch, bucket="data") == 5
+        assert value(found["s3mem_versions"], branch=branch, bucket="data") == 0
+        assert value(found["s3mem_uploads"], branch=branch, bucket="data") == 0
+    for kind in ["total", "trees", "records", "bodies", "data", "overhead", "shared", "limit"]:
+        assert value(found["s3mem_memory_bytes"], kind=kind) == answer["memory"][kind]
+    assert value(found["s3mem_memory_bytes"], kind="shared") == 10
+    assert value(found["s3mem_branches"]) == 2 and value(found["s3mem_snapshots"]) == 1
+    assert value(found["s3mem_requests_active"]) == 0
+    assert value(found["s3mem_event_subscribers"]) == 0
+    assert value(found["s3mem_events_lost"]) == 0
+    assert value(found["s3mem_reaping_items"]) >= 0
+    assert value(found["process_resident_memory_bytes"]) > 1e6
+
+
+def test_metrics_of_an_empty_server(own):
+    found = families(own)
+    assert found["s3mem_requests"].samples == [] and found["s3mem_objects"].samples == []
+
+
+@pytest.mark.options
+def test_the_limit_is_told():
+    with serving("--max-memory", "64MiB") as server:
+        assert stats(server)["memory"]["limit"] == 64 * MIB
+
+
+def test_head_and_methods(own):
+    for path in ["stats", "metrics"]:
+        reply = http_request(own, "HEAD", f"/_s3mem/{path}")
+        assert reply.status == 200 and reply.body == b""
+        reply = admin(own, "POST", path)
+        admin_refused(reply, 405, "MethodNotAllowed")
+        assert reply.headers["allow"] == "GET, HEAD"
+    admin_refused(admin(own, "GET", "metrics", branch="main"), 400, "InvalidArgument", "branch")
