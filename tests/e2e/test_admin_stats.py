@@ -21,10 +21,11 @@ def stats(server, **query):
 
 def test_an_empty_server(own):
     answer = stats(own)
+    assert answer["branches"][0].pop("created") <= answer["started"]
     assert answer["branches"] == [{
-        "name": "main", "from": None, "created": answer["started"], "bucketCount": 0,
-        "objectCount": 0, "totalSize": 0, "totalSizeFormatted": "0 Bytes", "versionCount": 0,
-        "versionSize": 0, "uploadCount": 0, "buckets": []}]
+        "name": "main", "from": None, "bucketCount": 0, "totalSize": 0,
+        "totalSizeFormatted": "0 Bytes", "versionCount": 0, "versionSize": 0, "uploadCount": 0,
+        "buckets": []}]
     assert answer["snapshots"] == [] and answer["evictions"] == 0
     assert answer["requests"] == {
         "total": 0, "active": 0, "errors": 0, "bytesIn": 0, "bytesOut": 0, "operations": {},
