@@ -201,6 +201,9 @@ uint64_t body_len(const struct body *b);
 MUST_CHECK struct body *body_join(struct store *store, struct body *const *parts, size_t count);
 /* A range that shares segments (UploadPartCopy). */
 MUST_CHECK struct body *body_range(struct body *b, uint64_t first, uint64_t len);
+/* As record_slices. */
+size_t body_slices(const struct body *b, uint64_t first, uint64_t len, struct slice *out,
+                   size_t max);
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
 
@@ -218,6 +221,10 @@ enum attr {
 };
 /* Header an attribute is returned as ("Content-Type"); empty for internal ones. */
 struct str attr_header(enum attr a);
+/* The enumerator's name ("CONTENT_TYPE", "META"), for documents: it stays what it is. */
+struct str attr_name(enum attr a);
+/* ATTR_END when there is none of that name. */
+enum attr attr_by_name(struct str name);
 void attrs_add(struct buf *attrs, enum attr a, struct str value);
 void attrs_add_meta(struct buf *attrs, struct str name, struct str value);
 /* STR_NONE when absent. */

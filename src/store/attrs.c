@@ -12,9 +12,31 @@ static const struct str headers[ATTR_COUNT] = {
     [ATTR_META] = {"", 0},
 };
 
+static const struct str names[ATTR_COUNT] = {
+#define X(name, header) [ATTR_##name] = {#name, sizeof(#name) - 1},
+#include "store/attrs.def"
+#undef X
+    [ATTR_END] = {"", 0},
+    [ATTR_META] = {"META", 4},
+};
+
 struct str attr_header(enum attr a)
 {
     return headers[a];
+}
+
+struct str attr_name(enum attr a)
+{
+    return names[a];
+}
+
+enum attr attr_by_name(struct str name)
+{
+    for (unsigned a = ATTR_END + 1; a < ATTR_COUNT; a++) {
+        if (str_eq(names[a], name))
+            return (enum attr)a;
+    }
+    return ATTR_END;
 }
 
 static void add_text(struct buf *attrs, struct str text)

@@ -9,8 +9,5 @@
 void body_seal(struct body *b);
 /* All bytes, into body_len(b) bytes of memory. */
 void body_copy_out(const struct body *b, char *out);
-/* As record_slices. */
-size_t body_slices(const struct body *b, uint64_t first, uint64_t len, struct slice *out,
-                   size_t max);
 
 #endif

@@ -217,6 +217,8 @@ void branch_notify_locked(struct branch *b, enum change_kind kind, struct str bu
                             .record = record,
                             .upload = upload};
 
+    if (b->unseen)
+        return;
     if (upload)
         change.key = upload_key(upload);
     for (size_t i = 0; i < store->observer_count; i++)

@@ -28,6 +28,7 @@ struct branch {
     pthread_rwlock_t lock;   /* guards root (which one, and what is in it) and cache */
     struct root *root;       /* never NULL */
     struct node_cache cache; /* for writers */
+    bool unseen;             /* a loader's own: observers are not told */
     struct label label;
 };
 

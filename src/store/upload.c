@@ -164,7 +164,8 @@ void upload_unref(struct upload *u)
         upload_free(u);
 }
 
-static struct upload_head *head_new(struct store *store, const struct upload_spec *spec)
+static struct upload_head *head_new(struct store *store, const struct upload_spec *spec,
+                                    uint64_t sequence)
 {
     size_t size =
         sizeof(struct upload_head) + spec->key.len + spec->owner.len + spec->attrs.len;
@@ -182,7 +183,7 @@ static struct upload_head *head_new(struct store *store, const struct upload_spe
                                  .key_len = (uint16_t)spec->key.len,
                                  .owner_len = spec->owner.len,
                                  .attrs_len = spec->attrs.len,
-                                 .sequence = store_next_sequence(store),
+                                 .sequence = sequence,
                                  .initiated_ns = spec->initiated_ns,
                                  .store = store};
     atomic_init(&head->refs, 1);
@@ -195,9 +196,10 @@ static struct upload_head *head_new(struct store *store, const struct upload_spe
     return head;
 }
 
-static struct upload *upload_new(struct store *store, const struct upload_spec *spec)
+static struct upload *upload_new(struct store *store, const struct upload_spec *spec,
+                                 uint64_t sequence)
 {
-    struct upload_head *head = head_new(store, spec);
+    struct upload_head *head = head_new(store, spec, sequence);
     struct upload *u = head ? try_malloc(sizeof(*u)) : NULL;
 
     if (!u) {
@@ -367,32 +369,48 @@ bool upload_overtaken(const struct upload *u)
     return u->overtaken;
 }
 
-enum s3_err upload_create(struct branch *b, struct str bucket, const struct upload_spec *spec,
-                          char *id)
+/* Takes u. */
+static enum s3_err add_upload(struct branch *b, struct str bucket, struct upload *u)
 {
-    if (spec->key.len > KEY_MAX)
-        return S3_KEY_TOO_LONG_ERROR;
-
-    struct upload *u = upload_new(b->store, spec);
-    if (!u)
-        return S3_SLOW_DOWN;
-
+    struct upload_key key = {upload_key(u), upload_sequence(u)};
     struct edit e;
     enum s3_err err = edit_begin(&e, b, bucket);
 
     if (!err)
         err = edit_own(&e);
     if (!err) {
-        struct upload_key key = {upload_key(u), upload_sequence(u)};
         void *none = tree_put(&e.bucket->uploads, &upload_tree, &b->cache, &key, upload_ref(u));
 
         assert(!none);
-        memcpy(id, u->head->id, UPLOAD_ID_LEN + 1);
         branch_notify_locked(b, CHANGE_UPLOAD_CREATED, bucket, NULL, u);
     }
     edit_end(&e);
     upload_unref(u);
     return err;
+}
+
+enum s3_err upload_create(struct branch *b, struct str bucket, const struct upload_spec *spec,
+                          char *id)
+{
+    if (spec->key.len > KEY_MAX)
+        return S3_KEY_TOO_LONG_ERROR;
+
+    struct upload *u = upload_new(b->store, spec, store_next_sequence(b->store));
+    if (!u)
+        return S3_SLOW_DOWN;
+    memcpy(id, u->head->id, UPLOAD_ID_LEN + 1);
+    return add_upload(b, bucket, u);
+}
+
+enum s3_err upload_load(struct branch *b, struct str bucket, const struct upload_spec *spec,
+                        uint64_t sequence, bool overtaken)
+{
+    struct upload *u = upload_new(b->store, spec, sequence);
+
+    if (!u)
+        return S3_SLOW_DOWN;
+    u->overtaken = overtaken;
+    return add_upload(b, bucket, u);
 }
 
 /* edit_begin, and finds the upload. */

@@ -14,6 +14,10 @@ struct upload_key {
 extern const struct tree_type upload_tree; /* keys: struct upload_key */
 
 uint64_t upload_sequence(const struct upload *u);
+/* An upload as it was elsewhere, with its number. NO_SUCH_BUCKET, SLOW_DOWN */
+MUST_CHECK enum s3_err upload_load(struct branch *b, struct str bucket,
+                                   const struct upload_spec *spec, uint64_t sequence,
+                                   bool overtaken);
 /* The key's object is about to be deleted: its uploads so far may no longer be completed under
  * a condition. After edit_own. */
 void upload_mark_overtaken(struct edit *e, struct str key);
