@@ -134,6 +134,7 @@ bool store_snapshot_next(struct store *store, struct str after, bool inclusive,
 
 /* A consistent view: all reads through a root see one instant. O(1). */
 struct root *branch_root(struct branch *b);
+struct root *root_ref(struct root *root);
 /* NULL when there is no such snapshot. */
 struct root *store_snapshot_root(struct store *store, struct str name);
 void root_unref(struct root *root);
@@ -281,6 +282,8 @@ void record_checksum(const struct record *r, struct checksum *out);
 /* Quoted: "\"d41d8...\"" or with "-3". NUL-terminated. */
 #define ETAG_SIZE 48
 struct str record_etag(const struct record *r, char out[ETAG_SIZE]);
+/* What the ETag is made of. */
+void record_md5(const struct record *r, uint8_t out[MD5_SIZE]);
 /* 0 when it did not come from a multipart upload. */
 uint32_t record_part_count(const struct record *r);
 /* Part of a multipart record by position 0..count-1; its offset in the object too. */

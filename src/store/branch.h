@@ -42,7 +42,6 @@ extern const struct tree_type branch_tree;
 extern const struct tree_type snapshot_tree;
 
 struct root *root_new(struct store *store);
-struct root *root_ref(struct root *root);
 struct bucket *root_bucket(const struct root *root, struct str name);
 
 /* Takes root, and gives the caller's reference on it to the branch. NULL when memory is out. */

@@ -218,6 +218,11 @@ struct record *record_new_marker(struct store *store, struct str key, int64_t mt
     return record_make(store, &plan);
 }
 
+void record_md5(const struct record *r, uint8_t out[MD5_SIZE])
+{
+    memcpy(out, r->md5, MD5_SIZE);
+}
+
 void record_place(const struct record *r, struct record_place *out)
 {
     *out = (struct record_place){.number = record_sequence(r),

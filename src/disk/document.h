@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* document.h - what writing and reading a snapshot document share. */
+#ifndef S3MEM_DISK_DOCUMENT_H
+#define S3MEM_DISK_DOCUMENT_H
+
+#include "s3mem/disk.h"
+
+/* The number is the format's version. */
+#define DOCUMENT_MAGIC STR("s3mem snapshot 1\n")
+
+/* Of an R. */
+enum document_flags { DOCUMENT_CURRENT = 1, DOCUMENT_NULL = 2, DOCUMENT_MARKER = 4 };
+
+struct document_counts {
+    uint64_t buckets, records, uploads, parts;
+};
+
+/* What a bucket's document is called; it stays so. */
+static inline struct str document_doc_name(enum bucket_doc which)
+{
+    static const struct str names[BUCKET_DOC_COUNT] = {[BUCKET_DOC_TAGGING] = {"tagging", 7}};
+
+    return names[which];
+}
+
+#endif
