@@ -94,6 +94,9 @@ struct admin_call {
 #include "admin/admin.def"
 #undef ROUTE
 
+/* Begin functions named there. */
+bool admin_begin_upload(struct admin_call *c);
+
 /* ---- answers (answer.c) ------------------------------------------------------------ */
 
 /* Answers with JSON. Takes value; NULL (out of memory) becomes an InternalError. */

@@ -4,9 +4,13 @@
 #include "admin/call.h"
 
 /* Room grows in such steps, so that a free entry fits most requests. */
-#define ROOM_STEP 256
+#define ROOM_STEP 64
 /* More is given back when the next request has no use for it. */
 #define ROOM_USUAL KiB(8)
+/* The front end allows far less. */
+#define ROOM_MAX MiB(16)
+/* What a request has of text at least; more comes in order, and the processor sees that. */
+#define PREFETCH_TEXT 256
 
 /* ---- keeping ----------------------------------------------------------------------- */
 
@@ -32,18 +36,14 @@ static char *append(char *at, struct str s)
     return at + s.len;
 }
 
-static struct str copy(char **at, struct str s)
+static void add(struct entry *e, char **at, enum entry_text which, struct str s)
 {
-    struct str kept = str_of(*at, s.len);
-
     *at = append(*at, s);
-    return kept;
+    e->ends[which] = (uint32_t)(*at - e->text);
 }
 
-static struct str copy_headers(char *at, const struct request *req)
+static void add_packed(struct entry *e, char *at, const struct request *req)
 {
-    struct str kept = str_of(at, 0);
-
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
         struct packed_header lengths = {(uint32_t)h->name.len, (uint32_t)h->value.len};
@@ -52,8 +52,7 @@ static struct str copy_headers(char *at, const struct request *req)
         at = append(at + sizeof(lengths), h->name);
         at = append(at, h->value);
     }
-    kept.len = (size_t)(at - kept.ptr);
-    return kept;
+    e->ends[ENTRY_HEADERS] = (uint32_t)(at - e->text);
 }
 
 /* The same entry if it has the room (and not far too much of it), else a new one. */
@@ -63,9 +62,9 @@ static struct entry *with_room(struct entry *e, size_t need)
         return e;
     entry_free(e);
     need = (need + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
-    e = try_malloc(sizeof(*e) + need);
+    e = need <= ROOM_MAX ? try_malloc(sizeof(*e) + need) : NULL;
     if (e) {
-        e->room = need;
+        e->room = (uint32_t)need;
         e->final_text = NULL;
     }
     return e;
@@ -85,45 +84,63 @@ struct entry *entry_fill(struct entry *reused, const struct traffic_call *call)
     at = e->text;
     e->time_ns = call->time_ns;
     e->operation = call->operation;
-    e->request_id = copy(&at, call->request_id);
-    e->bucket = copy(&at, call->bucket);
-    e->key = copy(&at, call->key);
-    e->branch = copy(&at, call->branch);
-    e->access_key = copy(&at, call->access_key);
-    e->method = copy(&at, req->method);
-    e->target = copy(&at, req->target);
-    e->remote = copy(&at, req->remote);
-    e->headers = copy_headers(at, req);
+    add(e, &at, ENTRY_BUCKET, call->bucket);
+    add(e, &at, ENTRY_KEY, call->key);
+    add(e, &at, ENTRY_BRANCH, call->branch);
+    add(e, &at, ENTRY_REQUEST_ID, call->request_id);
+    add(e, &at, ENTRY_ACCESS_KEY, call->access_key);
+    add(e, &at, ENTRY_METHOD, req->method);
+    add(e, &at, ENTRY_TARGET, req->target);
+    add(e, &at, ENTRY_REMOTE, req->remote);
+    add_packed(e, at, req);
     return e;
 }
 
 /* A form's key, and with its access key the branch, come with the body. */
 static void keep_final(struct entry *e, const struct traffic_call *call)
 {
-    char *at;
+    if (e->final_text)
+        mem_free(TAKE(e->final_text));
+    if (str_eq(entry_text(e, ENTRY_KEY), call->key) &&
+        str_eq(entry_text(e, ENTRY_BRANCH), call->branch))
+        return;
+    e->final_text = try_malloc(call->key.len + call->branch.len + 1);
+    if (!e->final_text)
+        return;
+    e->final_key_len = (uint32_t)call->key.len;
+    e->final_branch_len = (uint32_t)call->branch.len;
+    append(append(e->final_text, call->key), call->branch);
+}
 
-    mem_free(TAKE(e->final_text));
-    e->final_key = e->key;
-    e->final_branch = e->branch;
-    if (str_eq(e->key, call->key) && str_eq(e->branch, call->branch))
-        return;
-    e->final_text = at = try_malloc(call->key.len + call->branch.len + 1);
-    if (!at)
-        return;
-    e->final_key = copy(&at, call->key);
-    e->final_branch = copy(&at, call->branch);
+struct str entry_final_key(const struct entry *e)
+{
+    return e->final_text ? str_of(e->final_text, e->final_key_len) : entry_text(e, ENTRY_KEY);
+}
+
+struct str entry_final_branch(const struct entry *e)
+{
+    return e->final_text ? str_of(e->final_text + e->final_key_len, e->final_branch_len)
+                         : entry_text(e, ENTRY_BRANCH);
 }
 
 void entry_complete(struct entry *e, const struct traffic_call *call)
 {
-    e->status = call->status;
+    e->status = (uint16_t)call->status;
     e->aborted = call->aborted;
     e->duration_ns = call->duration_ns;
     e->bytes_in = call->bytes_in;
     e->bytes_out = call->bytes_out;
-    e->code_len = (uint8_t)(call->code.len < ENTRY_CODE_MAX ? call->code.len : ENTRY_CODE_MAX);
-    append(e->code, str_of(call->code.ptr, e->code_len));
+    e->code = call->code;
     keep_final(e, call);
+}
+
+void entry_prefetch(const struct entry *e)
+{
+    const char *at = (const char *)e;
+    size_t size = sizeof(*e) + PREFETCH_TEXT;
+
+    for (size_t i = 0; i < size; i += 64)
+        __builtin_prefetch(at + i, 1);
 }
 
 void entry_free(struct entry *e)
@@ -283,15 +300,16 @@ static void add_operation(struct buf *out, struct str name, const struct entry *
 
 static bool header_next(const struct entry *e, size_t *at, struct header *out)
 {
+    struct str headers = entry_text(e, ENTRY_HEADERS);
     struct packed_header lengths;
 
-    if (*at == e->headers.len)
+    if (*at == headers.len)
         return false;
-    memcpy(&lengths, e->headers.ptr + *at, sizeof(lengths));
+    memcpy(&lengths, headers.ptr + *at, sizeof(lengths));
     *at += sizeof(lengths);
-    out->name = str_of(e->headers.ptr + *at, lengths.name_len);
+    out->name = str_of(headers.ptr + *at, lengths.name_len);
     *at += lengths.name_len;
-    out->value = str_of(e->headers.ptr + *at, lengths.value_len);
+    out->value = str_of(headers.ptr + *at, lengths.value_len);
     *at += lengths.value_len;
     return true;
 }
@@ -349,17 +367,17 @@ static void add_beginning(struct buf *out, const struct entry *e, struct str key
                           struct str branch)
 {
     add_number(out, STR("{\"id\":"), e->id);
-    add_text(out, STR(",\"requestId\":"), e->request_id);
+    add_text(out, STR(",\"requestId\":"), entry_text(e, ENTRY_REQUEST_ID));
     add_time(out, e->time_ns);
     add_operation(out, STR(",\"operation\":"), e);
-    add_text_or_null(out, STR(",\"bucket\":"), e->bucket);
+    add_text_or_null(out, STR(",\"bucket\":"), entry_text(e, ENTRY_BUCKET));
     add_text_or_null(out, STR(",\"key\":"), key);
     add_text(out, STR(",\"branch\":"), branch);
-    add_text(out, STR(",\"method\":"), e->method);
+    add_text(out, STR(",\"method\":"), entry_text(e, ENTRY_METHOD));
     buf_add(out, STR(",\"target\":\""));
-    add_masked_target(out, e->target);
+    add_masked_target(out, entry_text(e, ENTRY_TARGET));
     buf_add_char(out, '"');
-    add_text(out, STR(",\"remote\":"), e->remote);
+    add_text(out, STR(",\"remote\":"), entry_text(e, ENTRY_REMOTE));
 }
 
 static void add_numbers(struct buf *out, const struct entry *e)
@@ -372,15 +390,15 @@ static void add_numbers(struct buf *out, const struct entry *e)
 static void add_end(struct buf *out, const struct entry *e)
 {
     add_number(out, STR(",\"status\":"), e->status);
-    add_text_or_null(out, STR(",\"code\":"), str_of(e->code, e->code_len));
+    add_text_or_null(out, STR(",\"code\":"), e->code);
     add_numbers(out, e);
     buf_add(out, e->aborted ? STR(",\"aborted\":true}") : STR(",\"aborted\":false}"));
 }
 
 void entry_add_json(struct buf *out, const struct entry *e)
 {
-    add_beginning(out, e, e->final_key, e->final_branch);
-    add_text_or_null(out, STR(",\"accessKey\":"), e->access_key);
+    add_beginning(out, e, entry_final_key(e), entry_final_branch(e));
+    add_text_or_null(out, STR(",\"accessKey\":"), entry_text(e, ENTRY_ACCESS_KEY));
     add_headers(out, e);
     add_end(out, e);
 }
@@ -409,10 +427,10 @@ struct str event_name(const struct event *event, char out[EVENT_NAME_SIZE])
 static void add_operation_event(struct buf *out, const struct entry *e)
 {
     add_operation(out, STR("{\"operation\":"), e);
-    add_text_or_null(out, STR(",\"bucket\":"), e->bucket);
-    add_text_or_null(out, STR(",\"key\":"), e->final_key);
-    add_text(out, STR(",\"branch\":"), e->final_branch);
-    add_text(out, STR(",\"requestId\":"), e->request_id);
+    add_text_or_null(out, STR(",\"bucket\":"), entry_text(e, ENTRY_BUCKET));
+    add_text_or_null(out, STR(",\"key\":"), entry_final_key(e));
+    add_text(out, STR(",\"branch\":"), entry_final_branch(e));
+    add_text(out, STR(",\"requestId\":"), entry_text(e, ENTRY_REQUEST_ID));
     add_time(out, e->time_ns);
     add_numbers(out, e);
     buf_add_char(out, '}');
@@ -429,11 +447,11 @@ void event_add(struct buf *out, const struct event *event)
     buf_add(out, STR("\ndata: "));
     switch (event->type) {
     case EVENT_REQUEST:
-        add_beginning(out, e, e->key, e->branch);
+        add_beginning(out, e, entry_text(e, ENTRY_KEY), entry_text(e, ENTRY_BRANCH));
         buf_add_char(out, '}');
         break;
     case EVENT_RESPONSE:
-        add_beginning(out, e, e->final_key, e->final_branch);
+        add_beginning(out, e, entry_final_key(e), entry_final_branch(e));
         add_end(out, e);
         break;
     case EVENT_OPERATION:

@@ -71,7 +71,7 @@ static bool passes(const struct filter *f, const struct entry *e, struct str key
                    struct str branch)
 {
     return (!f->operations.ptr || list_has(f->operations, e->operation)) &&
-           (!f->bucket.ptr || str_eq(f->bucket, e->bucket)) &&
+           (!f->bucket.ptr || str_eq(f->bucket, entry_text(e, ENTRY_BUCKET))) &&
            (!f->branch.ptr || str_eq(f->branch, branch)) &&
            (!f->key.ptr || pattern_matches(f->key, key));
 }
@@ -79,9 +79,9 @@ static bool passes(const struct filter *f, const struct entry *e, struct str key
 bool filter_passes(const struct filter *f, const struct entry *e)
 {
     return e->id > f->since_id && e->time_ns >= f->since_ns &&
-           passes(f, e, e->final_key, e->final_branch) &&
+           passes(f, e, entry_final_key(e), entry_final_branch(e)) &&
            (!f->statuses.ptr || status_passes(f->statuses, e->status)) &&
-           (!f->code.ptr || str_eq(f->code, str_of(e->code, e->code_len)));
+           (!f->code.ptr || str_eq(f->code, e->code));
 }
 
 bool filter_passes_event(const struct filter *f, const struct event *event)
@@ -91,5 +91,6 @@ bool filter_passes_event(const struct filter *f, const struct event *event)
     char name[EVENT_NAME_SIZE];
 
     return (!f->types.ptr || list_has(f->types, event_name(event, name))) &&
-           passes(f, e, ended ? e->final_key : e->key, ended ? e->final_branch : e->branch);
+           passes(f, e, ended ? entry_final_key(e) : entry_text(e, ENTRY_KEY),
+                  ended ? entry_final_branch(e) : entry_text(e, ENTRY_BRANCH));
 }

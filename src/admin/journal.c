@@ -97,18 +97,21 @@ static struct entry *pop_free_locked(struct journal *j)
     return e;
 }
 
-static void refill_spare_locked(struct journal *j)
+/* What the calling thread's next request will be kept in; NULL: nothing free yet. */
+static struct entry *refill_spare_locked(struct journal *j)
 {
     _Atomic(struct entry *) *spare = &j->spare[thread_stripe()];
-    struct entry *e;
+    struct entry *e = atomic_load_explicit(spare, memory_order_relaxed), *other;
 
-    if (!j->free || atomic_load_explicit(spare, memory_order_relaxed))
-        return;
-    e = atomic_exchange_explicit(spare, pop_free_locked(j), memory_order_acq_rel);
-    if (!e)
-        return;
-    e->next = j->free;
-    j->free = e;
+    if (e || !j->free)
+        return e;
+    e = pop_free_locked(j);
+    other = atomic_exchange_explicit(spare, e, memory_order_acq_rel);
+    if (other) {
+        other->next = j->free;
+        j->free = other;
+    }
+    return e;
 }
 
 static struct entry *take_free(struct journal *j)
@@ -179,6 +182,8 @@ struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
 
 void journal_end(struct journal *j, struct entry *e, const struct traffic_call *call)
 {
+    const struct entry *spare, *oldest;
+
     entry_complete(e, call);
     pthread_mutex_lock(&j->lock);
     add_event_locked(j, EVENT_RESPONSE, e);
@@ -187,8 +192,13 @@ void journal_end(struct journal *j, struct entry *e, const struct traffic_call *
     add_completed_locked(j, e);
     if (j->listeners)
         wake_listeners_locked(j, true);
-    refill_spare_locked(j);
+    spare = refill_spare_locked(j);
+    oldest = j->completed[j->first & j->completed_mask];
     pthread_mutex_unlock(&j->lock);
+    /* They are touched next, and nobody has for long. Only hints: they may be gone by now. */
+    __builtin_prefetch(oldest, 1);
+    if (spare)
+        entry_prefetch(spare);
 }
 
 void journal_clear(struct journal *j)

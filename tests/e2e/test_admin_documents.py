@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Snapshots as documents: fixtures travel from one server to another."""
+
+import concurrent.futures
+import gzip
+import os
+
+import pytest
+import requests
+
+from admin import admin, admin_refused, ok
+from harness import PART, SLOW, client, http_request, keys_of, serving
+
+MAGIC = b"s3mem snapshot 1\n"
+
+
+@pytest.fixture(scope="module")
+def source():
+    """A server with a snapshot "fixture" of a bit of everything."""
+    with serving("--bucket", "data", "--bucket", "old") as server:
+        s3 = client(server)
+        s3.put_object(Bucket="data", Key="plain", Body=b"x" * 10000, ContentType="text/x",
+                      Metadata={"a": "b"}, Tagging="t=1")
+        s3.put_bucket_tagging(Bucket="data", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+        s3.put_bucket_versioning(Bucket="old", VersioningConfiguration={"Status": "Enabled"})
+        for body in (b"1", b"2", b"3"):
+            s3.put_object(Bucket="old", Key="k", Body=body)
+        s3.delete_object(Bucket="old", Key="k")
+        upload = s3.create_multipart_upload(Bucket="data", Key="large")["UploadId"]
+        etag = s3.upload_part(Bucket="data", Key="large", UploadId=upload, PartNumber=1,
+                              Body=b"p" * PART)["ETag"]
+        server.upload, server.etag = upload, etag
+        ok(admin(server, "POST", "snapshots", {"name": "fixture"}), 201)
+        yield server
+
+
+def download(server, name="fixture", **query):
+    reply = admin(server, "GET", f"snapshots/{name}", **query)
+    assert reply.status == 200, reply
+    return reply
+
+
+def upload(server, name, document, headers=None, **query):
+    query = "?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else ""
+    return http_request(server, "PUT", f"/_s3mem/snapshots/{name}{query}", headers=headers,
+                        body=document)
+
+
+def test_a_fixture_travels(source):
+    document = download(source)
+    assert document.headers["content-type"] == "application/vnd.s3mem.snapshot"
+    assert document.headers["content-disposition"] == 'attachment; filename="fixture.s3mem"'
+    assert document.body.startswith(MAGIC)
+    packed = download(source, gzip="true")
+    assert packed.headers["content-type"] == "application/gzip"
+    assert gzip.decompress(packed.body) == document.body
+    theirs = client(source)
+    with serving() as other:
+        for name, body in (("plain", document.body), ("packed", packed.body)):
+            info = ok(upload(other, name, body), 201)
+            assert (info["buckets"], info["objects"], info["versions"], info["uploads"]) == (
+                2, 1, 4, 1)
+            # Equal states are equal bytes.
+            assert download(other, name).body == document.body
+            ok(admin(other, "POST", f"snapshots/{name}/restore"))
+            s3 = client(other)
+            head = s3.head_object(Bucket="data", Key="plain", ChecksumMode="ENABLED")
+            wanted = theirs.head_object(Bucket="data", Key="plain", ChecksumMode="ENABLED")
+            for field in ("ETag", "LastModified", "ContentType", "Metadata", "ChecksumCRC64NVME",
+                          "ChecksumCRC32"):
+                assert head.get(field) == wanted.get(field), field
+            assert s3.get_object_tagging(Bucket="data", Key="plain")["TagSet"] == [
+                {"Key": "t", "Value": "1"}]
+            assert s3.list_object_versions(Bucket="old")["Versions"] == (
+                theirs.list_object_versions(Bucket="old")["Versions"])
+            done = s3.complete_multipart_upload(
+                Bucket="data", Key="large", UploadId=source.upload,
+                MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": source.etag}]})
+            assert done["Key"] == "large"
+            # What is written now is newer than what came.
+            s3.put_object(Bucket="old", Key="k", Body=b"new")
+            latest = s3.list_object_versions(Bucket="old", Prefix="k")["Versions"][0]
+            assert latest["IsLatest"]
+            assert s3.get_object(Bucket="old", Key="k")["Body"].read() == b"new"
+
+
+def test_many_objects_and_large_ones(source):
+    """100 MB, in both directions, while others work."""
+    with serving("--bucket", "big") as server:
+        for i in range(10):
+            http_request(server, "PUT", f"/big/large-{i}", body=os.urandom(10_000_000))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: http_request(server, "PUT", f"/big/small-{i:05}", body=b"s"),
+                          range(3000)))
+        ok(admin(server, "POST", "snapshots", {"name": "big"}), 201)
+        document = download(server, "big").body
+        assert len(document) > 100_000_000
+        assert ok(upload(server, "again", document), 201)["objects"] == 3010
+        # In chunks, without a length.
+        chunks = (document[i : i + 100_000] for i in range(0, len(document), 100_000))
+        reply = requests.put(f"{server.url}/_s3mem/snapshots/chunked", data=chunks,
+                             timeout=60 * SLOW)
+        assert reply.status_code == 201, reply.text
+        assert download(server, "chunked").body == document
+
+
+def test_a_download_is_one_instant(source):
+    """What changes meanwhile, and that the snapshot is dropped, does not matter."""
+    with serving("--bucket", "live") as server:
+        for i in range(20):
+            http_request(server, "PUT", f"/live/{i:02}", body=os.urandom(1_000_000))
+        ok(admin(server, "POST", "snapshots", {"name": "s"}), 201)
+        whole = download(server, "s").body
+        reply = requests.get(f"{server.url}/_s3mem/snapshots/s", stream=True, timeout=60)
+        pieces = reply.iter_content(65536)
+        got = next(pieces)
+        ok(admin(server, "POST", "clear"))
+        ok(admin(server, "DELETE", "snapshots/s"), 204)
+        got += b"".join(pieces)
+        assert got == whole
+
+
+def test_refused_whole(source):
+    document = download(source).body
+    packed = download(source, gzip="true").body
+    altered = bytearray(document)
+    altered[len(altered) // 2] ^= 1
+    for body, why in (
+        (document[:-1], "truncated"),
+        (document[: len(document) // 2], "truncated"),
+        (bytes(altered), "SHA-256"),
+        (document + b"x", "follows"),
+        (packed[:-1], "truncated"),
+        (packed + b"x", "follows"),
+        (b"", "truncated"),
+        (b"PK\x03\x04 zip", "no snapshot document"),
+        (MAGIC.replace(b"1", b"2"), "another version"),
+    ):
+        error = admin_refused(upload(source, "never", body), 400, "InvalidDocument")
+        assert why in error["message"], (why, error)
+    names = [s["name"] for s in ok(admin(source, "GET", "snapshots"))["snapshots"]]
+    assert names == ["fixture"]
+
+
+def test_names(source):
+    document = download(source).body
+    admin_refused(upload(source, "fixture", document), 409, "SnapshotAlreadyExists", "name")
+    # Refused before it is sent: the connection needs no body.
+    admin_refused(upload(source, "bad%20name", b"x"), 400, "InvalidName", "name")
+    admin_refused(upload(source, "other", document, replace="maybe"), 400, "InvalidArgument",
+                  "replace")
+    ok(upload(source, "second", document), 201)
+    ok(upload(source, "second", document, replace="true"), 201)
+    ok(admin(source, "DELETE", "snapshots/second"), 204)
+    admin_refused(admin(source, "GET", "snapshots/none"), 404, "NoSuchSnapshot", "name")
+    admin_refused(admin(source, "GET", "snapshots/fixture", gzip="7"), 400, "InvalidArgument",
+                  "gzip")
+    head = admin(source, "HEAD", "snapshots/fixture")
+    assert head.status == 200 and head.body == b""
+
+
+def test_memory_limit(source):
+    """A document that does not fit is refused, and what it took is given back."""
+    document = download(source).body
+    with serving("--max-memory", "2MiB", "--bucket", "mine") as server:
+        assert upload(server, "s", document).status == 503
+        assert http_request(server, "PUT", "/mine/k", body=b"x" * 500_000).status == 200
+        assert keys_of(client(server).list_objects_v2(Bucket="mine")) == ["k"]
