@@ -23,7 +23,7 @@ struct traffic_call {
     /* From here on filled in for end(): */
     int64_t duration_ns;
     unsigned status;
-    struct str code; /* S3 error code, or empty */
+    struct str code; /* static: S3 error code, or empty */
     uint64_t bytes_in, bytes_out;
     bool aborted; /* the client left, or was cut off */
     void *mark;   /* the observer's own, from begin() to end(); NULL before begin() */

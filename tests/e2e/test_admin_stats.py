@@ -23,7 +23,7 @@ def test_an_empty_server(own):
     answer = stats(own)
     assert answer["branches"][0].pop("created") <= answer["started"]
     assert answer["branches"] == [{
-        "name": "main", "from": None, "bucketCount": 0, "totalSize": 0,
+        "name": "main", "from": None, "bucketCount": 0, "objectCount": 0, "totalSize": 0,
         "totalSizeFormatted": "0 Bytes", "versionCount": 0, "versionSize": 0, "uploadCount": 0,
         "buckets": []}]
     assert answer["snapshots"] == [] and answer["evictions"] == 0
