@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.h - the last S3 requests, and events of what happens to them, for whoever asks.
  *
- * An entry is made when a request begins and is listed once it has ended: the last `capacity`
- * of those stay. Events are numbered from 1 as they happen, in one ring for all readers, who
+ * An entry is made when a request begins and is listed once it has ended: the `capacity` that
+ * ended last stay. Events are numbered from 1 as they happen, in one ring for all readers, who
  * each keep no more than the number they want next: one that is slow finds some of them gone.
  *
  * One lock guards the rings and counts references; it is held for a few moves of pointers,
