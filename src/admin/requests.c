@@ -200,9 +200,7 @@ static bool is_over(struct admin_call *c)
 {
     struct search *s = c->state;
 
-    if (!s->waits)
-        return admin_settled(c);
-    if (s->matched >= s->count || clock_monotonic_ns() >= s->deadline_ns)
+    if (!s->waits || s->matched >= s->count || clock_monotonic_ns() >= s->deadline_ns)
         return true;
     c->req->waker->wake_at(c->req->waker, s->deadline_ns);
     return false;
@@ -218,6 +216,8 @@ enum app_next admin_list_requests(struct admin_call *c)
     if (!c->state && !begin_search(c))
         return APP_REPLY;
     s = c->state;
+    if (!s->waits && !admin_settled(c))
+        return APP_WAIT;
     for (;;) {
         if (!search_on(s)) {
             c->req->waker->wake(c->req->waker);
