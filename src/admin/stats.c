@@ -4,7 +4,6 @@
 #include "admin/stats.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* Buckets or keys between two of which other requests get their turn. */
@@ -12,19 +11,21 @@
 
 /* ---- facts ------------------------------------------------------------------------- */
 
-/* Resident memory of the process, or 0. */
+/* Resident memory of the process, or 0: the second number of statm, in pages. */
 static uint64_t resident_bytes(void)
 {
-    char text[128] = "";
-    unsigned long long pages = 0;
+    char text[128];
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    struct str rest = str_of(text, len > 0 ? (size_t)len : 0), pages;
+    uint64_t count = 0;
 
-    if (fd < 0)
+    if (fd >= 0)
+        close(fd);
+    if (!str_split(&rest, ' ', &pages) || !str_split(&rest, ' ', &pages) ||
+        !str_to_u64(pages, &count))
         return 0;
-    if (read(fd, text, sizeof(text) - 1) <= 0 || sscanf(text, "%*u %llu", &pages) != 1)
-        pages = 0;
-    close(fd);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return count * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t stored_bytes(struct store *store, next_named *next)
