@@ -17,15 +17,16 @@ static uint64_t resident_bytes(void)
     char text[128];
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
-    struct str rest = str_of(text, len > 0 ? (size_t)len : 0), pages;
-    uint64_t count = 0;
+    struct str rest = str_of(text, len > 0 ? (size_t)len : 0), number = STR("");
+    uint64_t pages = 0;
 
     if (fd >= 0)
         close(fd);
-    if (!str_split(&rest, ' ', &pages) || !str_split(&rest, ' ', &pages) ||
-        !str_to_u64(pages, &count))
-        return 0;
-    return count * (uint64_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < 2; i++) {
+        if (!str_split(&rest, ' ', &number))
+            return 0;
+    }
+    return str_to_u64(number, &pages) ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static uint64_t stored_bytes(struct store *store, next_named *next)
