@@ -29,17 +29,20 @@ endif
 ALL_CPPFLAGS = -I$(SRC)/include -I$(SRC)/src -I$(BUILD)/gen -D_GNU_SOURCE \
                -DS3MEM_VERSION='"$(PACKAGE_VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(LIB_CFLAGS) $(HARDEN_CFLAGS) -fvisibility=hidden \
-             -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
+             $(CURL_CFLAGS) -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) -pthread $(LDFLAGS) $(SANITIZE)
 
 ROOMS := base store auth s3 http disk admin config daemon
 LIB_SRC := $(filter-out src/daemon/main.c,$(patsubst $(SRC)/%,%,$(foreach r,$(ROOMS),$(wildcard $(SRC)/src/$(r)/*.c))))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libs3mem-internal.a
-PROGRAMS = $(BUILD)/s3memd
+# s3memctl: what it needs of the rooms base and auth comes out of the archive.
+CTL_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/src/ctl/*.c))
+CTL_OBJ = $(CTL_SRC:%.c=$(BUILD)/%.o)
+PROGRAMS = $(BUILD)/s3memd $(BUILD)/s3memctl
 
 .PHONY: all
-all: $(BUILD)/s3memd
+all: $(PROGRAMS)
 
 $(BUILD)/%.o: $(SRC)/%.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -60,7 +63,11 @@ $(BUILD)/s3memd: $(BUILD)/src/daemon/main.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LTO_LDFLAGS) $^ $(LIB_LIBS) -o $@
 
--include $(LIB_OBJ:.o=.d) $(BUILD)/src/daemon/main.d
+$(BUILD)/s3memctl: $(CTL_OBJ) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LTO_LDFLAGS) $^ $(LIB_LIBS) $(CURL_LIBS) -o $@
+
+-include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(BUILD)/src/daemon/main.d
 
 .PHONY: run
 run: all

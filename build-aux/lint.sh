@@ -18,6 +18,7 @@ allowed() {
     s3) echo s3 auth store base ;;
     admin) echo admin store disk base ;;
     disk) echo disk store base ;;
+    ctl) echo ctl auth base ;;
     daemon) echo daemon http s3 auth admin store disk config base ;;
     esac
 }
@@ -37,7 +38,8 @@ only() { # header pattern, rooms
 }
 only 'microhttpd' http
 only 'libxml' s3
-only 'jansson' 'admin|disk|daemon|auth'
+only 'jansson' 'admin|disk|daemon|auth|ctl'
+only 'curl' ctl
 only 'openssl' base
 only 'xxhash' base
 only 'sqlite3' disk

@@ -107,6 +107,12 @@ MUST_CHECK enum s3_err auth_request(struct auth_result *out, struct auth_failure
                                     struct str virtual_bucket);
 void auth_result_wipe(struct auth_result *r);
 
+/* Appends the value of an Authorization header that signs the method, target and all headers of
+ * req: in the order of their names, in lower case, with host, x-amz-content-sha256 and
+ * x-amz-date among them. */
+void auth_sign(struct buf *out, const struct request *req, const struct credential *credential,
+               struct str region);
+
 /* ---- POST policy ------------------------------------------------------------------- */
 
 /* A decoded form field, name lower-cased by the form reader; in order of appearance. */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl.h - one run of s3memctl: what was asked, how to ask the server, how to show the answer.
+ *
+ *   main.c      command table -> options -> command -> exit status
+ *   http.c      requests, by libcurl
+ *   show.c      tables, sizes, JSON
+ *   *_cmds.c    the commands, by theme */
+#ifndef S3MEM_CTL_CTL_H
+#define S3MEM_CTL_CTL_H
+
+#include "s3mem/base.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum ctl_exit {
+    CTL_DONE = 0,
+    CTL_REFUSED = 1, /* the server said no, or what was waited for did not happen */
+    CTL_USAGE = 2,
+    CTL_UNREACHED = 3,
+};
+
+#define CTL_ARGS_MAX 4
+#define CTL_OPTS_MAX 20
+
+struct ctl;
+
+struct ctl_option {
+    const char *name;    /* "bucket", given as --bucket VALUE */
+    const char *metavar; /* NULL: a flag */
+    const char *help;
+};
+
+/* A row of the command table. */
+struct ctl_command {
+    const char *name;
+    const char *arguments; /* "NAME [FROM]" */
+    const char *summary;
+    int min_args, max_args;
+    enum ctl_exit (*run)(struct ctl *c);
+    struct ctl_option options[CTL_OPTS_MAX]; /* ended by a NULL name */
+};
+
+struct ctl {
+    const char *endpoint, *branch, *region;
+    const char *access_key, *secret_key, *session_token; /* key NULL: requests are unsigned */
+    const char *ca_file;
+    bool insecure, json, quiet, terminal;
+    const struct ctl_command *command;
+    const char *args[CTL_ARGS_MAX];
+    int arg_count;
+    const char *values[CTL_OPTS_MAX]; /* of command->options; "" for a flag; NULL: not given */
+};
+
+/* Value of an option of the command; NULL when it was not given. */
+const char *ctl_option(const struct ctl *c, const char *name);
+/* "s3memctl: ..." on standard error. Returns status, to be returned. */
+enum ctl_exit ctl_complain(enum ctl_exit status, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- http.c ------------------------------------------------------------------------ */
+
+/* The path and query of an admin call, built piece by piece. */
+struct ctl_target {
+    struct buf text; /* NUL-terminated by ctl_call */
+    bool has_query;
+};
+#define AUTO_TARGET(name, path)                                                                \
+    __attribute__((cleanup(ctl_target_release))) struct ctl_target name;                       \
+    ctl_target_init(&name, path)
+void ctl_target_init(struct ctl_target *t, const char *path);
+void ctl_target_release(struct ctl_target *t);
+/* "/NAME", percent-encoded */
+void ctl_target_part(struct ctl_target *t, const char *part);
+/* "?name=value" or "&name=value"; nothing when value is NULL. */
+void ctl_target_param(struct ctl_target *t, const char *name, const char *value);
+
+/* Asks and parses the answer. *out: owned, NULL when there is no body; may be NULL. body: JSON
+ * to be sent, taken; NULL: none. What goes wrong is complained about. */
+MUST_CHECK enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t,
+                                  json_t *body, json_t **out);
+/* As ctl_call with GET, without a word: is anybody there, and what does it say? 0: nobody. */
+long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out);
+/* Into a file, with a progress bar; out of one. */
+MUST_CHECK enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to);
+MUST_CHECK enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from,
+                                    json_t **out);
+/* Each line of an endless answer, until line() says false or the connection ends. */
+MUST_CHECK enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
+                                    bool (*line)(void *arg, struct str line), void *arg);
+void ctl_http_start(void);
+void ctl_http_end(void);
+
+/* ---- show.c ------------------------------------------------------------------------ */
+
+/* The answer as it came: for --json. Takes value. Returns CTL_DONE. */
+enum ctl_exit ctl_print_json(const struct ctl *c, json_t *value);
+
+/* What json_dumps returned. */
+void ctl_free_json_text(char *text);
+
+struct ctl_column {
+    const char *title;
+    const char *field; /* of the row's object; "a.b" reaches into it */
+    enum { CTL_TEXT, CTL_NUMBER, CTL_BYTES, CTL_TIME, CTL_MS } kind;
+};
+/* One line a row, columns aligned. columns end with a NULL title. */
+void ctl_print_table(const json_t *rows, const struct ctl_column *columns);
+/* "1.5 MB" */
+void ctl_format_bytes(uint64_t bytes, char out[32]);
+
+/* ---- commands ---------------------------------------------------------------------- */
+
+extern const struct ctl_command ctl_commands[];
+#define COMMAND(name) enum ctl_exit cmd_##name(struct ctl *c)
+COMMAND(stats);
+COMMAND(ls);
+COMMAND(snapshot);
+COMMAND(snapshots);
+COMMAND(restore);
+COMMAND(drop);
+COMMAND(download);
+COMMAND(upload);
+COMMAND(branch);
+COMMAND(branches);
+COMMAND(clear);
+COMMAND(events);
+COMMAND(requests);
+COMMAND(fault);
+COMMAND(clock);
+COMMAND(wait);
+COMMAND(version);
+#undef COMMAND
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* http.c - requests to the server, by libcurl; signed when there are keys. */
+#include "ctl/ctl.h"
+#include "s3mem/auth.h"
+
+#include <curl/curl.h>
+#include <unistd.h>
+
+#define TARGET_MAX  KiB(64)
+#define ANSWER_MAX  GiB(1)
+#define UNIX_PREFIX "http+unix:"
+#define HEADERS_MAX 4
+
+/* ---- targets ----------------------------------------------------------------------- */
+
+void ctl_target_init(struct ctl_target *t, const char *path)
+{
+    buf_init(&t->text, TARGET_MAX);
+    t->has_query = false;
+    buf_addf(&t->text, "/_s3mem/%s", path);
+}
+
+void ctl_target_release(struct ctl_target *t)
+{
+    buf_release(&t->text);
+}
+
+void ctl_target_part(struct ctl_target *t, const char *part)
+{
+    buf_add_char(&t->text, '/');
+    buf_add_uri(&t->text, str_c(part), false);
+}
+
+void ctl_target_param(struct ctl_target *t, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_addf(&t->text, "%c%s=", t->has_query ? '&' : '?', name);
+    buf_add_uri(&t->text, str_c(value), false);
+    t->has_query = true;
+}
+
+/* ---- one request ------------------------------------------------------------------- */
+
+struct exchange {
+    struct ctl *c;
+    CURL *curl;
+    struct curl_slist *headers;
+    struct buf url, answer;
+    long status;
+    FILE *to;   /* where a good answer goes; NULL: into answer */
+    FILE *from; /* the body; NULL: text */
+    bool (*line)(void *arg, struct str line);
+    void *line_arg;
+    bool ended;          /* line() wants no more */
+    int64_t progress_ns; /* when the bar was drawn last; 0: never */
+    bool progress_shown;
+};
+
+void ctl_http_start(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void ctl_http_end(void)
+{
+    curl_global_cleanup();
+}
+
+static void exchange_end(struct exchange *x)
+{
+    curl_easy_cleanup(x->curl);
+    curl_slist_free_all(x->headers);
+    buf_release(&x->url);
+    buf_release(&x->answer);
+}
+
+/* "127.0.0.1:4566" of the endpoint; "localhost" for a socket. */
+static struct str authority(const struct ctl *c)
+{
+    struct str rest = str_c(c->endpoint);
+    size_t at = str_find(rest, STR("://")), end;
+
+    if (str_has_prefix(rest, STR(UNIX_PREFIX)))
+        return STR("localhost");
+    rest = str_from(rest, at == SIZE_MAX ? 0 : at + 3);
+    end = str_find_char(rest, '/');
+    return end == SIZE_MAX ? rest : str_of(rest.ptr, end);
+}
+
+static void add_header(struct exchange *x, const char *name, struct str value)
+{
+    AUTO_BUF(line, KiB(16));
+
+    buf_addf(&line, "%s: %.*s", name, (int)value.len, value.ptr);
+    buf_add_char(&line, '\0');
+    x->headers = curl_slist_append(x->headers, line.ptr);
+}
+
+/* hash: of the body, in hex, or UNSIGNED-PAYLOAD. */
+static void sign(struct exchange *x, const char *method, struct str target, struct str hash)
+{
+    const struct ctl *c = x->c;
+    struct credential credential = {.access_key = (char *)(uintptr_t)c->access_key,
+                                    .secret_key = (char *)(uintptr_t)c->secret_key};
+    struct header headers[HEADERS_MAX];
+    struct request req = {
+        .method = str_c(method), .target = target, .host = authority(c), .headers = headers};
+    size_t mark = str_find_char(target, '?');
+    char date[AMZ_DATE_SIZE];
+    AUTO_BUF(authorization, KiB(8));
+
+    req.path = mark == SIZE_MAX ? target : str_of(target.ptr, mark);
+    if (mark != SIZE_MAX)
+        req.query = str_from(target, mark + 1);
+    clock_format_amz(clock_now_ns(), date);
+    headers[req.header_count++] = (struct header){STR("host"), req.host};
+    headers[req.header_count++] = (struct header){STR("x-amz-content-sha256"), hash};
+    headers[req.header_count++] = (struct header){STR("x-amz-date"), str_c(date)};
+    if (c->session_token && *c->session_token)
+        headers[req.header_count++] =
+            (struct header){STR("x-amz-security-token"), str_c(c->session_token)};
+    for (size_t i = 1; i < req.header_count; i++)
+        add_header(x, headers[i].name.ptr, headers[i].value);
+    auth_sign(&authorization, &req, &credential, str_c(c->region));
+    add_header(x, "Authorization", buf_str(&authorization));
+}
+
+/* ---- what libcurl calls ------------------------------------------------------------ */
+
+/* Whole lines of the answer go to line(). */
+static size_t take_lines(struct exchange *x)
+{
+    size_t end;
+
+    while ((end = str_find_char(buf_str(&x->answer), '\n')) != SIZE_MAX) {
+        struct str line = str_of(x->answer.ptr, end);
+
+        if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+            line.len--;
+        if (!x->line(x->line_arg, line)) {
+            x->ended = true;
+            return 0;
+        }
+        memmove(x->answer.ptr, x->answer.ptr + end + 1, x->answer.len - end - 1);
+        x->answer.len -= end + 1;
+    }
+    return 1;
+}
+
+static size_t on_answer(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t len = size * count;
+
+    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &x->status);
+    if (x->to && x->status < 300)
+        return fwrite(data, 1, len, x->to);
+    buf_add(&x->answer, str_of(data, len));
+    if (!buf_ok(&x->answer))
+        return 0;
+    if (x->line && x->status < 300 && !take_lines(x))
+        return 0;
+    return len;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t n = fread(data, 1, size * count, x->from);
+
+    return ferror(x->from) ? CURL_READFUNC_ABORT : n;
+}
+
+#define BAR_WIDTH   30
+#define BAR_STEP_NS (100 * NS_PER_MS)
+
+static void draw_bar(struct exchange *x, curl_off_t done, curl_off_t total)
+{
+    char amount[32], bar[BAR_WIDTH + 1];
+    int filled = total > 0 ? (int)(done * BAR_WIDTH / total) : 0;
+
+    ctl_format_bytes((uint64_t)done, amount);
+    memset(bar, ' ', BAR_WIDTH);
+    memset(bar, '#', (size_t)filled);
+    bar[BAR_WIDTH] = '\0';
+    if (total > 0)
+        fprintf(stderr, "\r[%s] %3d%% %s  ", bar, (int)(done * 100 / total), amount);
+    else
+        fprintf(stderr, "\r%s  ", amount);
+    x->progress_shown = true;
+}
+
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    struct exchange *x = arg;
+    int64_t now_ns = clock_monotonic_ns();
+
+    if (now_ns - x->progress_ns < BAR_STEP_NS)
+        return 0;
+    x->progress_ns = now_ns;
+    if (x->from)
+        draw_bar(x, up, up_total);
+    else
+        draw_bar(x, down, down_total);
+    return 0;
+}
+
+/* ---- asking ------------------------------------------------------------------------ */
+
+static void set_url(struct exchange *x, struct str target)
+{
+    const char *endpoint = x->c->endpoint;
+    struct str base = str_c(endpoint);
+
+    buf_init(&x->url, TARGET_MAX + KiB(4));
+    if (str_has_prefix(base, STR(UNIX_PREFIX))) {
+        curl_easy_setopt(x->curl, CURLOPT_UNIX_SOCKET_PATH, endpoint + strlen(UNIX_PREFIX));
+        base = STR("http://localhost");
+    }
+    while (base.len > 0 && base.ptr[base.len - 1] == '/')
+        base.len--;
+    buf_add(&x->url, base);
+    buf_add(&x->url, target);
+    buf_add_char(&x->url, '\0');
+    curl_easy_setopt(x->curl, CURLOPT_URL, x->url.ptr);
+}
+
+static void exchange_start(struct exchange *x, struct ctl *c, const char *method,
+                           struct str target, struct str hash)
+{
+    *x = (struct exchange){.c = c, .curl = curl_easy_init()};
+    buf_init(&x->answer, ANSWER_MAX);
+    set_url(x, target);
+    curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(x->curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(x->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(x->curl, CURLOPT_USERAGENT, "s3memctl/" S3MEM_VERSION);
+    curl_easy_setopt(x->curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(x->curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(x->curl, CURLOPT_WRITEDATA, x);
+    if (c->ca_file)
+        curl_easy_setopt(x->curl, CURLOPT_CAINFO, c->ca_file);
+    if (c->insecure) {
+        curl_easy_setopt(x->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(x->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    add_header(x, "Host", authority(c));
+    /* No question whether the body is wanted: it is small, or checked at its end anyway. */
+    add_header(x, "Expect", STR(""));
+    if (c->access_key)
+        sign(x, method, target, hash);
+}
+
+static void show_progress(struct exchange *x)
+{
+    if (x->c->quiet || !isatty(STDERR_FILENO))
+        return;
+    curl_easy_setopt(x->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(x->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(x->curl, CURLOPT_XFERINFODATA, x);
+}
+
+/* The server's refusal in its own words. */
+static enum ctl_exit complain_refusal(const struct exchange *x)
+{
+    json_t *answer = json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
+    json_t *error = json_object_get(answer, "error");
+    const char *message = json_string_value(json_object_get(error, "message"));
+    const char *code = json_string_value(json_object_get(error, "code"));
+    const char *field = json_string_value(json_object_get(error, "field"));
+
+    if (message)
+        ctl_complain(CTL_REFUSED, "%s (%s%s%s)", message, code ? code : "?", field ? ": " : "",
+                     field ? field : "");
+    else
+        ctl_complain(CTL_REFUSED, "the server answered %ld", x->status);
+    json_decref(answer);
+    return CTL_REFUSED;
+}
+
+static enum ctl_exit perform(struct exchange *x)
+{
+    CURLcode result;
+
+    curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers);
+    result = curl_easy_perform(x->curl);
+    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &x->status);
+    if (x->progress_shown)
+        fputs("\r\033[K", stderr);
+    if (x->ended)
+        return CTL_DONE;
+    if (result != CURLE_OK && x->status < 300) {
+        if (x->line && x->status != 0)
+            return CTL_UNREACHED; /* the caller asks again */
+        if (x->to && ferror(x->to))
+            return ctl_complain(CTL_REFUSED, "cannot write the file");
+        return ctl_complain(CTL_UNREACHED, "%s: %s", x->c->endpoint,
+                            curl_easy_strerror(result));
+    }
+    return x->status < 300 ? CTL_DONE : complain_refusal(x);
+}
+
+static json_t *parse(const struct exchange *x)
+{
+    return json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
+}
+
+enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t, json_t *body,
+                       json_t **out)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct str data = str_of(text ? text : "", text ? strlen(text) : 0);
+    uint8_t digest[SHA256_SIZE];
+    AUTO_BUF(hash, 128);
+    struct exchange x;
+    enum ctl_exit status;
+
+    json_decref(body);
+    sha256_once(data, digest);
+    buf_add_hex(&hash, str_of((const char *)digest, sizeof(digest)));
+    exchange_start(&x, c, method, buf_str(&t->text), buf_str(&hash));
+    if (text || strcmp(method, "GET") != 0) {
+        add_header(&x, "Content-Type", STR("application/json"));
+        curl_easy_setopt(x.curl, CURLOPT_POSTFIELDSIZE, (long)data.len);
+        curl_easy_setopt(x.curl, CURLOPT_POSTFIELDS, data.ptr);
+    }
+    status = perform(&x);
+    if (out)
+        *out = status == CTL_DONE ? parse(&x) : NULL;
+    exchange_end(&x);
+    ctl_free_json_text(text);
+    return status;
+}
+
+long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
+{
+    struct exchange x;
+    long status;
+
+    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, x.headers);
+    curl_easy_setopt(x.curl, CURLOPT_TIMEOUT, 5L);
+    if (curl_easy_perform(x.curl) != CURLE_OK)
+        x.status = 0;
+    else
+        curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &x.status);
+    *out = x.status ? parse(&x) : NULL;
+    status = x.status;
+    exchange_end(&x);
+    return status;
+}
+
+enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to)
+{
+    struct exchange x;
+    enum ctl_exit status;
+
+    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    x.to = to;
+    show_progress(&x);
+    status = perform(&x);
+    exchange_end(&x);
+    return status;
+}
+
+enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from, json_t **out)
+{
+    struct exchange x;
+    enum ctl_exit status;
+    off_t size;
+
+    exchange_start(&x, c, "PUT", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    x.from = from;
+    curl_easy_setopt(x.curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(x.curl, CURLOPT_READFUNCTION, on_body);
+    curl_easy_setopt(x.curl, CURLOPT_READDATA, &x);
+    if (fseeko(from, 0, SEEK_END) == 0 && (size = ftello(from)) >= 0) {
+        rewind(from);
+        curl_easy_setopt(x.curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
+    }
+    show_progress(&x);
+    status = perform(&x);
+    *out = status == CTL_DONE ? parse(&x) : NULL;
+    exchange_end(&x);
+    return status;
+}
+
+enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
+                         bool (*line)(void *arg, struct str line), void *arg)
+{
+    struct exchange x;
+    enum ctl_exit status;
+
+    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    x.line = line;
+    x.line_arg = arg;
+    status = perform(&x);
+    if (status == CTL_DONE && !x.ended)
+        status = CTL_UNREACHED; /* it has no end of its own */
+    exchange_end(&x);
+    return status;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* look_cmds.c - looking: statistics, listings, requests, events, readiness. */
+#include "ctl/ctl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_PER_MS};
+
+    nanosleep(&t, NULL);
+}
+
+/* ---- stats ------------------------------------------------------------------------- */
+
+static const struct ctl_column bucket_columns[] = {
+    {"BUCKET", "bucket", CTL_TEXT},         {"CREATED", "created", CTL_TIME},
+    {"VERSIONING", "versioning", CTL_TEXT}, {"OBJECTS", "objectCount", CTL_NUMBER},
+    {"BYTES", "totalSize", CTL_BYTES},      {"VERSIONS", "versionCount", CTL_NUMBER},
+    {"UPLOADS", "uploadCount", CTL_NUMBER}, {NULL, NULL, CTL_TEXT},
+};
+
+static const struct ctl_column operation_columns[] = {
+    {"OPERATION", "name", CTL_TEXT},
+    {"COUNT", "count", CTL_NUMBER},
+    {"ERRORS", "errors", CTL_NUMBER},
+    {"IN", "bytesIn", CTL_BYTES},
+    {"OUT", "bytesOut", CTL_BYTES},
+    {"P50 MS", "latencyMs.p50", CTL_MS},
+    {"P99 MS", "latencyMs.p99", CTL_MS},
+    {"MAX MS", "latencyMs.max", CTL_MS},
+    {NULL, NULL, CTL_TEXT},
+};
+
+static void print_bytes(const char *what, const json_t *memory, const char *field)
+{
+    char text[32];
+
+    ctl_format_bytes((uint64_t)json_integer_value(json_object_get(memory, field)), text);
+    printf("  %-10s %s\n", what, text);
+}
+
+static void print_memory(const json_t *memory)
+{
+    puts("Memory");
+    print_bytes("data", memory, "data");
+    print_bytes("overhead", memory, "overhead");
+    print_bytes("shared", memory, "shared");
+    print_bytes("resident", memory, "resident");
+    if (json_integer_value(json_object_get(memory, "limit")) > 0)
+        print_bytes("limit", memory, "limit");
+}
+
+/* {"PutObject":{...}} -> [{"name":"PutObject",...}] */
+static json_t *rows_of(const json_t *operations)
+{
+    json_t *rows = json_array(), *value;
+    const char *name;
+
+    json_object_foreach((json_t *)(uintptr_t)operations, name, value)
+    {
+        json_t *row = json_copy(value);
+
+        json_object_set_new(row, "name", json_string(name));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static void print_stats(const json_t *stats)
+{
+    const json_t *operations =
+        json_object_get(json_object_get(stats, "requests"), "operations");
+    json_t *branch, *rows;
+    size_t i;
+
+    json_array_foreach(json_object_get(stats, "branches"), i, branch)
+    {
+        printf("Branch %s\n", json_string_value(json_object_get(branch, "name")));
+        ctl_print_table(json_object_get(branch, "buckets"), bucket_columns);
+        putchar('\n');
+    }
+    print_memory(json_object_get(stats, "memory"));
+    if (json_object_size(operations) == 0)
+        return;
+    rows = rows_of(operations);
+    putchar('\n');
+    ctl_print_table(rows, operation_columns);
+    json_decref(rows);
+}
+
+enum ctl_exit cmd_stats(struct ctl *c)
+{
+    AUTO_TARGET(t, "stats");
+    json_t *answer;
+    enum ctl_exit status;
+
+    ctl_target_param(&t, "branch", c->branch);
+    ctl_target_param(&t, "bucket", ctl_option(c, "bucket"));
+    status = ctl_call(c, "GET", &t, NULL, &answer);
+    if (status)
+        return status;
+    if (c->json)
+        return ctl_print_json(c, answer);
+    print_stats(answer);
+    json_decref(answer);
+    return CTL_DONE;
+}
+
+/* ---- ls ---------------------------------------------------------------------------- */
+
+/* The first of the only branch. */
+static json_t *buckets_of(const json_t *stats)
+{
+    json_t *branch = json_array_get(json_object_get(stats, "branches"), 0);
+
+    return json_object_get(branch, "buckets");
+}
+
+static enum ctl_exit print_keys(struct ctl *c, const json_t *stats, struct str prefix)
+{
+    json_t *bucket = json_array_get(buckets_of(stats), 0), *key;
+    json_t *found = json_array();
+    size_t i;
+
+    json_array_foreach(json_object_get(bucket, "keys"), i, key)
+    {
+        if (str_has_prefix(str_c(json_string_value(key)), prefix))
+            json_array_append(found, key);
+    }
+    if (c->json)
+        return ctl_print_json(c, found);
+    json_array_foreach(found, i, key) puts(json_string_value(key));
+    json_decref(found);
+    return CTL_DONE;
+}
+
+enum ctl_exit cmd_ls(struct ctl *c)
+{
+    struct str prefix = str_c(c->arg_count ? c->args[0] : ""), name = STR("");
+    AUTO_TARGET(t, "stats");
+    AUTO_BUF(bucket, KiB(2));
+    json_t *answer;
+    enum ctl_exit status;
+
+    ctl_target_param(&t, "branch", c->branch ? c->branch : "main");
+    if (c->arg_count) {
+        str_split(&prefix, '/', &name);
+        buf_add(&bucket, name);
+        buf_add_char(&bucket, '\0');
+        ctl_target_param(&t, "bucket", bucket.ptr);
+        ctl_target_param(&t, "keys", "true");
+    }
+    status = ctl_call(c, "GET", &t, NULL, &answer);
+    if (status)
+        return status;
+    if (c->arg_count)
+        status = print_keys(c, answer, prefix.ptr ? prefix : STR(""));
+    else if (c->json)
+        status = ctl_print_json(c, json_incref(buckets_of(answer)));
+    else
+        ctl_print_table(buckets_of(answer), bucket_columns);
+    json_decref(answer);
+    return status;
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+static const struct ctl_column request_columns[] = {
+    {"ID", "id", CTL_NUMBER},
+    {"TIME", "time", CTL_TIME},
+    {"OPERATION", "operation", CTL_TEXT},
+    {"BRANCH", "branch", CTL_TEXT},
+    {"BUCKET", "bucket", CTL_TEXT},
+    {"KEY", "key", CTL_TEXT},
+    {"STATUS", "status", CTL_NUMBER},
+    {"CODE", "code", CTL_TEXT},
+    {"IN", "bytesIn", CTL_BYTES},
+    {"OUT", "bytesOut", CTL_BYTES},
+    {"MS", "durationMs", CTL_MS},
+    {NULL, NULL, CTL_TEXT},
+};
+
+static void add_filters(const struct ctl *c, struct ctl_target *t, const char *const *names)
+{
+    for (; *names; names++)
+        ctl_target_param(t, *names, ctl_option(c, *names));
+    ctl_target_param(t, "branch", c->branch);
+}
+
+enum ctl_exit cmd_requests(struct ctl *c)
+{
+    static const char *const filters[] = {"operation", "bucket", "key",  "status", "code",
+                                          "since",     "limit",  "wait", "count",  NULL};
+    AUTO_TARGET(t, "requests");
+    json_t *answer;
+    enum ctl_exit status;
+    bool timed_out;
+
+    if (ctl_option(c, "clear"))
+        return ctl_call(c, "DELETE", &t, NULL, NULL);
+    add_filters(c, &t, filters);
+    status = ctl_call(c, "GET", &t, NULL, &answer);
+    if (status)
+        return status;
+    timed_out = json_is_true(json_object_get(answer, "timedOut"));
+    if (c->json) {
+        ctl_print_json(c, answer);
+    } else {
+        ctl_print_table(json_object_get(answer, "requests"), request_columns);
+        if (timed_out)
+            ctl_complain(CTL_REFUSED, "only %lld matched in time",
+                         (long long)json_integer_value(json_object_get(answer, "matched")));
+        json_decref(answer);
+    }
+    return timed_out ? CTL_REFUSED : CTL_DONE;
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+struct follower {
+    struct ctl *c;
+    char last_id[32]; /* of the last event; empty before the first */
+    char type[64];
+    uint64_t seen, wanted; /* wanted 0: without an end */
+};
+
+static const char *text_of(const json_t *event, const char *field)
+{
+    const char *text = json_string_value(json_object_get(event, field));
+
+    return text ? text : "-";
+}
+
+static void print_event(const struct follower *f, struct str data)
+{
+    json_t *event = json_loadb(data.ptr, data.len, 0, NULL);
+
+    if (f->c->json) {
+        printf("{\"type\":\"%s\",\"data\":%.*s}\n", f->type, (int)data.len, data.ptr);
+    } else if (strcmp(f->type, "lost") == 0) {
+        printf("(%lld events were lost: this reader is too slow)\n",
+               (long long)json_integer_value(json_object_get(event, "lost")));
+    } else {
+        json_int_t status = json_integer_value(json_object_get(event, "status"));
+
+        printf("%s  %-18s %-20s %s/%s", text_of(event, "time"), f->type,
+               text_of(event, "operation"), text_of(event, "bucket"), text_of(event, "key"));
+        if (status)
+            printf("  %" JSON_INTEGER_FORMAT " %s", status, text_of(event, "code"));
+        putchar('\n');
+    }
+    fflush(stdout);
+    json_decref(event);
+}
+
+static struct str value_of(struct str line, struct str field)
+{
+    return str_has_prefix(line, field) ? str_trim(str_from(line, field.len)) : STR_NONE;
+}
+
+static bool take_line(void *arg, struct str line)
+{
+    struct follower *f = arg;
+    struct str id = value_of(line, STR("id:")), type = value_of(line, STR("event:"));
+    struct str data = value_of(line, STR("data:"));
+
+    if (id.ptr)
+        snprintf(f->last_id, sizeof(f->last_id), "%.*s", (int)id.len, id.ptr);
+    if (type.ptr)
+        snprintf(f->type, sizeof(f->type), "%.*s", (int)type.len, type.ptr);
+    if (!data.ptr)
+        return true;
+    print_event(f, data);
+    return ++f->seen != f->wanted;
+}
+
+#define RECONNECT_MS 1000
+#define RECONNECTS   30
+
+enum ctl_exit cmd_events(struct ctl *c)
+{
+    static const char *const filters[] = {"operation", "bucket", "key", "type", NULL};
+    struct follower f = {.c = c};
+    const char *count = ctl_option(c, "count");
+    enum ctl_exit status = CTL_DONE;
+
+    if (count && (!str_to_u64(str_c(count), &f.wanted) || f.wanted == 0))
+        return ctl_complain(CTL_USAGE, "--count takes a number");
+    for (int tries = 0; tries < RECONNECTS; tries++) {
+        AUTO_TARGET(t, "events");
+        uint64_t before = f.seen;
+
+        add_filters(c, &t, filters);
+        if (f.last_id[0])
+            ctl_target_param(&t, "lastEventId", f.last_id);
+        status = ctl_follow(c, &t, take_line, &f);
+        /* A server that was never there is a mistake; one that went may come back. */
+        if (status != CTL_UNREACHED || (tries == 0 && f.seen == 0 && !f.last_id[0]))
+            return status;
+        if (f.seen > before)
+            tries = 0;
+        sleep_ms(RECONNECT_MS);
+    }
+    return status;
+}
+
+/* ---- wait, version ----------------------------------------------------------------- */
+
+#define POLL_MS 50
+
+enum ctl_exit cmd_wait(struct ctl *c)
+{
+    const char *timeout = ctl_option(c, "timeout");
+    uint64_t seconds = 30;
+    int64_t deadline_ns;
+    AUTO_TARGET(t, "health");
+
+    if (timeout && !str_to_u64(str_c(timeout), &seconds))
+        return ctl_complain(CTL_USAGE, "--timeout takes seconds");
+    deadline_ns = clock_monotonic_ns() + (int64_t)seconds * NS_PER_S;
+    for (;;) {
+        json_t *answer;
+        long status = ctl_probe(c, &t, &answer);
+
+        json_decref(answer);
+        if (status == 200)
+            return CTL_DONE;
+        if (clock_monotonic_ns() >= deadline_ns)
+            return ctl_complain(CTL_REFUSED,
+                                status ? "%s is not ready after %llu s"
+                                       : "%s is not there after %llu s",
+                                c->endpoint, (unsigned long long)seconds);
+        sleep_ms(POLL_MS);
+    }
+}
+
+enum ctl_exit cmd_version(struct ctl *c)
+{
+    AUTO_TARGET(t, "health");
+    json_t *answer;
+    long status = ctl_probe(c, &t, &answer);
+    const char *server = json_string_value(json_object_get(answer, "version"));
+
+    if (c->json) {
+        ctl_print_json(c, json_pack("{s:s, s:s?}", "client", S3MEM_VERSION, "server", server));
+    } else {
+        puts("s3memctl " S3MEM_VERSION);
+        if (server)
+            printf("s3memd %s at %s\n", server, c->endpoint);
+    }
+    json_decref(answer);
+    return status ? CTL_DONE : ctl_complain(CTL_UNREACHED, "%s: nobody there", c->endpoint);
+}

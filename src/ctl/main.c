@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - s3memctl from its arguments to its exit status. */
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_ENDPOINT "http://127.0.0.1:4566"
+
+enum ctl_exit ctl_complain(enum ctl_exit status, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fputs("s3memctl: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return status;
+}
+
+const char *ctl_option(const struct ctl *c, const char *name)
+{
+    for (size_t i = 0; i < CTL_OPTS_MAX && c->command->options[i].name; i++) {
+        if (strcmp(c->command->options[i].name, name) == 0)
+            return c->values[i];
+    }
+    return NULL;
+}
+
+/* ---- options of every command ------------------------------------------------------ */
+
+struct global {
+    const char *name, *metavar, *help;
+    size_t offset; /* of a const char * or bool of struct ctl */
+};
+
+#define VALUE(name, metavar, field, help)                                                      \
+    {                                                                                          \
+        name, metavar, help, offsetof(struct ctl, field)                                       \
+    }
+#define FLAG(name, field, help)                                                                \
+    {                                                                                          \
+        name, NULL, help, offsetof(struct ctl, field)                                          \
+    }
+static const struct global globals[] = {
+    VALUE("endpoint", "URL", endpoint,
+          "the server (S3MEMCTL_ENDPOINT, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; "
+          "default " DEFAULT_ENDPOINT "); http+unix:PATH for a socket"),
+    VALUE("branch", "BRANCH", branch, "the branch (main)"),
+    FLAG("json", json, "print the server's JSON"),
+    FLAG("quiet", quiet, "no progress bars and no remarks"),
+    VALUE("access-key", "KEY", access_key, "sign requests (AWS_ACCESS_KEY_ID)"),
+    VALUE("secret-key", "SECRET", secret_key, "its secret (AWS_SECRET_ACCESS_KEY)"),
+    VALUE("region", "REGION", region, "region to sign for (AWS_REGION; us-east-1)"),
+    VALUE("cacert", "FILE", ca_file, "trust this certificate authority (PEM)"),
+    FLAG("insecure", insecure, "trust any certificate"),
+};
+
+/* ---- help -------------------------------------------------------------------------- */
+
+static void print_option(const char *name, const char *metavar, const char *help)
+{
+    char flag[64];
+
+    snprintf(flag, sizeof(flag), "--%s%s%s", name, metavar ? " " : "", metavar ? metavar : "");
+    printf("  %-26s %s\n", flag, help);
+}
+
+static void print_globals(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(globals); i++)
+        print_option(globals[i].name, globals[i].metavar, globals[i].help);
+}
+
+static enum ctl_exit print_help(void)
+{
+    puts("Usage: s3memctl [OPTION]... COMMAND [ARGUMENT]...\n"
+         "Looks after the state of an s3memd server.\n\nCommands:");
+    for (const struct ctl_command *k = ctl_commands; k->name; k++)
+        printf("  %-12s %s\n", k->name, k->summary);
+    puts("\nOptions of every command:");
+    print_globals();
+    puts("\ns3memctl COMMAND --help tells more. See s3memctl(1).");
+    return CTL_DONE;
+}
+
+static enum ctl_exit print_command_help(const struct ctl_command *k)
+{
+    printf("Usage: s3memctl %s%s%s [OPTION]...\n%s.\n", k->name, *k->arguments ? " " : "",
+           k->arguments, k->summary);
+    if (k->options[0].name)
+        puts("\nOptions:");
+    for (size_t i = 0; i < CTL_OPTS_MAX && k->options[i].name; i++)
+        print_option(k->options[i].name, k->options[i].metavar, k->options[i].help);
+    puts("\nOptions of every command:");
+    print_globals();
+    return CTL_DONE;
+}
+
+/* For the shells' completion: the words that may follow. */
+static enum ctl_exit print_words(const struct ctl_command *k)
+{
+    if (!k) {
+        for (k = ctl_commands; k->name; k++)
+            puts(k->name);
+        return CTL_DONE;
+    }
+    for (size_t i = 0; i < CTL_OPTS_MAX && k->options[i].name; i++)
+        printf("--%s\n", k->options[i].name);
+    for (size_t i = 0; i < ARRAY_LEN(globals); i++)
+        printf("--%s\n", globals[i].name);
+    return CTL_DONE;
+}
+
+/* ---- reading the arguments --------------------------------------------------------- */
+
+static const struct ctl_command *find_command(const char *name)
+{
+    for (const struct ctl_command *k = ctl_commands; k->name; k++) {
+        if (strcmp(k->name, name) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+static void from_environment(struct ctl *c)
+{
+    static const char *const endpoints[] = {"S3MEMCTL_ENDPOINT", "AWS_ENDPOINT_URL_S3",
+                                            "AWS_ENDPOINT_URL"};
+    static const char *const regions[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+
+    c->endpoint = DEFAULT_ENDPOINT;
+    c->region = "us-east-1";
+    for (size_t i = ARRAY_LEN(endpoints); i-- > 0;) {
+        const char *value = getenv(endpoints[i]);
+
+        if (value && *value)
+            c->endpoint = value;
+    }
+    for (size_t i = ARRAY_LEN(regions); i-- > 0;) {
+        const char *value = getenv(regions[i]);
+
+        if (value && *value)
+            c->region = value;
+    }
+    c->access_key = getenv("AWS_ACCESS_KEY_ID");
+    c->secret_key = getenv("AWS_SECRET_ACCESS_KEY");
+    c->session_token = getenv("AWS_SESSION_TOKEN");
+    if (!c->access_key || !c->secret_key || !*c->access_key || !*c->secret_key)
+        c->access_key = c->secret_key = c->session_token = NULL;
+}
+
+struct arguments {
+    char **at; /* the next one */
+    bool help;
+};
+
+/* The option's value: behind '=' or the next argument. NULL: there is none, and a word is said
+ * about it. */
+static const char *option_value(struct arguments *args, struct str name,
+                                const char *inline_value)
+{
+    if (inline_value)
+        return inline_value;
+    if (*args->at)
+        return *args->at++;
+    ctl_complain(CTL_USAGE, "--%.*s needs a value", (int)name.len, name.ptr);
+    return NULL;
+}
+
+static enum ctl_exit no_value(struct str name)
+{
+    return ctl_complain(CTL_USAGE, "--%.*s takes no value", (int)name.len, name.ptr);
+}
+
+/* --name[=value], of the command or of all. */
+static enum ctl_exit read_option(struct ctl *c, struct arguments *args, const char *text)
+{
+    size_t equals = strcspn(text, "=");
+    struct str name = str_of(text, equals);
+    const char *value = text[equals] ? text + equals + 1 : NULL;
+
+    for (size_t i = 0; c->command && i < CTL_OPTS_MAX && c->command->options[i].name; i++) {
+        const struct ctl_option *o = &c->command->options[i];
+
+        if (!str_eq(str_c(o->name), name))
+            continue;
+        if (!o->metavar && value)
+            return no_value(name);
+        c->values[i] = o->metavar ? option_value(args, name, value) : "";
+        return c->values[i] ? CTL_DONE : CTL_USAGE;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(globals); i++) {
+        char *field = (char *)c + globals[i].offset;
+
+        if (!str_eq(str_c(globals[i].name), name))
+            continue;
+        if (!globals[i].metavar) {
+            *(bool *)field = true;
+            return value ? no_value(name) : CTL_DONE;
+        }
+        value = option_value(args, name, value);
+        *(const char **)field = value;
+        return value ? CTL_DONE : CTL_USAGE;
+    }
+    return ctl_complain(CTL_USAGE, "unknown option --%.*s; see s3memctl %s%s--help",
+                        (int)name.len, name.ptr, c->command ? c->command->name : "",
+                        c->command ? " " : "");
+}
+
+static enum ctl_exit read_argument(struct ctl *c, const char *text)
+{
+    if (!c->command) {
+        c->command = find_command(text);
+        if (!c->command)
+            return ctl_complain(CTL_USAGE, "unknown command '%s'; see s3memctl --help", text);
+        return CTL_DONE;
+    }
+    if (c->arg_count == c->command->max_args)
+        return ctl_complain(CTL_USAGE, "unexpected argument '%s'; usage: s3memctl %s %s", text,
+                            c->command->name, c->command->arguments);
+    c->args[c->arg_count++] = text;
+    return CTL_DONE;
+}
+
+static enum ctl_exit read_arguments(struct ctl *c, struct arguments *args)
+{
+    bool options = true;
+
+    while (*args->at) {
+        const char *text = *args->at++;
+        enum ctl_exit status;
+
+        if (options && strcmp(text, "--") == 0) {
+            options = false;
+            continue;
+        }
+        if (options && (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0)) {
+            args->help = true;
+            continue;
+        }
+        if (options && strcmp(text, "-d") == 0)
+            text = "--delete";
+        /* A lone dash is a file, a negative time an argument. */
+        if (options && strncmp(text, "--", 2) == 0)
+            status = read_option(c, args, text + 2);
+        else
+            status = read_argument(c, text);
+        if (status)
+            return status;
+    }
+    return CTL_DONE;
+}
+
+static enum ctl_exit check(const struct ctl *c)
+{
+    if (c->arg_count < c->command->min_args)
+        return ctl_complain(CTL_USAGE, "usage: s3memctl %s %s", c->command->name,
+                            c->command->arguments);
+    if (!c->access_key != !c->secret_key)
+        return ctl_complain(CTL_USAGE, "an access key and a secret key need each other");
+    return CTL_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl c = {0};
+    struct arguments args = {.at = argv + 1};
+    enum ctl_exit status;
+
+    if (argc >= 2 && strcmp(argv[1], "--words") == 0)
+        return print_words(argc >= 3 ? find_command(argv[2]) : NULL);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return puts("s3memctl " S3MEM_VERSION) < 0;
+    from_environment(&c);
+    c.terminal = isatty(STDOUT_FILENO);
+    status = read_arguments(&c, &args);
+    if (status)
+        return status;
+    if (args.help)
+        return c.command ? print_command_help(c.command) : print_help();
+    if (!c.command) {
+        print_help();
+        return CTL_USAGE;
+    }
+    status = check(&c);
+    if (status)
+        return status;
+    ctl_http_start();
+    status = c.command->run(&c);
+    ctl_http_end();
+    if (fflush(stdout) != 0 && status == CTL_DONE)
+        return ctl_complain(CTL_REFUSED, "cannot write to standard output");
+    return status;
+}
