@@ -3,7 +3,7 @@
 
 # ---- manual pages: their lists of settings are made from settings.def ----------------------------
 
-MAN_PAGES := man/s3memd.8 man/s3memd.conf.5 man/s3memd-admin.7
+MAN_PAGES := man/s3memd.8 man/s3memd.conf.5 man/s3memd-admin.7 man/s3memctl.1
 # The page $(1) with what `s3memd $(2)` prints between its two marks.
 man_page = $(BUILD)/s3memd $(2) >$(BUILD)/man.part && \
     sed -e '/begin of settings/r $(BUILD)/man.part' \
@@ -25,6 +25,8 @@ check-man: $(BUILD)/s3memd
 # ---- install -----------------------------------------------------------------------------------
 
 DOCS := $(wildcard $(SRC)/README.md $(SRC)/ARCHITECTURE.md $(SRC)/CHANGELOG.md $(SRC)/COPYING)
+BASH_COMPLETION = $(datarootdir)/bash-completion/completions/s3memctl
+ZSH_COMPLETION = $(datarootdir)/zsh/site-functions/_s3memctl
 UNITS := s3memd.service s3memd.socket
 MAN_INSTALLED = $(foreach p,$(MAN_PAGES),$(mandir)/man$(lastword $(subst ., ,$p))/$(notdir $p))
 
@@ -33,9 +35,13 @@ $(BUILD)/s3memd.service: $(SRC)/systemd/s3memd.service.in $(BUILD)/config.mk
 
 .PHONY: install uninstall
 install: all $(BUILD)/s3memd.service
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(docdir) $(DESTDIR)$(systemdsystemunitdir) \
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
+	    $(DESTDIR)$(dir $(BASH_COMPLETION)) $(DESTDIR)$(dir $(ZSH_COMPLETION)) $(DESTDIR)$(systemdsystemunitdir) \
 	    $(sort $(dir $(MAN_INSTALLED:%=$(DESTDIR)%)))
 	$(INSTALL) -m 755 $(BUILD)/s3memd $(DESTDIR)$(sbindir)/s3memd
+	$(INSTALL) -m 755 $(BUILD)/s3memctl $(DESTDIR)$(bindir)/s3memctl
+	$(INSTALL) -m 644 $(SRC)/completions/s3memctl.bash $(DESTDIR)$(BASH_COMPLETION)
+	$(INSTALL) -m 644 $(SRC)/completions/_s3memctl $(DESTDIR)$(ZSH_COMPLETION)
 	$(foreach p,$(MAN_PAGES),$(INSTALL) -m 644 $(SRC)/$p \
 	    $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$p))/ &&) :
 	$(INSTALL) -m 644 $(BUILD)/s3memd.service $(SRC)/systemd/s3memd.socket \
@@ -43,7 +49,8 @@ install: all $(BUILD)/s3memd.service
 	$(if $(DOCS),$(INSTALL) -m 644 $(DOCS) $(DESTDIR)$(docdir))
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/s3memd $(MAN_INSTALLED:%=$(DESTDIR)%) \
+	rm -f $(DESTDIR)$(sbindir)/s3memd $(DESTDIR)$(bindir)/s3memctl \
+	    $(DESTDIR)$(BASH_COMPLETION) $(DESTDIR)$(ZSH_COMPLETION) $(MAN_INSTALLED:%=$(DESTDIR)%) \
 	    $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%) \
 	    $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOCS)))
 	-rmdir $(DESTDIR)$(docdir)

@@ -3,8 +3,10 @@
 #include "ctl/ctl.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static void sleep_ms(int64_t ms)
 {
@@ -277,6 +279,13 @@ static bool take_line(void *arg, struct str line)
     return ++f->seen != f->wanted;
 }
 
+/* Everything seen has been printed: an interrupt is how following ends. */
+static void end_quietly(int signal_number)
+{
+    (void)signal_number;
+    _exit(CTL_DONE);
+}
+
 #define RECONNECT_MS 1000
 #define RECONNECTS   30
 
@@ -289,6 +298,7 @@ enum ctl_exit cmd_events(struct ctl *c)
 
     if (count && (!str_to_u64(str_c(count), &f.wanted) || f.wanted == 0))
         return ctl_complain(CTL_USAGE, "--count takes a number");
+    signal(SIGINT, end_quietly);
     for (int tries = 0; tries < RECONNECTS; tries++) {
         AUTO_TARGET(t, "events");
         uint64_t before = f.seen;

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""s3memctl against a real server: what it does, what it prints, how it ends."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from admin import admin, ok
+from conftest import ALICE
+from harness import ROOT, S3MEMD, SLOW, Server, client, http_request, keys_of, serving
+
+CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
+
+
+def ctl(server, *args, env=None, status=0, stdin=None):
+    """Runs it; returns what it printed on standard output."""
+    endpoint = {"S3MEMCTL_ENDPOINT": server.url} if server else {}
+    done = subprocess.run([CTL, *map(str, args)], capture_output=True, timeout=60 * SLOW,
+                          check=False, input=stdin, env={**ENV, **endpoint, **(env or {})})
+    err = done.stderr.decode()
+    assert done.returncode == status, (args, done.returncode, done.stdout, err)
+    assert (status == 0) == (not err), err
+    ctl.stderr = err
+    return done.stdout if stdin is not None else done.stdout.decode()
+
+
+def ctl_json(server, *args, **options):
+    return json.loads(ctl(server, *args, "--json", **options))
+
+
+@pytest.fixture(scope="module")
+def store():
+    with serving("--bucket", "data") as server:
+        http_request(server, "PUT", "/data/a/1", body=b"one")
+        http_request(server, "PUT", "/data/b", body=b"two")
+        yield server
+
+
+def rows(table):
+    """A printed table: its rows by the titles of its columns."""
+    lines = table.rstrip("\n").split("\n")
+    titles = lines[0].split()
+    return [dict(zip(titles, re.split(r"  +", line.strip()))) for line in lines[1:]]
+
+
+def test_snapshots_and_branches(store):
+    assert ctl(store, "snapshot", "clean") == "snapshot clean\n"
+    assert ctl(store, "snapshot").startswith("snapshot snapshot-")
+    listed = rows(ctl(store, "snapshots"))
+    assert [r["NAME"] for r in listed] == ["clean", "snapshot-1"]
+    assert listed[0]["OBJECTS"] == "2" and listed[0]["FROM"] == "main"
+    assert ctl(store, "branch", "dev", "clean") == "branch dev\n"
+    assert ctl(store, "branch", "other", "--quiet") == ""
+    http_request(store, "DELETE", "/data/b", headers={"x-s3mem-branch": "dev"})
+    assert ctl(store, "ls", "data", "--branch", "dev") == "a/1\n"
+    assert ctl(store, "restore", "clean", "--branch", "dev") == "dev is clean again\n"
+    assert ctl(store, "ls", "data", "--branch=dev") == "a/1\nb\n"
+    assert [b["name"] for b in ctl_json(store, "branches")["branches"]] == ["dev", "main", "other"]
+    ctl(store, "branch", "-d", "dev")
+    ctl(store, "branch", "--delete", "other")
+    ctl(store, "drop", "snapshot-1")
+    assert [r["NAME"] for r in rows(ctl(store, "branches"))] == ["main"]
+
+
+def test_files_of_snapshots(store, tmp_path):
+    ctl(store, "snapshot", "travels")
+    file = tmp_path / "travels.s3mem.gz"
+    assert ctl(store, "download", "travels", file) == f"{file}\n"
+    assert file.read_bytes()[:2] == b"\x1f\x8b"
+    ctl(store, "download", "travels", file, status=1)
+    assert "--force" in ctl.stderr
+    ctl(store, "download", "travels", file, "--force")
+    plain = ctl(store, "download", "travels", "-", stdin=b"")
+    assert plain.startswith(b"s3mem snapshot 1\n")
+    with serving() as other:
+        assert ctl(other, "upload", file) == "snapshot travels\n"
+        ctl(other, "upload", file, status=1)
+        assert "replace" in ctl.stderr
+        ctl(other, "upload", file, "--replace")
+        assert ctl(other, "upload", "-", "piped", stdin=plain) == b"snapshot piped\n"
+        ctl(other, "restore", "piped")
+        assert keys_of(client(other).list_objects_v2(Bucket="data")) == ["a/1", "b"]
+        half = tmp_path / "half"
+        half.write_bytes(plain[:-5])
+        ctl(other, "upload", half, status=1)
+        assert "truncated" in ctl.stderr and "InvalidDocument" in ctl.stderr
+    ctl(store, "download", "none", tmp_path / "none", status=1)
+    assert [p.name for p in tmp_path.iterdir() if "none" in p.name] == []
+    ctl(store, "upload", tmp_path / "missing", status=1)
+    ctl(store, "drop", "travels")
+
+
+def test_looking(store):
+    buckets = rows(ctl(store, "ls"))
+    assert [(r["BUCKET"], r["OBJECTS"]) for r in buckets] == [("data", "2")]
+    assert ctl(store, "ls", "data/a/") == "a/1\n"
+    assert ctl_json(store, "ls", "data") == ["a/1", "b"]
+    ctl(store, "ls", "none", status=1)
+    http_request(store, "GET", "/data/b")
+    text = ctl(store, "stats")
+    assert "Branch main" in text and "GetObject" in text and "resident" in text
+    assert ctl_json(store, "stats", "--bucket", "data")["branches"][0]["buckets"][0]["totalSize"] == 6
+
+
+def test_requests(store):
+    ctl(store, "requests", "--clear")
+    http_request(store, "GET", "/data/b")
+    http_request(store, "GET", "/data/none")
+    listed = rows(ctl(store, "requests", "--operation", "GetObject"))
+    assert [(r["KEY"], r["STATUS"]) for r in listed] == [("none", "404"), ("b", "200")]
+    assert [r["KEY"] for r in rows(ctl(store, "requests", "--status", "4xx"))] == ["none"]
+    assert ctl_json(store, "requests", "--key", "n*")["requests"][0]["code"] == "NoSuchKey"
+    ctl(store, "requests", "--wait", "200ms", "--count", "3", "--key", "b", status=1)
+    assert "only 1 matched" in ctl.stderr
+    ctl(store, "requests", "--wait", "5s", "--key", "b")
+
+
+def test_events(store):
+    process = subprocess.Popen([CTL, "events", "--type", "putObject,deleteObject", "--count", "2",
+                                "--endpoint", store.url], stdout=subprocess.PIPE, env=ENV)
+    deadline = time.monotonic() + 10 * SLOW
+    while ok(admin(store, "GET", "stats"))["events"]["subscribers"] == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    http_request(store, "PUT", "/data/evented", body=b"x")
+    http_request(store, "GET", "/data/evented")
+    http_request(store, "DELETE", "/data/evented")
+    out, _ = process.communicate(timeout=20 * SLOW)
+    lines = out.decode().splitlines()
+    assert process.returncode == 0 and len(lines) == 2, lines
+    assert "putObject" in lines[0] and "data/evented" in lines[0]
+    assert "deleteObject" in lines[1]
+
+
+def test_events_are_interrupted(store):
+    process = subprocess.Popen([CTL, "events", "--endpoint", store.url, "--json"],
+                               stdout=subprocess.PIPE, env=ENV)
+    http_request(store, "GET", "/data/b")
+    time.sleep(0.3 * SLOW)
+    http_request(store, "GET", "/data/b")
+    assert json.loads(process.stdout.readline())["type"] == "command.request"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20 * SLOW) == 0
+
+
+def test_faults(store):
+    assert re.fullmatch(r"rule \d+\n", ctl(
+        store, "fault", "add", "--operation", "GetObject,HeadObject", "--key", "b", "--error",
+        "SlowDown", "--retry-after", "3", "--times", "1", "--latency", "1ms..5ms"))
+    reply = http_request(store, "GET", "/data/b")
+    assert reply.status == 503 and reply.headers["retry-after"] == "3"
+    listed = rows(ctl(store, "fault"))
+    assert (listed[0]["MATCHED"], listed[0]["FIRED"]) == ("1", "1")
+    rule = json.loads(listed[0]["RULE"])
+    assert rule["operation"] == ["GetObject", "HeadObject"]
+    assert rule["latency"] == {"min": "1ms", "max": "5ms"}
+    ctl(store, "fault", "remove", listed[0]["ID"])
+    rules = json.dumps([{"bandwidth": 1000, "probability": 0.5, "corrupt": True}]).encode()
+    ctl(store, "fault", "set", "-", stdin=rules)
+    assert len(ctl_json(store, "fault", "list")["rules"]) == 1
+    ctl(store, "fault", "clear")
+    assert ctl_json(store, "fault")["rules"] == []
+    ctl(store, "fault", "add", "--error", "Nonsense", status=1)
+    assert "error" in ctl.stderr
+    ctl(store, "fault", "add", "--times", "often", "--error", "SlowDown", status=1)
+    ctl(store, "fault", "mend", status=2)
+
+
+def test_clock(store):
+    assert ctl(store, "clock", "freeze", "2030-01-01T00:00:00Z") == (
+        "2030-01-01T00:00:00.000Z (frozen)\n")
+    assert ctl(store, "clock", "advance", "1h").startswith("2030-01-01T01:00:00.000Z")
+    assert ctl(store, "clock", "advance", "-30m").startswith("2030-01-01T00:30:00.000Z")
+    ctl(store, "clock", "unfreeze")
+    assert ctl_json(store, "clock", "offset", "-2h")["offsetMs"] == -7200000
+    ctl(store, "clock", "reset")
+    assert ctl_json(store, "clock")["offsetMs"] == 0
+    ctl(store, "clock", "freeze", "yesterday", status=1)
+    ctl(store, "clock", "advance", status=2)
+
+
+def test_clear(store):
+    ctl(store, "snapshot", "full")
+    assert ctl(store, "clear", "--bucket", "data", "--prefix", "a/") == (
+        "1 objects, 0 versions, 0 uploads are gone\n")
+    assert ctl_json(store, "clear", "--stats")["objects"] == 1
+    ctl(store, "restore", "full")
+    ctl(store, "clear", "--prefix", "a", status=1)
+    assert "prefix" in ctl.stderr
+
+
+def test_signed(auth_server):
+    keys = {"AWS_ACCESS_KEY_ID": ALICE["accessKey"], "AWS_SECRET_ACCESS_KEY": ALICE["secretKey"]}
+    ctl(auth_server, "snapshots", status=1)
+    assert "AccessDenied" in ctl.stderr
+    ctl(auth_server, "snapshot", "by+alice@ctl", env=keys)
+    ctl(auth_server, "restore", "by+alice@ctl", "--branch", "main", env=keys)
+    ctl(auth_server, "download", "by+alice@ctl", "-", env=keys, stdin=b"")
+    ctl(auth_server, "requests", "--key", "a b/&=?*", "--code", "x y", env=keys)
+    ctl(auth_server, "drop", "by+alice@ctl", "--access-key", ALICE["accessKey"], "--secret-key",
+        ALICE["secretKey"])
+    ctl(auth_server, "snapshots", env={**keys, "AWS_SECRET_ACCESS_KEY": "wrong"}, status=1)
+    assert "SignatureDoesNotMatch" in ctl.stderr
+
+
+def test_where_the_server_is(tmp_path):
+    path = tmp_path / "socket"
+    with serving("--listen", f"unix:{path}", listen=None) as server:
+        ctl(None, "branches", "--endpoint", f"http+unix:{path}")
+        assert server.alive()
+    with serving() as server:
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "S3MEMCTL_ENDPOINT"):
+            env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", name: server.url}
+            ctl(None, "branches", env=env)
+        ctl(None, "branches", "--endpoint", server.url + "/", env={"AWS_ENDPOINT_URL": "http://x"})
+        assert ctl_json(server, "version")["server"] == ctl_json(server, "version")["client"]
+    ctl(server, "branches", status=3)
+    ctl(server, "version", status=3)
+    ctl(server, "wait", "--timeout", "0", status=1)
+
+
+def test_wait(tmp_path):
+    """Readiness comes with the init scripts' end."""
+    scripts = tmp_path / "ready.d"
+    scripts.mkdir()
+    script = scripts / "slow.sh"
+    script.write_text("#!/bin/sh\nsleep 0.5\n")
+    script.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % probe.getsockname()[1]
+    server = Server("--init-dir", tmp_path, listen=address, wait=False)
+    begun = time.monotonic()
+    ctl(None, "wait", "--endpoint", f"http://{address}")
+    assert time.monotonic() - begun >= 0.4
+    server.wait_ready().stop()
+
+
+@pytest.mark.parametrize(
+    "args, word",
+    [
+        (["nonsense"], "nonsense"),
+        (["snapshots", "extra"], "extra"),
+        (["restore"], "SNAPSHOT"),
+        (["snapshots", "--nonsense"], "--nonsense"),
+        (["snapshots", "--json=yes"], "no value"),
+        (["snapshots", "--endpoint"], "needs a value"),
+        (["snapshots", "--access-key", "x"], "need each other"),
+        (["branch", "-d", "a", "b"], "one name"),
+        (["upload", "-"], "needs a name"),
+    ],
+)
+def test_usage(args, word):
+    ctl(None, *args, status=2)
+    assert word in ctl.stderr
+
+
+def test_help():
+    text = ctl(None, "--help")
+    for command in ctl(None, "--words").split():
+        assert f"  {command} " in text
+        assert ctl(None, command, "--help").startswith(f"Usage: s3memctl {command}")
+    assert ctl(None, "--version").startswith("s3memctl ")
+
+
+def test_manual_names_everything():
+    page = (ROOT / "man" / "s3memctl.1").read_text(encoding="utf-8").replace("\\-", "-")
+    for command in ctl(None, "--words").split():
+        assert re.search(rf"^\.(B|BR|TP|SS)? ?.*\b{command}\b", page, re.M), command
+        for option in ctl(None, "--words", command).split():
+            assert option in page, (command, option)
+
+
+def complete(*words):
+    script = (f"PATH={os.path.dirname(CTL)}:$PATH; . {ROOT}/completions/s3memctl.bash; "
+              f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _s3memctl; "
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
+                          env=ENV, timeout=30 * SLOW)
+    return done.stdout.split()
+
+
+def test_completion():
+    assert complete("s3memctl", "sn") == ["snapshot", "snapshots"]
+    assert complete("s3memctl", "clear", "--pre") == ["--prefix"]
+    assert complete("s3memctl", "--json", "fault", "cl") == ["clear"]
+    assert complete("s3memctl", "clock", "un") == ["unfreeze"]
+
+
+def test_zsh_completion_parses():
+    if not shutil.which("zsh"):
+        pytest.skip("zsh is not installed")
+    subprocess.run(["zsh", "-n", str(ROOT / "completions" / "_s3memctl")], check=True)
