@@ -50,7 +50,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Durations from 1 us to about an hour, as many of each order of magnitude, against a sorted array.
+/* Durations from 1 us to about an hour, as many of each order of magnitude, against a sorted
+ * array.
  */
 static void test_quantiles(void **state)
 {
