@@ -19,7 +19,8 @@ allowed() {
     admin) echo admin store disk base ;;
     disk) echo disk store base ;;
     ctl) echo ctl auth base ;;
-    daemon) echo daemon http s3 auth admin store disk config base ;;
+    lib) echo lib http s3 auth admin store disk config base ;;
+    daemon) echo daemon lib http s3 auth admin store disk config base ;;
     esac
 }
 for dir in src/*/; do
@@ -38,7 +39,7 @@ only() { # header pattern, rooms
 }
 only 'microhttpd' http
 only 'libxml' s3
-only 'jansson' 'admin|disk|daemon|auth|ctl'
+only 'jansson' 'admin|disk|lib|auth|ctl'
 only 'curl' ctl
 only 'openssl' base
 only 'xxhash' base

@@ -51,23 +51,24 @@ static void env_add(struct script_env *env, const char *name, const char *value)
     env->owned = env->count;
 }
 
-static void env_build(struct script_env *env, const struct daemon *d)
+static void env_build(struct script_env *env, const struct server *server)
 {
-    const struct credential *c = d->credentials ? credentials_at(d->credentials, 0) : NULL;
+    const struct credential *c =
+        server->credentials ? credentials_at(server->credentials, 0) : NULL;
     AUTO_BUF(url, KiB(1));
     size_t inherited = 0;
 
     while (environ[inherited])
         inherited++;
     env->items = xcalloc(inherited + ARRAY_LEN(replaced) + 1, sizeof(*env->items));
-    network_local_url(d, &url);
+    network_local_url(server, &url);
     buf_add_char(&url, '\0');
     if (url.ptr[0])
         env_add(env, "AWS_ENDPOINT_URL", url.ptr);
     env_add(env, "AWS_ACCESS_KEY_ID", c ? c->access_key : "test");
     env_add(env, "AWS_SECRET_ACCESS_KEY", c ? c->secret_key : "test");
-    env_add(env, "AWS_DEFAULT_REGION", d->settings.region);
-    env_add(env, "AWS_REGION", d->settings.region);
+    env_add(env, "AWS_DEFAULT_REGION", server->settings.region);
+    env_add(env, "AWS_REGION", server->settings.region);
     if (c && c->session_token)
         env_add(env, "AWS_SESSION_TOKEN", c->session_token);
     for (size_t i = 0; i < inherited; i++) {
@@ -137,7 +138,7 @@ static int await(struct daemon *d, pid_t pid)
 static void run_script(struct daemon *d, const char *dir, const char *name,
                        const struct script_env *env)
 {
-    size_t number = admin_script_start(d->admin, name);
+    size_t number = admin_script_start(d->server.admin, name);
     AUTO_BUF(path, PATH_SIZE);
     pid_t pid;
     int status;
@@ -154,7 +155,7 @@ static void run_script(struct daemon *d, const char *dir, const char *name,
         log_error("init script %s: ended by signal %d", name, WTERMSIG(status));
     else if (WEXITSTATUS(status))
         log_error("init script %s: exit status %d", name, WEXITSTATUS(status));
-    admin_script_end(d->admin, number,
+    admin_script_end(d->server.admin, number,
                      err || status ? ADMIN_SCRIPT_ERROR : ADMIN_SCRIPT_SUCCESSFUL);
 }
 
@@ -209,7 +210,7 @@ enum exit_status init_scripts_run(struct daemon *d, const char *dir_path)
     }
     count = list_scripts(dir, names);
     closedir(dir);
-    env_build(&env, d);
+    env_build(&env, &d->server);
     for (size_t i = 0; i < count; i++) {
         if (!d->caught)
             run_script(d, path.ptr, names[i], &env);

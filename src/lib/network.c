@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* network.c - which sockets we serve on, and under which names. */
-#include "daemon/daemon.h"
+#include "lib/server.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,75 +28,77 @@ static unsigned inherited_sockets(void)
     return (unsigned)(count > HTTP_LISTENERS_MAX ? HTTP_LISTENERS_MAX : count);
 }
 
-static enum exit_status listen_everywhere(struct daemon *d, struct buf *why)
+static enum exit_status listen_everywhere(struct server *server, struct buf *why)
 {
-    unsigned inherited = inherited_sockets();
-    bool only_inherited = inherited && d->settings.listen_is_default;
-    const struct str_list *addresses = &d->settings.listen;
+    unsigned inherited = server->adopts_sockets ? inherited_sockets() : 0;
+    bool only_inherited = inherited && server->settings.listen_is_default;
+    const struct str_list *addresses = &server->settings.listen;
     enum http_listen_result result = HTTP_LISTEN_OK;
 
     for (unsigned i = 0; i < inherited && result == HTTP_LISTEN_OK; i++)
-        result = http_adopt(&d->listeners, LISTEN_FDS_START + (int)i, why);
+        result = http_adopt(&server->listeners, LISTEN_FDS_START + (int)i, why);
     for (size_t i = 0; !only_inherited && i < addresses->count && result == HTTP_LISTEN_OK; i++)
-        result = http_listen(&d->listeners, str_c(addresses->items[i]), why);
+        result = http_listen(&server->listeners, str_c(addresses->items[i]), why);
     switch (result) {
     case HTTP_LISTEN_OK:
         return EXIT_DONE;
     case HTTP_LISTEN_BAD_ADDRESS:
-        complain("--listen: %.*s", (int)why->len, why->ptr);
+        server_complain(server, "--listen: %.*s", (int)why->len, why->ptr);
         return EXIT_USAGE;
     case HTTP_LISTEN_FAILED:
         break;
     }
-    complain("%.*s", (int)why->len, why->ptr);
+    server_complain(server, "%.*s", (int)why->len, why->ptr);
     return EXIT_FAILED;
 }
 
 /* Without credentials whoever reaches the port owns the data. */
-static enum exit_status check_exposure(const struct daemon *d)
+static enum exit_status check_exposure(struct server *server)
 {
-    if (d->credentials || d->settings.insecure)
+    if (server->credentials || server->settings.insecure)
         return EXIT_DONE;
-    for (size_t i = 0; i < d->listeners.count; i++) {
-        if (d->listeners.items[i].loopback)
+    for (size_t i = 0; i < server->listeners.count; i++) {
+        if (server->listeners.items[i].loopback)
             continue;
-        complain("refusing to listen on %s without credentials: anybody who reaches it could "
-                 "read and change everything. Give --access-key and --secret-key (or "
-                 "--credentials), or --insecure if that is what you want",
-                 d->listeners.items[i].address);
+        server_complain(
+            server,
+            "refusing to listen on %s without credentials: anybody who reaches it could "
+            "read and change everything. Give --access-key and --secret-key (or "
+            "--credentials), or --insecure if that is what you want",
+            server->listeners.items[i].address);
         return EXIT_USAGE;
     }
     return EXIT_DONE;
 }
 
-enum exit_status network_listen(struct daemon *d)
+enum exit_status network_listen(struct server *server)
 {
     AUTO_BUF(why, KiB(4));
-    enum exit_status status = listen_everywhere(d, &why);
+    enum exit_status status = listen_everywhere(server, &why);
 
-    return status ? status : check_exposure(d);
+    return status ? status : check_exposure(server);
 }
 
 /* ---- names ------------------------------------------------------------------------- */
 
-void network_url(const struct daemon *d, size_t listener, struct buf *out)
+void network_url(const struct server *server, size_t listener, struct buf *out)
 {
-    const struct http_listener *l = &d->listeners.items[listener];
+    const struct http_listener *l = &server->listeners.items[listener];
 
     if (l->tcp)
-        buf_addf(out, "%s://%s", d->settings.tls_cert[0] ? "https" : "http", l->address);
+        buf_addf(out, "%s://%s", server->settings.tls_cert[0] ? "https" : "http", l->address);
     else
-        buf_addf(out, "%s+%s", d->settings.tls_cert[0] ? "https" : "http", l->address);
+        buf_addf(out, "%s+%s", server->settings.tls_cert[0] ? "https" : "http", l->address);
 }
 
-void network_local_url(const struct daemon *d, struct buf *out)
+void network_local_url(const struct server *server, struct buf *out)
 {
-    const char *scheme = d->settings.tls_cert[0] ? "https" : "http";
+    const char *scheme = server->settings.tls_cert[0] ? "https" : "http";
     const struct http_listener *chosen = NULL;
     const char *port;
 
-    for (size_t i = 0; i < d->listeners.count; i++) {
-        const struct http_listener *l = &d->listeners.items[i];
+    for (size_t i = 0; i < server->listeners.count; i++) {
+        const struct http_listener *l = &server->listeners.items[i];
 
         if (l->tcp && (!chosen || (l->loopback && !chosen->loopback)))
             chosen = l;
@@ -114,16 +116,17 @@ void network_local_url(const struct daemon *d, struct buf *out)
 }
 
 /* Base domains and listening addresses, without ports. */
-static void collect_hosts(struct daemon *d)
+static void collect_hosts(struct server *server)
 {
-    d->hosts = xcalloc(d->settings.domain.count + d->listeners.count, sizeof(*d->hosts));
-    for (size_t i = 0; i < d->settings.domain.count; i++)
-        d->hosts[d->host_count++] = d->domains[i];
-    for (size_t i = 0; i < d->listeners.count; i++) {
-        const struct http_listener *l = &d->listeners.items[i];
+    server->hosts = xcalloc(server->settings.domain.count + server->listeners.count,
+                            sizeof(*server->hosts));
+    for (size_t i = 0; i < server->settings.domain.count; i++)
+        server->hosts[server->host_count++] = server->domains[i];
+    for (size_t i = 0; i < server->listeners.count; i++) {
+        const struct http_listener *l = &server->listeners.items[i];
 
         if (l->tcp)
-            d->hosts[d->host_count++] =
+            server->hosts[server->host_count++] =
                 str_of(l->address, (size_t)(strrchr(l->address, ':') - l->address));
     }
 }
@@ -131,25 +134,25 @@ static void collect_hosts(struct daemon *d)
 /* ---- serving ----------------------------------------------------------------------- */
 
 /* A PEM file as a C string. */
-static bool read_pem(const char *path, struct buf *out)
+static bool read_pem(struct server *server, const char *path, struct buf *out)
 {
     int err = file_read(out, path);
 
     buf_add_char(out, '\0');
     if (err)
-        complain("%s: %s", path, strerror(err));
+        server_complain(server, "%s: %s", path, strerror(err));
     return !err;
 }
 
 /* admin's question whether a request is signed by a known key. */
 static enum s3_err authorise(void *arg, const struct request *req)
 {
-    struct daemon *d = arg;
+    struct server *server = arg;
     const struct auth_config config = {
-        .credentials = d->credentials,
-        .region = str_c(d->settings.region),
-        .domains = d->domains,
-        .domain_count = d->settings.domain.count,
+        .credentials = server->credentials,
+        .region = str_c(server->settings.region),
+        .domains = server->domains,
+        .domain_count = server->settings.domain.count,
     };
     struct auth_result result;
     struct auth_failure failure;
@@ -179,49 +182,51 @@ static const char **operation_names(void)
     return names;
 }
 
-static void mount_apps(struct daemon *d)
+static void mount_apps(struct server *server)
 {
     static const struct str admin_prefixes[] = ADMIN_PREFIXES;
 
-    static_assert(ARRAY_LEN(d->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
-    collect_hosts(d);
-    d->operations = operation_names();
-    d->admin = admin_new(&(struct admin_options){
-        .store = d->store,
-        .operations = d->operations,
+    static_assert(ARRAY_LEN(server->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
+    collect_hosts(server);
+    server->operations = operation_names();
+    server->admin = admin_new(&(struct admin_options){
+        .store = server->store,
+        .operations = server->operations,
         .version = S3MEM_VERSION,
-        .hosts = d->hosts,
-        .host_count = d->host_count,
-        .authorise = d->credentials ? authorise : NULL,
-        .authorise_arg = d,
-        .journal_size = d->settings.journal,
-        .max_memory_bytes = d->settings.max_memory,
+        .hosts = server->hosts,
+        .host_count = server->host_count,
+        .authorise = server->credentials ? authorise : NULL,
+        .authorise_arg = server,
+        .journal_size = server->settings.journal,
+        .max_memory_bytes = server->settings.max_memory,
     });
-    d->traffic = admin_traffic(d->admin);
+    server->traffic = admin_traffic(server->admin);
     for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++)
-        d->mounts[i] = (struct http_mount){admin_prefixes[i], admin_app(d->admin)};
-    d->mounts[ARRAY_LEN(admin_prefixes)] = (struct http_mount){STR(""), s3_service_app(d->s3)};
+        server->mounts[i] = (struct http_mount){admin_prefixes[i], admin_app(server->admin)};
+    server->mounts[ARRAY_LEN(admin_prefixes)] =
+        (struct http_mount){STR(""), s3_service_app(server->s3)};
 }
 
-enum exit_status network_serve(struct daemon *d)
+enum exit_status network_serve(struct server *server)
 {
-    const struct settings *s = &d->settings;
+    const struct settings *s = &server->settings;
     AUTO_BUF(why, KiB(4));
     AUTO_BUF(cert, TLS_FILE_MAX);
     AUTO_BUF(key, TLS_FILE_MAX);
 
     if (!s->tls_cert[0] != !s->tls_key[0]) {
-        complain("--tls-cert and --tls-key need each other");
+        server_complain(server, "--tls-cert and --tls-key need each other");
         return EXIT_USAGE;
     }
-    if (s->tls_cert[0] && (!read_pem(s->tls_cert, &cert) || !read_pem(s->tls_key, &key)))
+    if (s->tls_cert[0] &&
+        (!read_pem(server, s->tls_cert, &cert) || !read_pem(server, s->tls_key, &key)))
         return EXIT_FAILED;
-    mount_apps(d);
-    d->server = http_server_start(
+    mount_apps(server);
+    server->http = http_server_start(
         &(struct http_options){
-            .listeners = &d->listeners,
-            .mounts = d->mounts,
-            .mount_count = ARRAY_LEN(d->mounts),
+            .listeners = &server->listeners,
+            .mounts = server->mounts,
+            .mount_count = ARRAY_LEN(server->mounts),
             .threads = (unsigned)s->threads,
             .connection_limit = (unsigned)s->connection_limit,
             .idle_timeout_ms = (int64_t)s->idle_timeout,
@@ -233,8 +238,8 @@ enum exit_status network_serve(struct daemon *d)
         &why);
     if (key.ptr)
         mem_wipe(key.ptr, key.len);
-    if (d->server)
+    if (server->http)
         return EXIT_DONE;
-    complain("%.*s", (int)why.len, why.ptr);
+    server_complain(server, "%.*s", (int)why.len, why.ptr);
     return EXIT_FAILED;
 }

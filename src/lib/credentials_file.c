@@ -3,7 +3,7 @@
  *   accessKey, secretKey, and optionally canonicalId, displayName, email, accountId,
  * sessionToken
  */
-#include "daemon/daemon.h"
+#include "lib/server.h"
 
 #include <jansson.h>
 

@@ -4,7 +4,7 @@
  * The walk never leaves DIR: every step is openat() with O_NOFOLLOW, so a symbolic link,
  * wherever it points, is passed over with a warning, and what is neither a file nor a folder
  * too. */
-#include "daemon/daemon.h"
+#include "lib/server.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define OPEN_INSIDE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 struct seeding {
-    struct daemon *d;
+    struct server *server;
     struct branch *branch;
     struct str bucket;
     struct buf key; /* of the folder being read: "a/b/", limit KEY_MAX */
@@ -122,9 +122,9 @@ static enum s3_err put_object(struct seeding *s, struct body *body, struct recor
     struct record *record;
 
     attrs_add(&attrs, ATTR_CONTENT_TYPE, content_type(spec->key));
-    attrs_add(&attrs, ATTR_OWNER, s3_service_default_owner(s->d->s3));
+    attrs_add(&attrs, ATTR_OWNER, s3_service_default_owner(s->server->s3));
     spec->attrs = buf_str(&attrs);
-    record = record_new(s->d->store, spec, body);
+    record = record_new(s->server->store, spec, body);
     if (!record)
         return S3_SLOW_DOWN;
     return object_put(s->branch, s->bucket, record, NULL, NULL);
@@ -145,7 +145,7 @@ static enum exit_status load_file(struct seeding *s, int fd, const struct stat *
 
     if (!str_is_utf8(spec.key)) {
         why = "the name is not UTF-8";
-    } else if ((err = read_body(&body, s->d->store, fd, (uint64_t)st->st_size, &spec))) {
+    } else if ((err = read_body(&body, s->server->store, fd, (uint64_t)st->st_size, &spec))) {
         why = err == ESTALE   ? "changed while it was read"
               : err == ENOMEM ? "does not fit into memory (see --max-memory)"
                               : strerror(err);
@@ -153,8 +153,8 @@ static enum exit_status load_file(struct seeding *s, int fd, const struct stat *
         why = s3_err_message(s3_err);
     }
     if (why) {
-        complain("--seed: %.*s/%.*s: %s", (int)s->bucket.len, s->bucket.ptr, (int)spec.key.len,
-                 spec.key.ptr, why);
+        server_complain(s->server, "--seed: %.*s/%.*s: %s", (int)s->bucket.len, s->bucket.ptr,
+                        (int)spec.key.len, spec.key.ptr, why);
         return EXIT_FAILED;
     }
     s->objects++;
@@ -185,8 +185,8 @@ static enum exit_status load_entry(struct seeding *s, int dir_fd, const char *na
     if (S_ISDIR(st.st_mode))
         buf_add_char(&s->key, '/');
     if (!buf_ok(&s->key)) {
-        complain("--seed: %.*s%s: the key is longer than %d bytes", (int)folder_len, s->key.ptr,
-                 name, KEY_MAX);
+        server_complain(s->server, "--seed: %.*s%s: the key is longer than %d bytes",
+                        (int)folder_len, s->key.ptr, name, KEY_MAX);
         status = EXIT_FAILED;
     } else if (S_ISDIR(st.st_mode)) {
         status = load_folder(s, fd);
@@ -200,6 +200,11 @@ static enum exit_status load_entry(struct seeding *s, int dir_fd, const char *na
     return status;
 }
 
+static bool is_interrupted(const struct server *server)
+{
+    return server->interrupted && server->interrupted(server->interrupted_arg);
+}
+
 /* Calls one for each entry; a signal ends the walk early. */
 static enum exit_status for_each_entry(struct seeding *s, int fd,
                                        enum exit_status (*one)(struct seeding *, int,
@@ -211,15 +216,14 @@ static enum exit_status for_each_entry(struct seeding *s, int fd,
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 
     if (!dir) {
-        complain("--seed: %s", strerror(errno));
+        server_complain(s->server, "--seed: %s", strerror(errno));
         if (copy >= 0)
             close(copy);
         return EXIT_FAILED;
     }
-    while (status == EXIT_DONE && !s->d->caught && (entry = readdir(dir))) {
+    while (status == EXIT_DONE && !is_interrupted(s->server) && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             status = one(s, fd, entry->d_name);
-        signals_wait(s->d, 0);
     }
     closedir(dir);
     return status;
@@ -242,9 +246,9 @@ static enum exit_status load_bucket(struct seeding *s, int dir_fd, const char *n
         return EXIT_DONE;
     }
     s->bucket = str_c(name);
-    err = s3_service_create_bucket(s->d->s3, s->bucket);
+    err = s3_service_create_bucket(s->server->s3, s->bucket);
     if (err && err != S3_BUCKET_ALREADY_OWNED_BY_YOU) {
-        complain("--seed: '%s': %s", name, s3_err_message(err));
+        server_complain(s->server, "--seed: '%s': %s", name, s3_err_message(err));
         status = EXIT_USAGE;
     } else {
         status = load_folder(s, fd);
@@ -253,17 +257,17 @@ static enum exit_status load_bucket(struct seeding *s, int dir_fd, const char *n
     return status;
 }
 
-enum exit_status seed_load(struct daemon *d, const char *dir)
+enum exit_status seed_load(struct server *server, const char *dir)
 {
-    struct seeding s = {.d = d};
+    struct seeding s = {.server = server};
     enum exit_status status;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
-        complain("--seed: %s: %s", dir, strerror(errno));
+        server_complain(server, "--seed: %s: %s", dir, strerror(errno));
         return EXIT_FAILED;
     }
-    s.branch = store_branch(d->store, STR("main"));
+    s.branch = store_branch(server->store, STR("main"));
     buf_init(&s.key, KEY_MAX);
     status = for_each_entry(&s, fd, load_bucket);
     buf_release(&s.key);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - building a server out of its settings, and taking it down. */
+#include "lib/server.h"
+
+#include <stdarg.h>
+
+#define WHY_MAX KiB(8)
+
+void server_complain(struct server *server, const char *fmt, ...)
+{
+    va_list args;
+
+    if (server->why.len > 0)
+        buf_add(&server->why, STR("; "));
+    va_start(args, fmt);
+    buf_vaddf(&server->why, fmt, args);
+    va_end(args);
+}
+
+void server_init(struct server *server, const struct settings *settings)
+{
+    *server = (struct server){.settings = *settings};
+    buf_init(&server->why, WHY_MAX);
+}
+
+/* ---- building ---------------------------------------------------------------------- */
+
+static enum exit_status load_credentials(struct server *server)
+{
+    const struct settings *s = &server->settings;
+    const char *why_not;
+    AUTO_BUF(why, KiB(4));
+
+    if (!s->access_key[0] != !s->secret_key[0]) {
+        server_complain(server, "--access-key and --secret-key need each other");
+        return EXIT_USAGE;
+    }
+    if (!s->access_key[0] && !s->credentials[0])
+        return EXIT_DONE;
+    server->credentials = credentials_new();
+    if (s->access_key[0]) {
+        const struct credential c = {.access_key = s->access_key, .secret_key = s->secret_key};
+
+        if (!credentials_add(server->credentials, &c, &why_not)) {
+            server_complain(server, "--access-key: %s", why_not);
+            return EXIT_USAGE;
+        }
+    }
+    if (s->credentials[0] &&
+        !credentials_file_read(server->credentials, s->credentials, &why)) {
+        server_complain(server, "%.*s", (int)why.len, why.ptr);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+static void create_service(struct server *server)
+{
+    const struct settings *s = &server->settings;
+
+    server->domains = xcalloc(s->domain.count + 1, sizeof(*server->domains));
+    for (size_t i = 0; i < s->domain.count; i++)
+        server->domains[i] = str_c(s->domain.items[i]);
+    server->store = store_new(&(struct store_options){.max_memory_bytes = s->max_memory});
+    server->s3 = s3_service_new(&(struct s3_options){
+        .store = server->store,
+        .credentials = server->credentials,
+        .region = str_c(s->region),
+        .domains = server->domains,
+        .domain_count = s->domain.count,
+        .auto_bucket = s->auto_bucket,
+        .enforce_limits = s->enforce_limits,
+        .metadata_limit = s->metadata_limit,
+        .max_object_size = s->max_object_size,
+        .min_part_size = s->min_part_size,
+        .branch_per_key = s->branch_per_key[0] ? str_c(s->branch_per_key) : STR_NONE,
+        .traffic = &server->traffic,
+    });
+}
+
+enum exit_status server_open(struct server *server)
+{
+    enum exit_status status = load_credentials(server);
+
+    if (status)
+        return status;
+    create_service(server);
+    status = network_listen(server);
+    return status ? status : network_serve(server);
+}
+
+/* ---- filling ----------------------------------------------------------------------- */
+
+static enum exit_status create_buckets(struct server *server)
+{
+    for (size_t i = 0; i < server->settings.bucket.count; i++) {
+        const char *name = server->settings.bucket.items[i];
+        enum s3_err err = s3_service_create_bucket(server->s3, str_c(name));
+
+        if (err && err != S3_BUCKET_ALREADY_OWNED_BY_YOU) {
+            server_complain(server, "--bucket: '%s': %s", name, s3_err_message(err));
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_DONE;
+}
+
+enum exit_status server_fill(struct server *server)
+{
+    enum exit_status status = create_buckets(server);
+
+    if (!status && server->settings.seed[0])
+        status = seed_load(server, server->settings.seed);
+    return status;
+}
+
+/* ---- ending ------------------------------------------------------------------------ */
+
+void server_close(struct server *server)
+{
+    http_server_free(server->http);
+    http_listeners_close(&server->listeners);
+    admin_free(server->admin);
+    s3_service_free(server->s3);
+    if (server->store)
+        store_free(server->store);
+    credentials_free(server->credentials);
+    mem_free(server->hosts);
+    mem_free(server->operations);
+    mem_free(server->domains);
+    settings_release(&server->settings);
+    buf_release(&server->why);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* server.h - a whole server as an object: the rooms put together. s3memd runs one as a process,
+ * libs3mem any number inside somebody else's.
+ *
+ *   settings -> server_open (listen, serve) -> server_fill (buckets, seed) -> admin_set_ready
+ *            -> http_server_quiesce -> server_close
+ *
+ * It serves before it is ready, so that init scripts can talk to it; health endpoints tell the
+ * two apart. What goes wrong is said in `why`, one sentence; nothing is printed here. */
+#ifndef S3MEM_LIB_SERVER_H
+#define S3MEM_LIB_SERVER_H
+
+#include "s3mem/admin.h"
+#include "s3mem/auth.h"
+#include "s3mem/config.h"
+#include "s3mem/http.h"
+#include "s3mem/s3.h"
+#include "s3mem/store.h"
+
+/* As a process's exit status. */
+enum exit_status {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1, /* the environment: port in use, file unreadable */
+    EXIT_USAGE = 2,  /* the settings */
+};
+
+struct server {
+    struct settings settings; /* owned from the beginning */
+    bool adopts_sockets;      /* those that systemd hands over */
+    /* Asked now and then while much is loaded; NULL: never. */
+    bool (*interrupted)(void *arg);
+    void *interrupted_arg;
+    struct buf why; /* what went wrong */
+
+    struct store *store;
+    struct credentials *credentials; /* NULL: authentication is off */
+    struct s3_service *s3;
+    struct admin *admin;
+    struct traffic traffic;
+    struct http_listeners listeners;
+    struct http_server *http;
+    struct str *domains;     /* of settings.domain */
+    const char **operations; /* names of S3's, ended by NULL */
+    struct str *hosts;       /* names a browser may call us by */
+    size_t host_count;
+    struct http_mount mounts[4];
+};
+
+/* ---- server.c ---------------------------------------------------------------------- */
+
+/* Of a zeroed server: takes the settings. */
+void server_init(struct server *server, const struct settings *settings);
+/* Listens and serves; no bucket is there yet. server_close is due in any case. */
+MUST_CHECK enum exit_status server_open(struct server *server);
+/* --bucket and --seed. */
+MUST_CHECK enum exit_status server_fill(struct server *server);
+/* Cuts what is still open and frees everything. */
+void server_close(struct server *server);
+
+/* Adds a sentence to why. */
+void server_complain(struct server *server, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- network.c --------------------------------------------------------------------- */
+
+/* Sockets handed over by systemd, or else --listen. */
+MUST_CHECK enum exit_status network_listen(struct server *server);
+/* Starts serving on them. */
+MUST_CHECK enum exit_status network_serve(struct server *server);
+/* "http://127.0.0.1:4566" or "http+unix:PATH". */
+void network_url(const struct server *server, size_t listener, struct buf *out);
+/* The one that scripts on this machine use. Empty when there is only a Unix socket. */
+void network_local_url(const struct server *server, struct buf *out);
+
+/* ---- the rest ---------------------------------------------------------------------- */
+
+/* Reads a --credentials file into set. False with a sentence in why. */
+MUST_CHECK bool credentials_file_read(struct credentials *set, const char *path,
+                                      struct buf *why);
+
+/* Loads DIR/BUCKET/KEY files; stops early when interrupted. */
+MUST_CHECK enum exit_status seed_load(struct server *server, const char *dir);
+
+#endif
