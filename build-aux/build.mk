@@ -15,7 +15,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 else ifeq ($(SANITIZER),thread)
 SANITIZE := -fsanitize=thread -fno-omit-frame-pointer -O1 -g
 else ifeq ($(HARDENING),yes)
-HARDEN_CFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE
+HARDEN_CFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
 HARDEN_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 endif
 
@@ -29,7 +29,7 @@ endif
 ALL_CPPFLAGS = -I$(SRC)/include -I$(SRC)/src -I$(BUILD)/gen -D_GNU_SOURCE \
                -DS3MEM_VERSION='"$(PACKAGE_VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(LIB_CFLAGS) $(HARDEN_CFLAGS) -fvisibility=hidden \
-             $(CURL_CFLAGS) -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
+             -fPIC $(CURL_CFLAGS) -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) -pthread $(LDFLAGS) $(SANITIZE)
 
 ROOMS := base store auth s3 http disk admin config lib daemon

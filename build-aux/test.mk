@@ -61,7 +61,7 @@ check-wire: all $(VENV_READY)
 
 # One after the other, even under -j: each uses every core, and some measure time.
 CHECK_SUITES := unit e2e wire $(patsubst $(SRC)/build-aux/%.mk,%,\
-                $(wildcard $(SRC)/build-aux/fuzz.mk $(SRC)/build-aux/sdk.mk))
+                $(wildcard $(SRC)/build-aux/lib.mk $(SRC)/build-aux/fuzz.mk $(SRC)/build-aux/sdk.mk))
 
 .PHONY: check
 check: all
