@@ -50,10 +50,10 @@ $(BUILD)/%.o: $(SRC)/%.c $(BUILD)/config.mk
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # openapi.json as bytes of a C array.
-$(BUILD)/gen/openapi.inc: $(SRC)/src/admin/openapi.json
+$(BUILD)/gen/admin/openapi.inc: $(SRC)/src/admin/openapi.json
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
-$(BUILD)/src/admin/openapi.o: $(BUILD)/gen/openapi.inc
+$(BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

@@ -3,7 +3,7 @@
 #include "admin/call.h"
 
 static const char description[] = {
-#include "openapi.inc"
+#include "admin/openapi.inc"
 };
 
 enum app_next admin_openapi(struct admin_call *c)
