@@ -200,14 +200,35 @@ size_t http_server_active(const struct http_server *server)
     return atomic_load_explicit(&server->active, memory_order_acquire);
 }
 
+#define CUT_NS      NS_PER_S
+#define CUT_STEP_US 500
+
+/* Ends every connection before libmicrohttpd is stopped: 0.9.75 follows a null pointer when it
+ * answers a malformed request itself while it is being stopped, and panics if any connection
+ * is left suspended. */
+static void cut_all(struct http_server *server)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + CUT_NS;
+
+    while (atomic_load(&server->conn_count) > 0 && clock_monotonic_ns() < deadline_ns) {
+        pthread_mutex_lock(&server->lock);
+        wait_wake_all_locked(server);
+        for (struct conn *c = server->conns; c; c = c->next)
+            shutdown(c->fd, SHUT_RDWR);
+        pthread_mutex_unlock(&server->lock);
+        usleep(CUT_STEP_US);
+    }
+}
+
 void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
     http_server_quiesce(server);
     atomic_store(&server->cutting, true);
-    wake_all(server);
+    front_wake(server);
     if (server->front_runs)
         pthread_join(server->front, NULL);
+    cut_all(server);
     server_destroy(server);
 }
