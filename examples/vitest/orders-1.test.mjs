@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+import { orders } from "./orders.mjs";
+
+orders("file 1");
