@@ -64,4 +64,4 @@ check-lib: all $(VENV_READY)
 	$(Q)sed -e 's|^prefix=.*|prefix=$(LIB_PREFIX)|' -e 's|^libdir=.*|libdir=$${prefix}/lib|' \
 	    -e 's|^includedir=.*|includedir=$${prefix}/include|' $(BUILD)/s3mem.pc \
 	    >$(LIB_PREFIX)/lib/pkgconfig/s3mem.pc
-	$(Q)$(SRC)/examples/check.sh $(LIB_PREFIX) $(abspath $(VENV))/bin/python $(abspath $(BUILD))
+	$(Q)$(SRC)/examples/check.sh $(LIB_PREFIX) $(abspath $(VENV))/bin/python $(abspath $(BUILD)) $(SDK_BUILD)
