@@ -22,8 +22,8 @@ struct admin_options {
      * authentication is off. */
     enum s3_err (*authorise)(void *arg, const struct request *req);
     void *authorise_arg;
-    size_t journal_size;       /* requests that are remembered, at most 1000000; 0: none are, and
-                                * there are no events */
+    size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
+                          * there are no events */
     uint64_t max_memory_bytes; /* the store's limit, for the statistics; 0: none */
 };
 
