@@ -7,7 +7,7 @@ DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config git ca-ce
                        libxxhash-dev libcurl4-openssl-dev
 # The tests in C and Python; clang for the second compiler, fuzzing, tidy and format.
 DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl \
-                       clang clang-tidy clang-format llvm
+                       clang clang-tidy clang-format llvm libclang-rt-dev
 
 # sudo when not root.
 DEPS_SUDO := $(if $(filter 0,$(shell id -u)),,sudo)

@@ -41,6 +41,8 @@ $(FUZZ_BUILD)/src/%.o: $(SRC)/src/%.c $(BUILD)/config.mk
 	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_CFLAGS) \
 	    -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
+$(FUZZ_BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
+
 $(FUZZ_LIB): $(FUZZ_LIB_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^

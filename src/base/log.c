@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,9 +21,10 @@
 /* Seven fields, each of their bytes escaped to at most six, and what stands around them. */
 #define LINE_MAX_BYTES KiB(512)
 
-static enum log_level threshold = LOG_LEVEL_INFO;
-static enum log_format log_format = LOG_FORMAT_TEXT;
-static bool access_enabled;
+/* Of the process: several servers in it may be started at once, the last one's hold. */
+static atomic_int threshold = LOG_LEVEL_INFO;
+static atomic_int log_format = LOG_FORMAT_TEXT;
+static atomic_bool access_enabled;
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -33,19 +35,19 @@ static const char *const level_names[] = {
 
 void log_setup(enum log_level level, enum log_format format, bool access)
 {
-    threshold = level;
-    log_format = format;
-    access_enabled = access;
+    atomic_store_explicit(&threshold, level, memory_order_relaxed);
+    atomic_store_explicit(&log_format, format, memory_order_relaxed);
+    atomic_store_explicit(&access_enabled, access, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level)
 {
-    return level <= threshold;
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
 bool log_access_enabled(void)
 {
-    return access_enabled;
+    return atomic_load_explicit(&access_enabled, memory_order_relaxed);
 }
 
 /* ---- pieces of a line -------------------------------------------------------------- */
