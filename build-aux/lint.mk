@@ -18,5 +18,5 @@ check-format:
 
 # clang-tidy with the checks of .clang-tidy, one process a core; any finding is an error.
 tidy: $(BUILD)/config.mk
-	printf '%s\n' $(LIB_SRC:%=$(SRC)/%) $(SRC)/src/daemon/main.c | xargs -P $$(nproc) -I{} \
+	printf '%s\n' $(LIB_SRC:%=$(SRC)/%) $(CTL_SRC:%=$(SRC)/%) $(SRC)/src/daemon/main.c | xargs -P $$(nproc) -I{} \
 	    clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CPPFLAGS) -std=gnu11 $(LIB_CFLAGS)
