@@ -48,7 +48,7 @@ const char *s3mem_version(void);
 /* Starts a server and returns when it answers, its buckets and seed in place.
  * options  s3memd's long options ("--bucket=demo"), ended by NULL; may be NULL. It listens on a
  *          free port of 127.0.0.1 unless --listen says otherwise. Neither the environment nor a
- *          configuration file is read, unless --config names one.
+ *          configuration file is read, unless --config names one. --init-dir is s3memd's.
  * error    one sentence when NULL is returned; may be NULL when size is 0
  * Free it with s3mem_stop. */
 s3mem *s3mem_start(const char *const *options, char *error, size_t size);

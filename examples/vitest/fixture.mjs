@@ -8,7 +8,9 @@ export async function admin(method, path, body) {
     method,
     body: body && JSON.stringify(body),
   });
-  if (!reply.ok) throw new Error(`${method} ${path}: ${await reply.text()}`);
+  const text = await reply.text();
+  if (!reply.ok) throw new Error(`${method} ${path}: ${text}`);
+  return text ? JSON.parse(text) : undefined;
 }
 
 export default async function setup() {

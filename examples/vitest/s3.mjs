@@ -7,7 +7,7 @@ import { afterEach } from "vitest";
 
 import { admin } from "./fixture.mjs";
 
-const branch = `vitest-${process.env.VITEST_POOL_ID}`;
+export const branch = `vitest-${process.env.VITEST_POOL_ID}`;
 
 export const s3 = new S3Client({
   endpoint: process.env.AWS_ENDPOINT_URL ?? "http://127.0.0.1:4566",

@@ -139,6 +139,11 @@ PUBLIC s3mem *s3mem_start(const char *const *options, char *error, size_t size)
         give_error(error, size, buf_str(&text));
         return NULL;
     }
+    if (settings.init_dir[0]) {
+        give_error(error, size, STR("--init-dir: scripts are run by s3memd only"));
+        settings_release(&settings);
+        return NULL;
+    }
     s = xcalloc(1, sizeof(*s));
     server_init(&s->server, &settings);
     setup_log(&s->server.settings);

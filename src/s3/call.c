@@ -513,7 +513,7 @@ static void report(struct s3_call *c, uint64_t sent, bool aborted)
 static void call_done(void *call, uint64_t sent, bool aborted)
 {
     struct s3_call *c = call;
-    if (aborted && !c->err)
+    if (aborted && !c->err && !c->faulty)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
     report(c, sent, aborted);
     if (c->err == S3_SLOW_DOWN && !c->faulty)

@@ -183,6 +183,7 @@ static void test_refusals(void **state)
     refused("--seed=/nonexistent", "--seed");
     refused("--listen=0.0.0.0:0", "refusing to listen");
     refused("--help", "s3memd's");
+    refused("--init-dir=/tmp", "by s3memd only");
     snprintf(taken, sizeof(taken), "--listen=127.0.0.1:%d", s3mem_port(s));
     refused(taken, "in use");
     s3mem_stop(s);
