@@ -449,10 +449,31 @@ static enum app_next call_body(void *call, const char *data, size_t len)
     return APP_REPLY;
 }
 
+enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
+{
+    c->later = step;
+    return S3_OK;
+}
+
+/* One turn of the operation. */
+static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
+{
+    c->later = NULL;
+    enum s3_err err = step(c);
+    if (!err && c->later) {
+        c->req->waker->wake(c->req->waker);
+        return APP_WAIT;
+    }
+    answer(c, err);
+    return APP_REPLY;
+}
+
 static enum app_next call_finish(void *call)
 {
     struct s3_call *c = call;
     enum s3_err err = S3_OK;
+    if (c->later)
+        return work(c, c->later);
     if (c->faulty && fault_delays(c))
         return APP_WAIT;
     if (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM))
@@ -460,7 +481,7 @@ static enum app_next call_finish(void *call)
     if (!err && c->faulty)
         err = fault_refuses(c);
     if (!err)
-        err = c->op->handler(c);
+        return work(c, c->op->handler);
     answer(c, err);
     return APP_REPLY;
 }

@@ -68,6 +68,7 @@ struct s3_call {
     struct buf document; /* BODY_DOCUMENT: the decoded body */
     void *state;         /* of begin for its handler; released by state_free */
     void (*state_free)(void *state);
+    enum s3_err (*later)(struct s3_call *c); /* what the handler still has to do */
 
     struct reply reply;
     struct auth_failure failure; /* details of auth errors */
@@ -155,6 +156,10 @@ MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
 /* The same once a form has told who sent it (c->auth.credential). */
 MUST_CHECK enum s3_err s3_authorize_form(struct s3_call *c);
 
+/* For a handler with more to do than others should wait for: step is called in a turn of its own,
+ * and answers or asks for another. Returns S3_OK. */
+enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c));
+
 /* ---- shared rules, each defined in the file named ---------------------------------- */
 
 /* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's,
@@ -204,6 +209,9 @@ MUST_CHECK enum s3_err s3_copy_source(struct s3_call *c, struct copy_source *out
  * conditions of x-amz-copy-source-if-*). *out: new reference on S3_OK. */
 MUST_CHECK enum s3_err
 s3_copy_source_record(struct s3_call *c, const struct copy_source *source, struct record **out);
+
+/* The bytes that are to be copied are at most 5 GiB. INVALID_REQUEST */
+MUST_CHECK enum s3_err s3_check_copy_size(struct s3_call *c, uint64_t size);
 
 /* range.c: what a Range header asks of size bytes. */
 struct byte_range {

@@ -7,6 +7,7 @@
 #include "s3/encryption.h"
 #include "s3/object.h"
 
+#define COPY_SOURCE_MAX GiB(5)
 #define VERSION_QUERY "?versionId="
 
 /* S3 names the header, not its value, as the offending value (aws-recorded). */
@@ -117,4 +118,14 @@ enum s3_err s3_copy_source_record(struct s3_call *c, const struct copy_source *s
                                "Operation is not valid for the source object's storage class");
     *out = TAKE(r);
     return S3_OK;
+}
+
+enum s3_err s3_check_copy_size(struct s3_call *c, uint64_t size)
+{
+    if (size <= COPY_SOURCE_MAX)
+        return S3_OK;
+    return s3_fail_message(c, S3_INVALID_REQUEST,
+                           "The specified copy source is larger than the maximum allowable "
+                           "size for a copy source: %" PRIu64,
+                           (uint64_t)COPY_SOURCE_MAX);
 }

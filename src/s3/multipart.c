@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* multipart.c - CreateMultipartUpload, UploadPart, UploadPartCopy, AbortMultipartUpload.
+/* multipart.c - CreateMultipartUpload, UploadPart, AbortMultipartUpload.
  * Sources: aws-recorded TestS3Multipart*, TestS3MultipartUploadChecksum; AWS API reference. */
 #include "s3/multipart.h"
-
-#include <inttypes.h>
 
 #include "s3/object.h"
 
@@ -108,7 +106,7 @@ enum s3_err op_create_multipart_upload(struct s3_call *c)
 
 /* ---- UploadPart -------------------------------------------------------------------- */
 
-static enum s3_err read_part_number(struct s3_call *c, uint32_t *number)
+enum s3_err multipart_part_number(struct s3_call *c, uint32_t *number)
 {
     struct str text = s3_param(c, STR("partNumber"));
     uint64_t value;
@@ -141,7 +139,7 @@ enum s3_err begin_upload_part(struct s3_call *c)
 {
     struct upload *upload;
     uint32_t number;
-    if (read_part_number(c, &number) || multipart_upload(c, &upload))
+    if (multipart_part_number(c, &number) || multipart_upload(c, &upload))
         return c->err;
     c->state = upload;
     c->state_free = unref_upload;
@@ -162,7 +160,7 @@ enum s3_err op_upload_part(struct s3_call *c)
                         .mtime_ns = clock_now_ns(),
                         .checksum = p->has_crc64 ? p->crc64_value : p->checksum,
                         .body = TAKE(p->body)};
-    if (read_part_number(c, &part.number)) {
+    if (multipart_part_number(c, &part.number)) {
         body_unref(part.body);
         return c->err;
     }
@@ -180,117 +178,6 @@ enum s3_err op_upload_part(struct s3_call *c)
     s3_reply_checksum_headers(c, &sum, 0);
     s3_reply_encryption_headers(c, upload_attrs(c->state));
     return s3_reply_empty(c, 200);
-}
-
-/* ---- UploadPartCopy ---------------------------------------------------------------- */
-
-/* x-amz-copy-source-range: exactly bytes=first-last, both inside the source. */
-static enum s3_err read_copy_range(struct s3_call *c, uint64_t size, uint64_t *first,
-                                   uint64_t *len)
-{
-    struct str header = STR("x-amz-copy-source-range");
-    struct str text = s3_header(c, header), range = str_from(text, 6), part;
-    uint64_t last;
-    *first = 0;
-    *len = size;
-    if (!text.ptr)
-        return S3_OK;
-    if (!str_has_prefix(text, STR("bytes=")) || !str_split(&range, '-', &part) ||
-        !str_to_u64(part, first) || !range.ptr || !str_to_u64(range, &last) || last < *first)
-        return s3_invalid_argument(
-            c,
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where "
-            "first "
-            "and last are the zero-based offsets of the first and last bytes to copy",
-            header, text);
-    if (*first >= size)
-        return s3_fail_message(
-            c, S3_INVALID_REQUEST,
-            "The specified copy range is invalid for the source object size");
-    if (last >= size)
-        return s3_invalid_argument(
-            c,
-            s3_printf(c, "Range specified is not valid for source object of size: %" PRIu64,
-                      size)
-                .ptr,
-            header, text);
-    *len = last - *first + 1;
-    return S3_OK;
-}
-
-/* A copied part has an ETag and a checksum of its own: its bytes are read once, where they are.
- */
-static void digest_part(struct s3_call *c, const struct record *source, uint64_t first,
-                        uint64_t len, enum checksum_alg alg, struct part *part)
-{
-    size_t count = record_slices(source, first, len, NULL, 0);
-    struct slice *slices = s3_alloc(c, (count ? count : 1) * sizeof(*slices));
-    record_slices(source, first, len, slices, count);
-    struct digest md5, sum;
-    digest_init(&md5, CHECKSUM_MD5);
-    digest_init(&sum, alg);
-    for (size_t i = 0; i < count; i++) {
-        digest_update(&md5, slices[i].ptr, slices[i].len);
-        digest_update(&sum, slices[i].ptr, slices[i].len);
-    }
-    digest_final(&md5, part->md5);
-    digest_final(&sum, part->checksum.bytes);
-    part->checksum.alg = (uint8_t)alg;
-    part->checksum.type = CHECKSUM_FULL_OBJECT;
-}
-
-static enum s3_err part_from_record(struct s3_call *c, struct record *source,
-                                    enum checksum_alg alg, struct part *part)
-{
-    uint64_t first, len;
-    if (read_copy_range(c, record_size(source), &first, &len))
-        return c->err;
-    digest_part(c, source, first, len, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg, part);
-    AUTO(body) whole = record_body(c->options->store, source);
-    part->body = whole ? body_range(whole, first, len) : NULL;
-    if (!part->body)
-        return s3_fail(c, S3_SLOW_DOWN, "memory for a copied part");
-    part->size = len;
-    part->mtime_ns = clock_now_ns();
-    return S3_OK;
-}
-
-static enum s3_err reply_copied_part(struct s3_call *c, const struct part *part,
-                                     struct str attrs, bool with_checksum)
-{
-    s3_reply_encryption_headers(c, attrs);
-    struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<CopyPartResult xmlns=\"" S3_XMLNS "\">"));
-    xml_time(xml, "LastModified", part->mtime_ns);
-    buf_add(xml, STR("<ETag>&quot;"));
-    buf_add_hex(xml, str_of((const char *)part->md5, MD5_SIZE));
-    buf_add(xml, STR("&quot;</ETag>"));
-    if (with_checksum)
-        xml_checksum(xml, &part->checksum, 0, false);
-    buf_add(xml, STR("</CopyPartResult>"));
-    return s3_xml_done(c);
-}
-
-enum s3_err op_upload_part_copy(struct s3_call *c)
-{
-    struct copy_source source;
-    struct part part = {0};
-    AUTO(upload) upload = NULL;
-    AUTO(record) record = NULL;
-    if (read_part_number(c, &part.number) || multipart_upload(c, &upload) ||
-        s3_copy_source(c, &source) || s3_copy_source_record(c, &source, &record))
-        return c->err;
-    enum checksum_alg alg = upload_checksum_alg(upload);
-    if (part_from_record(c, record, alg, &part))
-        return c->err;
-    enum s3_err err = upload_put_part(c->branch, &c->at, s3_param(c, STR("uploadId")), &part);
-    if (err)
-        return s3_fail(c, err, "upload_put_part");
-    char version[VERSION_ID_SIZE];
-    struct str id = record_version_id(record, version);
-    if (source.version.ptr || (id.ptr && !str_eq(id, STR("null"))))
-        s3_reply_header(c, "x-amz-copy-source-version-id", id);
-    return reply_copied_part(c, &part, upload_attrs(upload), alg != CHECKSUM_NONE);
 }
 
 /* ---- AbortMultipartUpload ---------------------------------------------------------- */

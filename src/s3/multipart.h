@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* multipart.h - what the three multipart files share. */
+/* multipart.h - what the multipart files share. */
 #ifndef S3MEM_S3_MULTIPART_H
 #define S3MEM_S3_MULTIPART_H
 
@@ -11,5 +11,8 @@ MUST_CHECK enum s3_err multipart_upload(struct s3_call *c, struct upload **out);
 /* "crc32" as error messages spell an algorithm; "null" for CHECKSUM_NONE. NUL-terminated. */
 const char *multipart_alg_name(struct s3_call *c, enum checksum_alg alg);
 const char *multipart_type_name(enum checksum_type type);
+
+/* ?partNumber, 1 to PART_NUMBER_MAX. INVALID_ARGUMENT */
+MUST_CHECK enum s3_err multipart_part_number(struct s3_call *c, uint32_t *number);
 
 #endif

@@ -3,13 +3,10 @@
  * MD5 or a checksum that the source does not have makes us read them.
  * Sources: aws-recorded test_s3_copy_*, test_multipart_copy_object_etag, test_copy_object_kms.
  */
-#include <inttypes.h>
-
 #include "s3/encryption.h"
 #include "s3/object.h"
+#include "s3/source_digest.h"
 #include "s3/user_metadata.h"
-
-#define COPY_SOURCE_MAX GiB(5)
 
 struct copy {
     struct copy_source source;
@@ -17,6 +14,8 @@ struct copy {
     struct buf attrs;
     struct write_conditions conditions;
     bool replace_metadata, replace_tags;
+    struct record_spec spec;
+    struct source_digest digest;
 };
 
 static enum s3_err read_directive(struct s3_call *c, struct str header, const char *error,
@@ -47,16 +46,6 @@ static enum s3_err check_self_copy(struct s3_call *c, const struct copy *copy)
                            "This copy request is illegal because it is trying to copy an "
                            "object to itself without changing the object's metadata, storage "
                            "class, website redirect location or encryption attributes.");
-}
-
-static enum s3_err check_size(struct s3_call *c, const struct record *from)
-{
-    if (record_size(from) <= COPY_SOURCE_MAX)
-        return S3_OK;
-    return s3_fail_message(c, S3_INVALID_REQUEST,
-                           "The specified copy source is larger than the maximum allowable "
-                           "size for a copy source: %" PRIu64,
-                           (uint64_t)COPY_SOURCE_MAX);
 }
 
 /* ---- attributes: some follow the source, some the request, by the directives ------- */
@@ -127,43 +116,45 @@ static enum s3_err choose_checksum(struct s3_call *c, const struct record *from,
     return S3_OK;
 }
 
-static void digest_bytes(struct s3_call *c, const struct record *from, enum checksum_alg alg,
-                         uint8_t *out)
-{
-    size_t count = record_slices(from, 0, record_size(from), NULL, 0);
-    struct slice *slices = s3_alloc(c, (count + 1) * sizeof(*slices));
-    struct digest digest;
-    record_slices(from, 0, record_size(from), slices, count);
-    digest_init(&digest, alg);
-    for (size_t i = 0; i < count; i++)
-        digest_update(&digest, slices[i].ptr, slices[i].len);
-    digest_final(&digest, out);
-}
-
 /* A plain object's ETag is the MD5 of its bytes; that of a multipart upload is not, and S3
  * gives the copy one that is. */
-static void copy_md5(struct s3_call *c, const struct record *from, uint8_t md5[MD5_SIZE])
+static bool has_md5(const struct record *from, uint8_t md5[MD5_SIZE])
 {
     char text[ETAG_SIZE];
     struct str etag = record_etag(from, text);
-    if (record_part_count(from) ||
-        !hex_decode_exact(str_of(etag.ptr + 1, etag.len - 2), md5, MD5_SIZE))
-        digest_bytes(c, from, CHECKSUM_MD5, md5);
+    return !record_part_count(from) &&
+           hex_decode_exact(str_of(etag.ptr + 1, etag.len - 2), md5, MD5_SIZE);
+}
+
+static enum s3_err begin_digests(struct s3_call *c, struct copy *copy)
+{
+    struct record_spec *spec = &copy->spec;
+    if (choose_checksum(c, copy->from, &spec->checksum))
+        return c->err;
+    bool wants_sum = spec->checksum.type == CHECKSUM_TYPE_NONE;
+    source_digest_begin(&copy->digest, copy->from, 0, record_size(copy->from),
+                        !has_md5(copy->from, spec->md5),
+                        wants_sum ? (enum checksum_alg)spec->checksum.alg : CHECKSUM_NONE);
+    return S3_OK;
+}
+
+static void end_digests(struct copy *copy)
+{
+    if (copy->digest.md5.alg != CHECKSUM_NONE)
+        digest_final(&copy->digest.md5, copy->spec.md5);
+    if (copy->digest.sum.alg != CHECKSUM_NONE) {
+        copy->spec.checksum.type = CHECKSUM_FULL_OBJECT;
+        digest_final(&copy->digest.sum, copy->spec.checksum.bytes);
+    }
 }
 
 static enum s3_err build_record(struct s3_call *c, struct copy *copy, struct record **out)
 {
-    struct record_spec spec = {.key = c->at.key, .mtime_ns = clock_now_ns()};
-    if (choose_checksum(c, copy->from, &spec.checksum) || build_attrs(c, copy))
-        return c->err;
-    if (spec.checksum.type == CHECKSUM_TYPE_NONE) {
-        spec.checksum.type = CHECKSUM_FULL_OBJECT;
-        digest_bytes(c, copy->from, (enum checksum_alg)spec.checksum.alg, spec.checksum.bytes);
-    }
-    copy_md5(c, copy->from, spec.md5);
-    spec.attrs = buf_str(&copy->attrs);
+    copy->spec.key = c->at.key;
+    copy->spec.mtime_ns = clock_now_ns();
+    copy->spec.attrs = buf_str(&copy->attrs);
     struct body *body = record_body(c->options->store, copy->from);
-    *out = body ? record_new(c->options->store, &spec, body) : NULL;
+    *out = body ? record_new(c->options->store, &copy->spec, body) : NULL;
     return *out ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "memory for a copy");
 }
 
@@ -198,7 +189,7 @@ static enum s3_err prepare(struct s3_call *c, struct copy *copy)
         read_directive(c, STR("x-amz-tagging-directive"), "Unknown tagging directive.",
                        &copy->replace_tags) ||
         s3_write_conditions(c, &copy->conditions) ||
-        s3_copy_source_record(c, &copy->source, &copy->from) || check_size(c, copy->from))
+        s3_copy_source_record(c, &copy->source, &copy->from) || s3_check_copy_size(c, record_size(copy->from)))
         return c->err;
     return check_self_copy(c, copy);
 }
@@ -218,14 +209,31 @@ static enum s3_err publish(struct s3_call *c, struct copy *copy)
     return reply_copied(c, copy, r);
 }
 
+static enum s3_err read_source(struct s3_call *c)
+{
+    struct copy *copy = c->state;
+    if (!source_digest_turn(&copy->digest))
+        return s3_later(c, read_source);
+    end_digests(copy);
+    return publish(c, copy);
+}
+
+static void free_copy(void *state)
+{
+    struct copy *copy = state;
+    source_digest_release(&copy->digest);
+    record_unref(copy->from);
+    buf_release(&copy->attrs);
+}
+
 enum s3_err op_copy_object(struct s3_call *c)
 {
-    struct copy copy = {0};
-    buf_init(&copy.attrs, ATTRS_MAX);
-    enum s3_err err = prepare(c, &copy);
-    if (!err)
-        err = publish(c, &copy);
-    record_unref(copy.from);
-    buf_release(&copy.attrs);
-    return err;
+    struct copy *copy = s3_alloc(c, sizeof(*copy));
+    *copy = (struct copy){0};
+    buf_init(&copy->attrs, ATTRS_MAX);
+    c->state = copy;
+    c->state_free = free_copy;
+    return prepare(c, copy) || begin_digests(c, copy) || build_attrs(c, copy)
+               ? c->err
+               : read_source(c);
 }

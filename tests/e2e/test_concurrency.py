@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Many clients at once: what S3 promises about them must hold."""
 
+import base64
 import concurrent.futures
+import hashlib
 import os
 import threading
 
+import pytest
+
+from conftest import own_server
 from harness import (
     MIB,
     client,
@@ -246,3 +251,43 @@ def test_many_connections_mixed(server, s3, bucket):
 
     together(200, work)
     assert len(keys_of(s3.list_objects_v2(Bucket=bucket))) == 200
+
+
+@pytest.fixture
+def one_thread():
+    yield from own_server("--threads", "1")
+
+
+def test_copying_does_not_stall_others(one_thread):
+    """A source without the digest that is asked for is read in turns: with one I/O thread others
+    are served meanwhile."""
+    mine, other = client(one_thread), client(one_thread)
+    mine.create_bucket(Bucket="big")
+    body = bytes(range(256)) * (MIB // 256) * 160
+    mine.put_object(Bucket="big", Key="big", Body=body)
+    mine.put_object(Bucket="big", Key="small", Body=b"x")
+    upload = mine.create_multipart_upload(Bucket="big", Key="parts", ChecksumAlgorithm="SHA512")
+    copies = [
+        lambda: mine.copy_object(
+            Bucket="big", Key="copy", CopySource="big/big", ChecksumAlgorithm="SHA512"
+        )["CopyObjectResult"],
+        lambda: mine.upload_part_copy(
+            Bucket="big",
+            Key="parts",
+            UploadId=upload["UploadId"],
+            PartNumber=1,
+            CopySource="big/big",
+        )["CopyPartResult"],
+    ]
+    expected = base64.b64encode(hashlib.sha512(body).digest()).decode()
+    for copy in copies:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            copying = pool.submit(copy)
+            served = 0
+            while not copying.done():
+                other.head_object(Bucket="big", Key="small")
+                served += 1
+            assert copying.result()["ChecksumSHA512"] == expected
+            assert copying.result()["ETag"] == etag_of(body)
+        # One may be answered before the copy begins, and one after it.
+        assert served > 5
