@@ -27,6 +27,7 @@ struct record;
 struct body;
 struct upload;
 struct doc;
+struct bucket_info;
 
 #define KEY_MAX         1024
 #define PART_NUMBER_MAX 10000
@@ -53,26 +54,51 @@ void store_stats(struct store *store, struct store_stats *out);
 /* Blocks until the reaper has nothing to do (tests, stats). */
 void store_reap_wait(struct store *store);
 
-/* Called after each change, with the branch's lock held: enqueue, never block. */
+/* ---- observers --------------------------------------------------------------------- */
+
+/* Who replays all changes of a store in their order has the same store. A record's version tells
+ * its place (record_place): it replaces the one of the same key that is a null version as well,
+ * or has the same number. */
 enum change_kind {
-    CHANGE_BUCKET_CREATED,
-    CHANGE_BUCKET_DELETED,
-    CHANGE_BUCKET_SETTING,
+    CHANGE_BUCKET_CREATED, /* info */
+    CHANGE_BUCKET_DELETED, /* and with it the uploads it had */
+    CHANGE_BUCKET_SETTING, /* info */
+    CHANGE_BUCKET_RESET,   /* emptied; settings stay */
     CHANGE_OBJECT_PUT,     /* record: the new current record or rewritten version */
     CHANGE_OBJECT_DELETED, /* record: what was removed */
     CHANGE_DELETE_MARKER,  /* record: the marker */
-    CHANGE_UPLOAD_CREATED,
-    CHANGE_UPLOAD_PART,
-    CHANGE_UPLOAD_ENDED,
-    CHANGE_BUCKET_RESET, /* cleared */
-    CHANGE_BRANCH_RESET, /* restored, cleared; with bucket: only that bucket was restored */
+    CHANGE_UPLOAD_CREATED, /* upload */
+    CHANGE_UPLOAD_MARKED,  /* upload: it is overtaken now */
+    CHANGE_UPLOAD_PART,    /* upload, as it is now; part_number */
+    CHANGE_UPLOAD_ENDED,   /* upload, as it was */
+    CHANGE_BRANCH_RESET,   /* name: restored from that snapshot, else cleared; with bucket: only
+                            * that bucket (which the snapshot may lack) */
+    CHANGE_BRANCH_FORKED,  /* branch: the new one; name: its source, a snapshot or a branch */
+    CHANGE_BRANCH_DELETED,
+    CHANGE_SNAPSHOT_TAKEN,   /* name; of branch */
+    CHANGE_SNAPSHOT_LOADED,  /* name, root; it may replace one. branch: what it names as its
+                              * source */
+    CHANGE_SNAPSHOT_DROPPED, /* name */
+    /* What stands between these two belongs together: nobody has seen a state in between.
+     * Changes of other branches may come between them. */
+    CHANGE_GROUP_BEGIN,
+    CHANGE_GROUP_END,
 };
+/* Everything is borrowed; what its kind does not name is empty. */
 struct change {
     enum change_kind kind;
     struct str branch, bucket, key;
-    struct record *record; /* borrowed, may be NULL */
-    struct upload *upload; /* borrowed, may be NULL */
+    struct record *record;
+    struct upload *upload;
+    uint32_t part_number;
+    const struct bucket_info *info;
+    struct str name;
+    bool from_snapshot;
+    int64_t time_ns; /* forked, taken, loaded: when that was */
+    struct root *root;
 };
+/* Called with a lock of the store held, so that changes come in their order: enqueue, never
+ * block, do not call back. */
 typedef void store_observer(void *arg, const struct change *change);
 /* At most 8; register before traffic starts. */
 void store_observe(struct store *store, store_observer *fn, void *arg);
@@ -177,6 +203,44 @@ MUST_CHECK enum s3_err loader_part(struct loader *l, const struct part *part);
 MUST_CHECK enum named loader_finish(struct loader *l, struct str name, struct str from,
                                     int64_t created_ns, bool replace);
 
+/* ---- replaying changes ------------------------------------------------------------- */
+
+/* A state that nobody sees yet, made of another one by changes in any order: what observers were
+ * told, brought back. One thread. Trusts what it is given, but for its sizes. Errors: SLOW_DOWN
+ * (memory), INVALID_ARGUMENT (it cannot be), NO_SUCH_BUCKET, NO_SUCH_UPLOAD. */
+struct replay;
+struct target;
+/* Takes from, a reference on the state to start from; NULL: an empty one. NULL: memory is out. */
+MUST_CHECK struct replay *replay_new(struct store *store, struct root *from);
+void replay_free(struct replay *r);
+/* Creates the bucket, or gives it these settings; see loader_bucket. */
+MUST_CHECK enum s3_err replay_bucket(struct replay *r, const struct bucket_info *info);
+/* It is gone, with all it held; also if it is not there. */
+MUST_CHECK enum s3_err replay_no_bucket(struct replay *r, struct str bucket);
+/* Takes body, even on failure. place->is_current does not count: the newest is. */
+MUST_CHECK enum s3_err replay_record(struct replay *r, struct str bucket,
+                                     const struct record_spec *spec, struct body *body,
+                                     const struct record_place *place);
+MUST_CHECK enum s3_err replay_no_record(struct replay *r, const struct target *at,
+                                        const struct record_place *place);
+MUST_CHECK enum s3_err replay_upload(struct replay *r, struct str bucket,
+                                     const struct upload_spec *spec, struct str upload_id,
+                                     bool overtaken);
+MUST_CHECK enum s3_err replay_no_upload(struct replay *r, const struct target *at,
+                                        struct str upload_id);
+/* Takes part->body, even on failure. */
+MUST_CHECK enum s3_err replay_part(struct replay *r, const struct target *at,
+                                   struct str upload_id, const struct part *part);
+/* The state as it is now, a reference. */
+struct root *replay_root(struct replay *r);
+
+/* Gives states their names: a snapshot, or a branch (of "main" the state). They take root.
+ * EXISTS, NO_MEMORY */
+MUST_CHECK enum named store_add_snapshot(struct store *store, struct str name, struct str from,
+                                         int64_t created_ns, struct root *root);
+MUST_CHECK enum named store_add_branch(struct store *store, struct str name, struct str from,
+                                       int64_t created_ns, struct root *root);
+
 /* ---- documents: counted immutable bytes (bucket settings) -------------------------- */
 
 struct doc *doc_new(struct str bytes);
@@ -205,6 +269,19 @@ MUST_CHECK struct body *body_range(struct body *b, uint64_t first, uint64_t len)
 /* As record_slices. */
 size_t body_slices(const struct body *b, uint64_t first, uint64_t len, struct slice *out,
                    size_t max);
+/* A body is stretches of segments: memory that bodies share, under a number that no other
+ * segment of the store has. For who keeps bodies elsewhere, and shared bytes once. As
+ * record_slices. */
+struct extent {
+    uint64_t segment;
+    const char *bytes; /* the segment's, all of them */
+    uint64_t segment_len;
+    uint64_t first, len; /* the stretch */
+};
+size_t body_extents(const struct body *b, struct extent *out, size_t max);
+/* Of a body of known length that was filled just now: it is the segment of this number, as it was
+ * elsewhere. */
+void body_is_segment(struct body *b, uint64_t number);
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
 
@@ -300,6 +377,8 @@ struct str record_version_id(const struct record *r, char out[VERSION_ID_SIZE]);
  * as the record does. */
 size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struct slice *out,
                      size_t max);
+/* As body_extents; 0 when the bytes are inline. */
+size_t record_extents(const struct record *r, struct extent *out, size_t max);
 
 /* ---- buckets ----------------------------------------------------------------------- */
 

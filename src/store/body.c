@@ -39,6 +39,7 @@ struct body {
     bool is_data;  /* flats: sealed, and counted as such */
     struct store *store;
     uint64_t len;
+    _Atomic uint64_t number; /* flats: as a segment; 0: nobody has asked */
     union {
         struct {
             size_t cap;       /* bytes behind the header that may be written */
@@ -466,6 +467,49 @@ size_t body_slices(const struct body *b, uint64_t first, uint64_t len, struct sl
     for (; span_next(&span, &piece); count++)
         if (count < max)
             out[count] = (struct slice){piece.ptr, piece.len};
+    return count;
+}
+
+/* ---- segments ---------------------------------------------------------------------- */
+
+static uint64_t segment_number(struct body *flat)
+{
+    uint64_t none = 0, number = atomic_load_explicit(&flat->number, memory_order_relaxed);
+
+    if (number > 0)
+        return number;
+    number = atomic_fetch_add_explicit(&flat->store->segment, 1, memory_order_relaxed) + 1;
+    /* Somebody else may have asked meanwhile. */
+    return atomic_compare_exchange_strong(&flat->number, &none, number) ? number : none;
+}
+
+void body_is_segment(struct body *b, uint64_t number)
+{
+    uint64_t last = atomic_load_explicit(&b->store->segment, memory_order_relaxed);
+
+    assert(!b->is_rope);
+    atomic_store_explicit(&b->number, number, memory_order_relaxed);
+    while (last < number &&
+           !atomic_compare_exchange_weak(&b->store->segment, &last, number))
+        continue;
+}
+
+size_t body_extents(const struct body *b, struct extent *out, size_t max)
+{
+    struct span span = span_of(b, 0, b->len);
+    struct piece piece;
+    size_t count = 0;
+
+    for (; span_next(&span, &piece); count++) {
+        const char *bytes = flat_bytes(piece.flat);
+
+        if (count < max)
+            out[count] = (struct extent){.segment = segment_number(piece.flat),
+                                         .bytes = bytes,
+                                         .segment_len = piece.flat->len,
+                                         .first = (uint64_t)(piece.ptr - bytes),
+                                         .len = piece.len};
+    }
     return count;
 }
 

@@ -102,34 +102,27 @@ static void label_fill(struct label *label, struct str name, struct str from,
         memcpy(label->from, from.ptr, from.len);
 }
 
-/* Puts b under a name that is free. Takes it when OK. */
-static enum named put_branch(struct store *store, struct str name, struct branch *b)
+/* Puts b under a name that is free. Takes it when OK. The store's lock is held. */
+static enum named put_branch_locked(struct store *store, struct branch *b)
 {
-    enum named result = NAMED_OK;
+    struct str name = branch_name(b);
 
-    pthread_rwlock_wrlock(&store->lock);
-    if (tree_find(&store->branches, compare_branch, &name)) {
-        result = NAMED_EXISTS;
-    } else if (!node_cache_reserve(&store->cache,
-                                   tree_write_bound(store->branches.count + 1))) {
-        result = NAMED_NO_MEMORY;
-    } else {
-        void *none = tree_put(&store->branches, &branch_tree, &store->cache, &name, b);
-        assert(!none);
-    }
-    pthread_rwlock_unlock(&store->lock);
-    return result;
+    if (tree_find(&store->branches, compare_branch, &name))
+        return NAMED_EXISTS;
+    if (!node_cache_reserve(&store->cache, tree_write_bound(store->branches.count + 1)))
+        return NAMED_NO_MEMORY;
+
+    void *none = tree_put(&store->branches, &branch_tree, &store->cache, &name, b);
+    assert(!none);
+    return NAMED_OK;
 }
 
-/* Returns the map's reference, or NULL. */
-static void *remove_name(struct store *store, struct tree *names, const struct tree_type *type,
-                         struct str name)
+/* Returns the map's reference, or NULL. Nobody shares a map of names, so nothing is copied and no
+ * node needed. The store's lock is held. */
+static void *remove_name_locked(struct store *store, struct tree *names,
+                                const struct tree_type *type, struct str name)
 {
-    /* Nobody shares a map of names, so nothing is copied and no node needed. */
-    pthread_rwlock_wrlock(&store->lock);
-    void *removed = tree_remove(names, type, &store->cache, &name);
-    pthread_rwlock_unlock(&store->lock);
-    return removed;
+    return tree_remove(names, type, &store->cache, &name);
 }
 
 /* ---- branches ---------------------------------------------------------------------- */
@@ -206,23 +199,22 @@ struct root *branch_root(struct branch *b)
     return root;
 }
 
-void branch_notify_locked(struct branch *b, enum change_kind kind, struct str bucket,
-                          struct record *record, struct upload *upload)
+void store_notify_locked(struct store *store, const struct change *change)
 {
-    struct store *store = b->store;
-    struct change change = {.kind = kind,
-                            .branch = branch_name(b),
-                            .bucket = bucket,
-                            .key = record ? record_key(record) : STR_NONE,
-                            .record = record,
-                            .upload = upload};
-
-    if (b->unseen)
-        return;
-    if (upload)
-        change.key = upload_key(upload);
     for (size_t i = 0; i < store->observer_count; i++)
-        store->observers[i].fn(store->observers[i].arg, &change);
+        store->observers[i].fn(store->observers[i].arg, change);
+}
+
+void branch_notify_locked(struct branch *b, struct change change)
+{
+    if (b->unseen || b->store->observer_count == 0)
+        return;
+    change.branch = branch_name(b);
+    if (change.record)
+        change.key = record_key(change.record);
+    if (change.upload)
+        change.key = upload_key(change.upload);
+    store_notify_locked(b->store, &change);
 }
 
 struct branch *store_branch(struct store *store, struct str name)
@@ -244,70 +236,117 @@ struct branch *store_branch(struct store *store, struct str name)
     return b;
 }
 
-/* The state of a snapshot when one is named, else of a branch. */
-static struct root *root_of_source(struct store *store, struct str branch, struct str snapshot)
-{
-    struct root *root = NULL;
+/* ---- forking ----------------------------------------------------------------------- */
 
-    if (!snapshot.ptr) {
-        AUTO(branch) from = store_branch(store, branch);
-        return from ? branch_root(from) : NULL;
+static struct snapshot *find_snapshot_locked(const struct store *store, struct str name)
+{
+    return tree_find(&store->snapshots, compare_snapshot, &name);
+}
+
+/* Takes root. */
+static enum named fork_locked(struct store *store, struct str name, struct str from,
+                              bool from_snapshot, int64_t created_ns, struct root *root)
+{
+    struct branch *b = branch_new(store, name, from, root);
+    enum named result = b ? put_branch_locked(store, b) : NAMED_NO_MEMORY;
+
+    if (result) {
+        branch_unref(b);
+        return result;
     }
-    pthread_rwlock_rdlock(&store->lock);
-    const struct snapshot *from = tree_find(&store->snapshots, compare_snapshot, &snapshot);
-    if (from)
-        root = root_ref(from->root);
-    pthread_rwlock_unlock(&store->lock);
-    return root;
+    atomic_fetch_add(&store->fork_count, 1);
+    b->label.created_ns = created_ns;
+    store_notify_locked(store, &(struct change){.kind = CHANGE_BRANCH_FORKED,
+                                                .branch = name,
+                                                .name = from,
+                                                .from_snapshot = from_snapshot,
+                                                .time_ns = created_ns});
+    return NAMED_OK;
+}
+
+/* Nothing is written to the source before the fork is known to all. */
+static enum named fork_branch_locked(struct store *store, struct str name, struct str from)
+{
+    struct branch *source = tree_find(&store->branches, compare_branch, &from);
+    enum named result;
+
+    if (!source)
+        return NAMED_MISSING;
+    branch_read_lock(source);
+    result = fork_locked(store, name, from, false, clock_now_ns(), root_ref(source->root));
+    branch_unlock(source);
+    return result;
 }
 
 enum named store_fork(struct store *store, struct str name, struct str from_branch,
                       struct str from_snapshot)
 {
-    struct root *root = root_of_source(store, from_branch, from_snapshot);
-    struct str from = from_snapshot.ptr ? from_snapshot : from_branch;
-    struct branch *b = root ? branch_new(store, name, from, root) : NULL;
-    enum named result;
+    enum named result = NAMED_MISSING;
 
-    if (!b)
-        return root ? NAMED_NO_MEMORY : NAMED_MISSING;
-    atomic_fetch_add(&store->fork_count, 1);
-    result = put_branch(store, name, b);
-    if (result) {
-        atomic_fetch_sub(&store->fork_count, 1);
-        branch_unref(b);
+    pthread_rwlock_wrlock(&store->lock);
+    if (from_snapshot.ptr) {
+        const struct snapshot *source = find_snapshot_locked(store, from_snapshot);
+
+        if (source)
+            result = fork_locked(store, name, from_snapshot, true, clock_now_ns(),
+                                 root_ref(source->root));
+    } else {
+        result = fork_branch_locked(store, name, from_branch);
     }
+    pthread_rwlock_unlock(&store->lock);
     return result;
 }
 
 enum named store_branch_delete(struct store *store, struct str name)
 {
-    if (str_eq(name, branch_name(store->main)))
-        return NAMED_MISSING;
+    struct branch *b = NULL;
 
-    struct branch *b = remove_name(store, &store->branches, &branch_tree, name);
-
-    if (!b)
-        return NAMED_MISSING;
-    atomic_fetch_sub(&store->fork_count, 1);
+    pthread_rwlock_wrlock(&store->lock);
+    if (!str_eq(name, branch_name(store->main)))
+        b = remove_name_locked(store, &store->branches, &branch_tree, name);
+    if (b) {
+        /* Calls that hold it finish unseen. */
+        branch_write_lock(b);
+        branch_notify_locked(b, (struct change){.kind = CHANGE_BRANCH_DELETED});
+        b->unseen = true;
+        branch_unlock(b);
+        atomic_fetch_sub(&store->fork_count, 1);
+    }
+    pthread_rwlock_unlock(&store->lock);
     branch_unref(b);
-    return NAMED_OK;
+    return b ? NAMED_OK : NAMED_MISSING;
 }
 
-/* Takes root. */
-static void branch_reset(struct branch *b, struct root *root)
+/* Takes root; returns the old one. */
+static struct root *branch_reset(struct branch *b, struct root *root, struct str snapshot)
 {
     branch_write_lock(b);
     struct root *old = b->root;
     b->root = root;
-    branch_notify_locked(b, CHANGE_BRANCH_RESET, STR_NONE, NULL, NULL);
+    branch_notify_locked(b, (struct change){.kind = CHANGE_BRANCH_RESET, .name = snapshot});
     branch_unlock(b);
-    root_unref(old);
+    return old;
 }
 
 void branch_clear(struct branch *b)
 {
-    branch_reset(b, root_new(b->store));
+    root_unref(branch_reset(b, root_new(b->store), STR_NONE));
+}
+
+enum named store_add_branch(struct store *store, struct str name, struct str from,
+                            int64_t created_ns, struct root *root)
+{
+    enum named result;
+
+    if (str_eq(name, branch_name(store->main))) {
+        root_unref(branch_reset(store->main, root, STR_NONE));
+        store->main->label.created_ns = created_ns;
+        return NAMED_OK;
+    }
+    pthread_rwlock_wrlock(&store->lock);
+    result = fork_locked(store, name, from, false, created_ns, root);
+    pthread_rwlock_unlock(&store->lock);
+    return result;
 }
 
 /* ---- snapshots --------------------------------------------------------------------- */
@@ -327,28 +366,49 @@ struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_
     return snapshot;
 }
 
-enum named snapshot_add(struct store *store, struct snapshot *snapshot, bool replace)
+/* Takes it when OK; *old: the one whose place it took, to be dropped. */
+static enum named put_snapshot_locked(struct store *store, struct snapshot *snapshot,
+                                      bool replace, struct snapshot **old)
 {
     struct str name = str_c(snapshot->label.name);
-    struct snapshot *old = NULL;
-    enum named result = NAMED_OK;
+
+    *old = NULL;
+    if (!replace && find_snapshot_locked(store, name))
+        return NAMED_EXISTS;
+    if (!node_cache_reserve(&store->cache, tree_write_bound(store->snapshots.count + 1)))
+        return NAMED_NO_MEMORY;
+    *old = tree_put(&store->snapshots, &snapshot_tree, &store->cache, &name, snapshot);
+    return NAMED_OK;
+}
+
+static void notify_snapshot_locked(struct store *store, enum change_kind kind,
+                                   const struct snapshot *snapshot)
+{
+    store_notify_locked(store, &(struct change){.kind = kind,
+                                                .branch = str_c(snapshot->label.from),
+                                                .name = str_c(snapshot->label.name),
+                                                .time_ns = snapshot->label.created_ns,
+                                                .root = snapshot->root});
+}
+
+enum named snapshot_add(struct store *store, struct snapshot *snapshot, bool replace)
+{
+    struct snapshot *old;
+    enum named result;
 
     pthread_rwlock_wrlock(&store->lock);
-    if (!replace && tree_find(&store->snapshots, compare_snapshot, &name))
-        result = NAMED_EXISTS;
-    else if (!node_cache_reserve(&store->cache, tree_write_bound(store->snapshots.count + 1)))
-        result = NAMED_NO_MEMORY;
-    else
-        old = tree_put(&store->snapshots, &snapshot_tree, &store->cache, &name, snapshot);
+    result = put_snapshot_locked(store, snapshot, replace, &old);
+    if (!result)
+        notify_snapshot_locked(store, CHANGE_SNAPSHOT_LOADED, snapshot);
     pthread_rwlock_unlock(&store->lock);
     snapshot_unref(old);
     return result;
 }
 
-enum named store_snapshot_take(struct store *store, struct branch *b, struct str name)
+enum named store_add_snapshot(struct store *store, struct str name, struct str from,
+                              int64_t created_ns, struct root *root)
 {
-    struct snapshot *snapshot =
-        snapshot_new(name, branch_name(b), clock_now_ns(), branch_root(b));
+    struct snapshot *snapshot = snapshot_new(name, from, created_ns, root);
     enum named result = snapshot ? snapshot_add(store, snapshot, false) : NAMED_NO_MEMORY;
 
     if (result)
@@ -356,30 +416,58 @@ enum named store_snapshot_take(struct store *store, struct branch *b, struct str
     return result;
 }
 
+/* Nothing is written to the branch before the snapshot is known to all. */
+enum named store_snapshot_take(struct store *store, struct branch *b, struct str name)
+{
+    struct snapshot *none;
+    enum named result = NAMED_NO_MEMORY;
+
+    pthread_rwlock_wrlock(&store->lock);
+    branch_read_lock(b);
+    struct snapshot *snapshot =
+        snapshot_new(name, branch_name(b), clock_now_ns(), root_ref(b->root));
+    if (snapshot)
+        result = put_snapshot_locked(store, snapshot, false, &none);
+    if (!result)
+        notify_snapshot_locked(
+            store, b->unseen ? CHANGE_SNAPSHOT_LOADED : CHANGE_SNAPSHOT_TAKEN, snapshot);
+    branch_unlock(b);
+    pthread_rwlock_unlock(&store->lock);
+    if (result)
+        snapshot_unref(snapshot);
+    return result;
+}
+
 struct root *store_snapshot_root(struct store *store, struct str name)
 {
-    return root_of_source(store, STR_NONE, name);
+    struct root *root = NULL;
+
+    pthread_rwlock_rdlock(&store->lock);
+    const struct snapshot *snapshot = find_snapshot_locked(store, name);
+    if (snapshot)
+        root = root_ref(snapshot->root);
+    pthread_rwlock_unlock(&store->lock);
+    return root;
 }
 
 enum named store_snapshot_restore(struct store *store, struct branch *b, struct str name)
 {
-    struct root *root = store_snapshot_root(store, name);
+    struct root *old = NULL;
 
-    if (!root)
-        return NAMED_MISSING;
-    branch_reset(b, root);
-    return NAMED_OK;
+    /* Held until it is restored, so that nobody hears of its end before. */
+    pthread_rwlock_rdlock(&store->lock);
+    const struct snapshot *snapshot = find_snapshot_locked(store, name);
+    if (snapshot)
+        old = branch_reset(b, root_ref(snapshot->root), name);
+    pthread_rwlock_unlock(&store->lock);
+    root_unref(old);
+    return snapshot ? NAMED_OK : NAMED_MISSING;
 }
 
-enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
-                                         struct str bucket)
+/* Gives b the source's bucket; *old: what it had. */
+static enum named restore_bucket(struct branch *b, struct str name, const struct root *source,
+                                 struct str bucket, struct bucket **old)
 {
-    AUTO(root) source = store_snapshot_root(store, name);
-    struct bucket *old = NULL;
-
-    if (!source)
-        return NAMED_MISSING;
-
     struct bucket *k = root_bucket(source, bucket);
 
     branch_write_lock(b);
@@ -389,21 +477,41 @@ enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, 
 
         if (k) {
             bucket_ref(k);
-            old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
+            *old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
         } else {
-            old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
+            *old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
         }
-        branch_notify_locked(b, CHANGE_BRANCH_RESET, bucket, NULL, NULL);
+        branch_notify_locked(
+            b, (struct change){.kind = CHANGE_BRANCH_RESET, .bucket = bucket, .name = name});
     }
     branch_unlock(b);
-    bucket_unref(old);
     return ready ? NAMED_OK : NAMED_NO_MEMORY;
+}
+
+enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
+                                         struct str bucket)
+{
+    struct bucket *old = NULL;
+    enum named result = NAMED_MISSING;
+
+    pthread_rwlock_rdlock(&store->lock);
+    const struct snapshot *snapshot = find_snapshot_locked(store, name);
+    if (snapshot)
+        result = restore_bucket(b, name, snapshot->root, bucket, &old);
+    pthread_rwlock_unlock(&store->lock);
+    bucket_unref(old);
+    return result;
 }
 
 enum named store_snapshot_drop(struct store *store, struct str name)
 {
-    struct snapshot *snapshot = remove_name(store, &store->snapshots, &snapshot_tree, name);
+    struct snapshot *snapshot;
 
-    unref_snapshot(snapshot);
+    pthread_rwlock_wrlock(&store->lock);
+    snapshot = remove_name_locked(store, &store->snapshots, &snapshot_tree, name);
+    if (snapshot)
+        notify_snapshot_locked(store, CHANGE_SNAPSHOT_DROPPED, snapshot);
+    pthread_rwlock_unlock(&store->lock);
+    snapshot_unref(snapshot);
     return snapshot ? NAMED_OK : NAMED_MISSING;
 }

@@ -63,7 +63,8 @@ void branch_unlock(struct branch *b);
 struct root *branch_own_root_locked(struct branch *b);
 
 /* Tells the observers; the branch's lock is held. */
-void branch_notify_locked(struct branch *b, enum change_kind kind, struct str bucket,
-                          struct record *record, struct upload *upload);
+void branch_notify_locked(struct branch *b, struct change change);
+/* The same of what no branch does; store.lock is held. */
+void store_notify_locked(struct store *store, const struct change *change);
 
 #endif

@@ -291,6 +291,18 @@ static enum s3_err check_spec(const struct bucket_spec *spec)
     return S3_OK;
 }
 
+static void notify_settings(struct branch *b, enum change_kind kind, const struct bucket *k)
+{
+    struct bucket_info info;
+
+    if (b->store->observer_count == 0)
+        return;
+    bucket_info_fill(k, &info);
+    branch_notify_locked(
+        b, (struct change){.kind = kind, .bucket = str_c(info.name), .info = &info});
+    bucket_info_release(&info);
+}
+
 enum s3_err bucket_create(struct branch *b, const struct bucket_spec *spec)
 {
     enum s3_err err = check_spec(spec);
@@ -311,10 +323,10 @@ enum s3_err bucket_create(struct branch *b, const struct bucket_spec *spec)
         err = S3_SLOW_DOWN;
     } else {
         struct tree *buckets = &branch_own_root_locked(b)->buckets;
-        void *none = tree_put(buckets, &bucket_tree, &b->cache, &name, TAKE(k));
+        void *none = tree_put(buckets, &bucket_tree, &b->cache, &name, k);
 
         assert(!none);
-        branch_notify_locked(b, CHANGE_BUCKET_CREATED, name, NULL, NULL);
+        notify_settings(b, CHANGE_BUCKET_CREATED, TAKE(k));
     }
     branch_unlock(b);
     bucket_unref(k);
@@ -338,11 +350,22 @@ enum s3_err bucket_delete(struct branch *b, struct str bucket)
         struct tree *buckets = &branch_own_root_locked(b)->buckets;
 
         gone = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
-        branch_notify_locked(b, CHANGE_BUCKET_DELETED, bucket, NULL, NULL);
+        branch_notify_locked(
+            b, (struct change){.kind = CHANGE_BUCKET_DELETED, .bucket = bucket});
     }
     branch_unlock(b);
     bucket_unref(gone);
     return err;
+}
+
+void bucket_settle(struct bucket *k, const struct bucket_info *info)
+{
+    k->created_ns = info->created_ns;
+    k->versioning = info->versioning;
+    for (size_t i = 0; i < BUCKET_DOC_COUNT; i++) {
+        doc_unref(k->docs[i]);
+        k->docs[i] = doc_ref(info->docs[i]);
+    }
 }
 
 void bucket_info_fill(const struct bucket *k, struct bucket_info *out)
@@ -392,7 +415,7 @@ enum s3_err bucket_set_doc(struct branch *b, struct str bucket, enum bucket_doc 
 
         e.bucket->docs[which] = doc;
         doc = old;
-        branch_notify_locked(b, CHANGE_BUCKET_SETTING, bucket, NULL, NULL);
+        notify_settings(b, CHANGE_BUCKET_SETTING, e.bucket);
     }
     edit_end(&e);
     doc_unref(doc);
@@ -409,7 +432,7 @@ enum s3_err bucket_set_versioning(struct branch *b, struct str bucket,
         err = edit_own(&e);
     if (!err) {
         e.bucket->versioning = versioning;
-        branch_notify_locked(b, CHANGE_BUCKET_SETTING, bucket, NULL, NULL);
+        notify_settings(b, CHANGE_BUCKET_SETTING, e.bucket);
     }
     edit_end(&e);
     return err;

@@ -49,6 +49,8 @@ void bucket_unref(struct bucket *k);
 struct bucket *bucket_copy(const struct bucket *k);
 /* Drops what k alone holds: O(1) when there is a copy. Settings stay. */
 void bucket_empty(struct bucket *k);
+/* Takes over what bucket_create cannot be told: time, versioning, documents. After edit_own. */
+void bucket_settle(struct bucket *k, const struct bucket_info *info);
 /* *out is to be released. */
 void bucket_info_fill(const struct bucket *k, struct bucket_info *out);
 

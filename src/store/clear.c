@@ -17,7 +17,8 @@ enum s3_err bucket_clear(struct branch *b, struct str bucket, struct bucket_info
             bucket_info_fill(e.bucket, before);
         gone = bucket_copy(e.bucket);
         bucket_empty(e.bucket);
-        branch_notify_locked(b, CHANGE_BUCKET_RESET, bucket, NULL, NULL);
+        branch_notify_locked(b,
+                             (struct change){.kind = CHANGE_BUCKET_RESET, .bucket = bucket});
     }
     edit_end(&e);
     bucket_unref(gone);
@@ -76,7 +77,9 @@ static enum s3_err clear_record(struct branch *b, struct str bucket, struct str 
             count->objects++;
         else
             count->versions++;
-        branch_notify_locked(b, CHANGE_OBJECT_DELETED, bucket, gone, NULL);
+        branch_notify_locked(
+            b,
+            (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = bucket, .record = gone});
         edit_drop(&e, gone);
     }
     edit_end(&e);

@@ -27,6 +27,7 @@ struct store {
     struct reaper *reaper;
     struct recycler recycler;
     _Atomic uint64_t sequence; /* the last one given out */
+    _Atomic uint64_t segment;  /* likewise of body segments' numbers */
     struct branch *main;       /* also in branches; found without the lock */
     atomic_uint fork_count;    /* branches besides main; changed a moment too early or late */
 
@@ -45,6 +46,15 @@ struct store {
 static inline uint64_t store_next_sequence(struct store *store)
 {
     return atomic_fetch_add_explicit(&store->sequence, 1, memory_order_relaxed) + 1;
+}
+
+/* What is written from now on is newer than what was brought in under this number. */
+static inline void store_raise_sequence(struct store *store, uint64_t number)
+{
+    uint64_t last = atomic_load_explicit(&store->sequence, memory_order_relaxed);
+
+    while (last < number && !atomic_compare_exchange_weak(&store->sequence, &last, number))
+        continue;
 }
 
 static inline struct store *store_of_slot(void *slot, size_t size)

@@ -110,14 +110,8 @@ static enum s3_err settle_bucket(struct loader *l, const struct bucket_info *inf
 
     if (!err)
         err = edit_own(&e);
-    if (!err) {
-        e.bucket->created_ns = info->created_ns;
-        e.bucket->versioning = info->versioning;
-        for (size_t i = 0; i < BUCKET_DOC_COUNT; i++) {
-            doc_unref(e.bucket->docs[i]);
-            e.bucket->docs[i] = doc_ref(info->docs[i]);
-        }
-    }
+    if (!err)
+        bucket_settle(e.bucket, info);
     edit_end(&e);
     return err;
 }
@@ -290,15 +284,6 @@ enum s3_err loader_part(struct loader *l, const struct part *part)
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-/* What is written from now on is newer than all that was loaded. */
-static void raise_sequence(struct store *store, uint64_t number)
-{
-    uint64_t last = atomic_load(&store->sequence);
-
-    while (last < number && !atomic_compare_exchange_weak(&store->sequence, &last, number))
-        continue;
-}
-
 enum named loader_finish(struct loader *l, struct str name, struct str from, int64_t created_ns,
                          bool replace)
 {
@@ -310,7 +295,7 @@ enum named loader_finish(struct loader *l, struct str name, struct str from, int
     snapshot = snapshot_new(name, from, created_ns, branch_root(l->branch));
     if (!snapshot)
         return NAMED_NO_MEMORY;
-    raise_sequence(l->store, l->highest);
+    store_raise_sequence(l->store, l->highest);
     result = snapshot_add(l->store, snapshot, replace);
     if (result)
         snapshot_unref(snapshot);

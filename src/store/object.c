@@ -147,7 +147,8 @@ void object_put_owned(struct edit *e, struct record *r, struct write_result *res
     if (result)
         result->existed = old != NULL;
     shelve(e, old, result);
-    branch_notify_locked(e->branch, CHANGE_OBJECT_PUT, bucket_name(e->bucket), r, NULL);
+    branch_notify_locked(
+        e->branch, (struct change){.kind = CHANGE_OBJECT_PUT, .bucket = bucket_name(e->bucket), .record = r});
 }
 
 enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
@@ -198,7 +199,8 @@ static void delete_current(struct edit *e, struct str key, struct record *marker
         result->existed = old != NULL;
     if (!marker) {
         if (old)
-            branch_notify_locked(e->branch, CHANGE_OBJECT_DELETED, name, old, NULL);
+            branch_notify_locked(
+        e->branch, (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = name, .record = old});
         drop_old(e, old, result);
         return;
     }
@@ -207,7 +209,8 @@ static void delete_current(struct edit *e, struct str key, struct record *marker
     if (result)
         result->delete_marker = true;
     edit_add_version(e, marker);
-    branch_notify_locked(e->branch, CHANGE_DELETE_MARKER, name, marker, NULL);
+    branch_notify_locked(
+        e->branch, (struct change){.kind = CHANGE_DELETE_MARKER, .bucket = name, .record = marker});
 }
 
 /* A key without current record whose newest version is not a marker gets that one back. */
@@ -234,7 +237,8 @@ static void delete_version(struct edit *e, struct record *r, struct write_result
         result->existed = true;
         result->delete_marker = record_is_delete_marker(r);
     }
-    branch_notify_locked(e->branch, CHANGE_OBJECT_DELETED, bucket_name(e->bucket), r, NULL);
+    branch_notify_locked(
+        e->branch, (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = bucket_name(e->bucket), .record = r});
     drop_old(e, r, result);
 }
 
@@ -324,7 +328,8 @@ enum s3_err object_replace(struct branch *b, const struct target *at, struct rec
             edit_drop(&e, edit_remove_version(&e, expected));
             edit_add_version(&e, record_ref(changed));
         }
-        branch_notify_locked(b, CHANGE_OBJECT_PUT, bucket_name(e.bucket), changed, NULL);
+        branch_notify_locked(
+        b, (struct change){.kind = CHANGE_OBJECT_PUT, .bucket = bucket_name(e.bucket), .record = changed});
     }
     edit_end(&e);
     record_unref(changed);
@@ -365,8 +370,10 @@ enum s3_err object_rename(struct branch *b, struct str bucket, struct str from, 
     if (!err)
         err = edit_own(&e);
     if (!err) {
+        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_BEGIN});
         object_put_owned(&e, TAKE(renamed), NULL);
         delete_current(&e, from, TAKE(marker), NULL);
+        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_END});
     }
     edit_end(&e);
     record_unref(renamed);

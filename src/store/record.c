@@ -376,3 +376,10 @@ size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struc
         out[0] = (struct slice){inline_at(r) + first, (size_t)len};
     return 1;
 }
+
+size_t record_extents(const struct record *r, struct extent *out, size_t max)
+{
+    const struct body *body = body_of(r);
+
+    return body ? body_extents(body, out, max) : 0;
+}

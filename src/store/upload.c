@@ -311,6 +311,15 @@ static struct upload *own_upload(struct edit *e, struct upload *u)
     return u;
 }
 
+static void mark_overtaken(struct edit *e, struct upload *u)
+{
+    u = own_upload(e, u);
+    u->overtaken = true;
+    branch_notify_locked(e->branch, (struct change){.kind = CHANGE_UPLOAD_MARKED,
+                                                    .bucket = bucket_name(e->bucket),
+                                                    .upload = u});
+}
+
 /* The key's last upload that began before `sequence`. */
 static struct upload *upload_before(const struct bucket *k, struct str key, uint64_t sequence)
 {
@@ -328,7 +337,7 @@ void upload_mark_overtaken(struct edit *e, struct str key)
     struct upload *newest = upload_before(e->bucket, key, SEQUENCE_MAX);
 
     if (newest && !newest->overtaken)
-        own_upload(e, newest)->overtaken = true;
+        mark_overtaken(e, newest);
 }
 
 /* The mark on an upload counts for the older ones too. */
@@ -358,7 +367,7 @@ static struct upload *remove_upload(struct edit *e, struct upload *u)
         u->overtaken ? upload_before(e->bucket, key.key, key.sequence) : NULL;
 
     if (older && !older->overtaken)
-        own_upload(e, older)->overtaken = true;
+        mark_overtaken(e, older);
     return tree_remove(&e->bucket->uploads, &upload_tree, &e->branch->cache, &key);
 }
 
@@ -382,7 +391,8 @@ static enum s3_err add_upload(struct branch *b, struct str bucket, struct upload
         void *none = tree_put(&e.bucket->uploads, &upload_tree, &b->cache, &key, upload_ref(u));
 
         assert(!none);
-        branch_notify_locked(b, CHANGE_UPLOAD_CREATED, bucket, NULL, u);
+        branch_notify_locked(
+            b, (struct change){.kind = CHANGE_UPLOAD_CREATED, .bucket = bucket, .upload = u});
     }
     edit_end(&e);
     upload_unref(u);
@@ -428,6 +438,21 @@ static enum s3_err begin_upload(struct edit *e, struct branch *b, const struct t
     return *u ? S3_OK : S3_NO_SUCH_UPLOAD;
 }
 
+enum s3_err upload_set_overtaken(struct branch *b, const struct target *at, struct str id,
+                                 bool overtaken)
+{
+    struct upload *u;
+    struct edit e;
+    enum s3_err err = begin_upload(&e, b, at, id, &u);
+
+    if (!err)
+        err = edit_own(&e);
+    if (!err)
+        own_upload(&e, u)->overtaken = overtaken;
+    edit_end(&e);
+    return err;
+}
+
 enum s3_err upload_put_part(struct branch *b, const struct target *at, struct str id,
                             const struct part *part)
 {
@@ -449,7 +474,10 @@ enum s3_err upload_put_part(struct branch *b, const struct target *at, struct st
 
         u = own_upload(&e, u);
         replaced = tree_put(&u->parts, &part_tree, &b->cache, &number, TAKE(held));
-        branch_notify_locked(b, CHANGE_UPLOAD_PART, at->bucket, NULL, u);
+        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_PART,
+                                                .bucket = at->bucket,
+                                                .upload = u,
+                                                .part_number = number});
     }
     edit_end(&e);
     part_unref(replaced);
@@ -491,9 +519,12 @@ enum s3_err upload_complete(struct branch *b, const struct target *at, struct up
     if (!err)
         err = edit_own(&e);
     if (!err) {
+        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_BEGIN});
         ended = remove_upload(&e, u);
         object_put_owned(&e, TAKE(record), result);
-        branch_notify_locked(b, CHANGE_UPLOAD_ENDED, at->bucket, NULL, ended);
+        branch_notify_locked(
+            b, (struct change){.kind = CHANGE_UPLOAD_ENDED, .bucket = at->bucket, .upload = ended});
+        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_END});
     }
     edit_end(&e);
     upload_unref(ended);
@@ -511,7 +542,8 @@ enum s3_err upload_abort(struct branch *b, const struct target *at, struct str i
         err = edit_own(&e);
     if (!err) {
         ended = remove_upload(&e, u);
-        branch_notify_locked(b, CHANGE_UPLOAD_ENDED, at->bucket, NULL, ended);
+        branch_notify_locked(
+            b, (struct change){.kind = CHANGE_UPLOAD_ENDED, .bucket = at->bucket, .upload = ended});
     }
     edit_end(&e);
     upload_unref(ended);

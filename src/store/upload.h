@@ -18,6 +18,9 @@ uint64_t upload_sequence(const struct upload *u);
 MUST_CHECK enum s3_err upload_load(struct branch *b, struct str bucket,
                                    const struct upload_spec *spec, uint64_t sequence,
                                    bool overtaken);
+/* NO_SUCH_BUCKET, NO_SUCH_UPLOAD, SLOW_DOWN */
+MUST_CHECK enum s3_err upload_set_overtaken(struct branch *b, const struct target *at,
+                                            struct str id, bool overtaken);
 /* The key's object is about to be deleted: its uploads so far may no longer be completed under
  * a condition. After edit_own. */
 void upload_mark_overtaken(struct edit *e, struct str key);

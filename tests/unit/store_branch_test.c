@@ -309,13 +309,33 @@ static void note(void *arg, const struct change *change)
 {
     struct buf *out = arg;
 
-    buf_addf(out, "%d ", (int)change->kind);
+    static const char *const kinds[] = {
+        [CHANGE_BUCKET_CREATED] = "created",     [CHANGE_BUCKET_DELETED] = "deleted",
+        [CHANGE_BUCKET_SETTING] = "setting",     [CHANGE_BUCKET_RESET] = "emptied",
+        [CHANGE_OBJECT_PUT] = "put",             [CHANGE_OBJECT_DELETED] = "gone",
+        [CHANGE_DELETE_MARKER] = "marker",       [CHANGE_UPLOAD_CREATED] = "upload",
+        [CHANGE_UPLOAD_MARKED] = "marked",       [CHANGE_UPLOAD_PART] = "part",
+        [CHANGE_UPLOAD_ENDED] = "ended",         [CHANGE_BRANCH_RESET] = "reset",
+        [CHANGE_BRANCH_FORKED] = "forked",       [CHANGE_BRANCH_DELETED] = "branch-deleted",
+        [CHANGE_SNAPSHOT_TAKEN] = "taken",       [CHANGE_SNAPSHOT_LOADED] = "loaded",
+        [CHANGE_SNAPSHOT_DROPPED] = "dropped",   [CHANGE_GROUP_BEGIN] = "(",
+        [CHANGE_GROUP_END] = ")",
+    };
+
+    buf_addf(out, "%s ", kinds[change->kind]);
     buf_add(out, change->branch);
     buf_add_char(out, ' ');
     buf_add(out, change->bucket);
     buf_add_char(out, ' ');
     buf_add(out, change->key);
-    buf_addf(out, "%s%s\n", change->record ? " r" : "", change->upload ? " u" : "");
+    buf_addf(out, "%s%s", change->record ? " r" : "", change->upload ? " u" : "");
+    if (change->info)
+        buf_addf(out, " %s", change->info->name);
+    if (change->part_number > 0)
+        buf_addf(out, " %u", change->part_number);
+    if (change->name.len > 0)
+        buf_addf(out, " %.*s", (int)change->name.len, change->name.ptr);
+    buf_addf(out, "%s%s\n", change->root ? " root" : "", change->from_snapshot ? " s" : "");
 }
 
 static void expect(struct buf *notes, const char *text)
@@ -333,27 +353,57 @@ static void test_observers(void **state)
 
     store_observe(f->store, note, &notes);
     test_bucket(f->main, STR("new"));
-    expect(&notes, "0 main new \n");
+    expect(&notes, "created main new  new\n");
     assert_int_equal(bucket_delete(f->main, STR("new")), S3_OK);
-    expect(&notes, "1 main new \n");
+    expect(&notes, "deleted main new \n");
     test_put(f->store, f->main, at.key, STR("x"), NULL);
-    expect(&notes, "3 main bucket k r\n");
+    expect(&notes, "put main bucket k r\n");
     assert_int_equal(object_rename(f->main, BUCKET, at.key, STR("l"), NULL, NULL), S3_OK);
-    expect(&notes, "3 main bucket l r\n4 main bucket k r\n");
+    expect(&notes, "( main  \n"
+                   "put main bucket l r\n"
+                   "gone main bucket k r\n"
+                   ") main  \n");
     assert_int_equal(object_delete(f->main, &at, STR_NONE, NULL, NULL), S3_OK);
     expect(&notes, ""); /* there was nothing */
     assert_int_equal(bucket_set_versioning(f->main, BUCKET, VERSIONING_ENABLED), S3_OK);
-    expect(&notes, "2 main bucket \n");
+    expect(&notes, "setting main bucket  bucket\n");
     assert_int_equal(object_delete(f->main, &at, STR_NONE, NULL, NULL), S3_OK);
-    expect(&notes, "5 main bucket k r\n");
+    expect(&notes, "marker main bucket k r\n");
     assert_int_equal(upload_create(f->main, BUCKET, &(struct upload_spec){.key = at.key}, id),
                      S3_OK);
     assert_int_equal(upload_abort(f->main, &at, str_c(id)), S3_OK);
-    expect(&notes, "6 main bucket k u\n8 main bucket k u\n");
+    expect(&notes, "upload main bucket k u\nended main bucket k u\n");
     assert_int_equal(bucket_clear(f->main, BUCKET, NULL), S3_OK);
-    expect(&notes, "9 main bucket \n");
+    expect(&notes, "emptied main bucket \n");
     branch_clear(f->main);
-    expect(&notes, "10 main  \n");
+    expect(&notes, "reset main  \n");
+}
+
+/* Snapshots and branches, and what a branch that was deleted is still written. */
+static void test_observers_of_states(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_BUF(notes, KiB(64));
+
+    store_observe(f->store, note, &notes);
+    assert_int_equal(store_snapshot_take(f->store, f->main, STR("s")), NAMED_OK);
+    assert_int_equal(store_snapshot_take(f->store, f->main, STR("s")), NAMED_EXISTS);
+    expect(&notes, "taken main   s root\n");
+    assert_int_equal(store_fork(f->store, STR("b"), STR_NONE, STR("s")), NAMED_OK);
+    assert_int_equal(store_fork(f->store, STR("c"), STR("b"), STR_NONE), NAMED_OK);
+    assert_int_equal(store_fork(f->store, STR("c"), STR("b"), STR_NONE), NAMED_EXISTS);
+    expect(&notes, "forked b   s s\nforked c   b\n");
+    struct branch *b = store_branch(f->store, STR("b"));
+    assert_int_equal(store_snapshot_restore(f->store, b, STR("s")), NAMED_OK);
+    assert_int_equal(store_snapshot_restore_bucket(f->store, b, STR("s"), BUCKET), NAMED_OK);
+    expect(&notes, "reset b   s\nreset b bucket  s\n");
+    assert_int_equal(store_branch_delete(f->store, STR("b")), NAMED_OK);
+    test_put(f->store, b, STR("k"), STR("x"), NULL);
+    assert_int_equal(store_snapshot_take(f->store, b, STR("late")), NAMED_OK);
+    expect(&notes, "branch-deleted b  \nloaded b   late root\n");
+    assert_int_equal(store_snapshot_drop(f->store, STR("s")), NAMED_OK);
+    expect(&notes, "dropped main   s root\n");
+    branch_unref(b);
 }
 
 int main(void)
@@ -363,6 +413,7 @@ int main(void)
         T(test_branches_are_apart),  T(test_snapshots),    T(test_restore_one_bucket),
         T(test_root_is_one_instant), T(test_bucket_rules), T(test_put_conditions),
         T(test_delete_conditions),   T(test_rename),       T(test_observers),
+        T(test_observers_of_states),
     };
 
     return cmocka_run_group_tests_name("store/branch", tests, NULL, NULL);
