@@ -56,9 +56,9 @@ void store_reap_wait(struct store *store);
 
 /* ---- observers --------------------------------------------------------------------- */
 
-/* Who replays all changes of a store in their order has the same store. A record's version tells
- * its place (record_place): it replaces the one of the same key that is a null version as well,
- * or has the same number. */
+/* Who replays all changes of a store in their order has the same store. A record's version
+ * tells its place (record_place): it replaces the one of the same key that is a null version as
+ * well, or has the same number. */
 enum change_kind {
     CHANGE_BUCKET_CREATED, /* info */
     CHANGE_BUCKET_DELETED, /* and with it the uploads it had */
@@ -205,12 +205,13 @@ MUST_CHECK enum named loader_finish(struct loader *l, struct str name, struct st
 
 /* ---- replaying changes ------------------------------------------------------------- */
 
-/* A state that nobody sees yet, made of another one by changes in any order: what observers were
- * told, brought back. One thread. Trusts what it is given, but for its sizes. Errors: SLOW_DOWN
- * (memory), INVALID_ARGUMENT (it cannot be), NO_SUCH_BUCKET, NO_SUCH_UPLOAD. */
+/* A state that nobody sees yet, made of another one by changes in any order: what observers
+ * were told, brought back. One thread. Trusts what it is given, but for its sizes. Errors:
+ * SLOW_DOWN (memory), INVALID_ARGUMENT (it cannot be), NO_SUCH_BUCKET, NO_SUCH_UPLOAD. */
 struct replay;
 struct target;
-/* Takes from, a reference on the state to start from; NULL: an empty one. NULL: memory is out. */
+/* Takes from, a reference on the state to start from; NULL: an empty one. NULL: memory is out.
+ */
 MUST_CHECK struct replay *replay_new(struct store *store, struct root *from);
 void replay_free(struct replay *r);
 /* Creates the bucket, or gives it these settings; see loader_bucket. */
@@ -279,8 +280,8 @@ struct extent {
     uint64_t first, len; /* the stretch */
 };
 size_t body_extents(const struct body *b, struct extent *out, size_t max);
-/* Of a body of known length that was filled just now: it is the segment of this number, as it was
- * elsewhere. */
+/* Of a body of known length that was filled just now: it is the segment of this number, as it
+ * was elsewhere. */
 void body_is_segment(struct body *b, uint64_t number);
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);

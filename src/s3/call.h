@@ -156,8 +156,8 @@ MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
 /* The same once a form has told who sent it (c->auth.credential). */
 MUST_CHECK enum s3_err s3_authorize_form(struct s3_call *c);
 
-/* For a handler with more to do than others should wait for: step is called in a turn of its own,
- * and answers or asks for another. Returns S3_OK. */
+/* For a handler with more to do than others should wait for: step is called in a turn of its
+ * own, and answers or asks for another. Returns S3_OK. */
 enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c));
 
 /* ---- shared rules, each defined in the file named ---------------------------------- */

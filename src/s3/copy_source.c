@@ -8,7 +8,7 @@
 #include "s3/object.h"
 
 #define COPY_SOURCE_MAX GiB(5)
-#define VERSION_QUERY "?versionId="
+#define VERSION_QUERY   "?versionId="
 
 /* S3 names the header, not its value, as the offending value (aws-recorded). */
 static enum s3_err invalid_source(struct s3_call *c, const char *message)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* multipart_copy.c - UploadPartCopy. A copied part shares its source's bytes, but has an ETag and
- * a checksum of its own: they are read once, where they are, in turns.
- * Sources: aws-recorded TestS3Multipart*, test_multipart_copy_*; AWS API reference. */
+/* multipart_copy.c - UploadPartCopy. A copied part shares its source's bytes, but has an ETag
+ * and a checksum of its own: they are read once, where they are, in turns. Sources:
+ * aws-recorded TestS3Multipart*, test_multipart_copy_*; AWS API reference. */
 #include <inttypes.h>
 
 #include "s3/multipart.h"

@@ -189,7 +189,8 @@ static enum s3_err prepare(struct s3_call *c, struct copy *copy)
         read_directive(c, STR("x-amz-tagging-directive"), "Unknown tagging directive.",
                        &copy->replace_tags) ||
         s3_write_conditions(c, &copy->conditions) ||
-        s3_copy_source_record(c, &copy->source, &copy->from) || s3_check_copy_size(c, record_size(copy->from)))
+        s3_copy_source_record(c, &copy->source, &copy->from) ||
+        s3_check_copy_size(c, record_size(copy->from)))
         return c->err;
     return check_self_copy(c, copy);
 }
@@ -233,7 +234,6 @@ enum s3_err op_copy_object(struct s3_call *c)
     buf_init(&copy->attrs, ATTRS_MAX);
     c->state = copy;
     c->state_free = free_copy;
-    return prepare(c, copy) || begin_digests(c, copy) || build_attrs(c, copy)
-               ? c->err
-               : read_source(c);
+    return prepare(c, copy) || begin_digests(c, copy) || build_attrs(c, copy) ? c->err
+                                                                              : read_source(c);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* source_digest.h - digests of bytes that are in the store already, for copies whose source does
- * not have them. Read in turns: a copy of 5 GiB must not stall the I/O thread's other clients. */
+/* source_digest.h - digests of bytes that are in the store already, for copies whose source
+ * does not have them. Read in turns: a copy of 5 GiB must not stall the I/O thread's other
+ * clients. */
 #ifndef S3MEM_S3_SOURCE_DIGEST_H
 #define S3MEM_S3_SOURCE_DIGEST_H
 

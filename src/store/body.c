@@ -489,8 +489,7 @@ void body_is_segment(struct body *b, uint64_t number)
 
     assert(!b->is_rope);
     atomic_store_explicit(&b->number, number, memory_order_relaxed);
-    while (last < number &&
-           !atomic_compare_exchange_weak(&b->store->segment, &last, number))
+    while (last < number && !atomic_compare_exchange_weak(&b->store->segment, &last, number))
         continue;
 }
 

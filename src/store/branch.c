@@ -117,8 +117,8 @@ static enum named put_branch_locked(struct store *store, struct branch *b)
     return NAMED_OK;
 }
 
-/* Returns the map's reference, or NULL. Nobody shares a map of names, so nothing is copied and no
- * node needed. The store's lock is held. */
+/* Returns the map's reference, or NULL. Nobody shares a map of names, so nothing is copied and
+ * no node needed. The store's lock is held. */
 static void *remove_name_locked(struct store *store, struct tree *names,
                                 const struct tree_type *type, struct str name)
 {

@@ -350,8 +350,8 @@ enum s3_err bucket_delete(struct branch *b, struct str bucket)
         struct tree *buckets = &branch_own_root_locked(b)->buckets;
 
         gone = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
-        branch_notify_locked(
-            b, (struct change){.kind = CHANGE_BUCKET_DELETED, .bucket = bucket});
+        branch_notify_locked(b,
+                             (struct change){.kind = CHANGE_BUCKET_DELETED, .bucket = bucket});
     }
     branch_unlock(b);
     bucket_unref(gone);

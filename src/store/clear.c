@@ -17,8 +17,7 @@ enum s3_err bucket_clear(struct branch *b, struct str bucket, struct bucket_info
             bucket_info_fill(e.bucket, before);
         gone = bucket_copy(e.bucket);
         bucket_empty(e.bucket);
-        branch_notify_locked(b,
-                             (struct change){.kind = CHANGE_BUCKET_RESET, .bucket = bucket});
+        branch_notify_locked(b, (struct change){.kind = CHANGE_BUCKET_RESET, .bucket = bucket});
     }
     edit_end(&e);
     bucket_unref(gone);

@@ -147,8 +147,9 @@ void object_put_owned(struct edit *e, struct record *r, struct write_result *res
     if (result)
         result->existed = old != NULL;
     shelve(e, old, result);
-    branch_notify_locked(
-        e->branch, (struct change){.kind = CHANGE_OBJECT_PUT, .bucket = bucket_name(e->bucket), .record = r});
+    branch_notify_locked(e->branch, (struct change){.kind = CHANGE_OBJECT_PUT,
+                                                    .bucket = bucket_name(e->bucket),
+                                                    .record = r});
 }
 
 enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
@@ -200,7 +201,8 @@ static void delete_current(struct edit *e, struct str key, struct record *marker
     if (!marker) {
         if (old)
             branch_notify_locked(
-        e->branch, (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = name, .record = old});
+                e->branch,
+                (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = name, .record = old});
         drop_old(e, old, result);
         return;
     }
@@ -210,7 +212,8 @@ static void delete_current(struct edit *e, struct str key, struct record *marker
         result->delete_marker = true;
     edit_add_version(e, marker);
     branch_notify_locked(
-        e->branch, (struct change){.kind = CHANGE_DELETE_MARKER, .bucket = name, .record = marker});
+        e->branch,
+        (struct change){.kind = CHANGE_DELETE_MARKER, .bucket = name, .record = marker});
 }
 
 /* A key without current record whose newest version is not a marker gets that one back. */
@@ -237,8 +240,9 @@ static void delete_version(struct edit *e, struct record *r, struct write_result
         result->existed = true;
         result->delete_marker = record_is_delete_marker(r);
     }
-    branch_notify_locked(
-        e->branch, (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = bucket_name(e->bucket), .record = r});
+    branch_notify_locked(e->branch, (struct change){.kind = CHANGE_OBJECT_DELETED,
+                                                    .bucket = bucket_name(e->bucket),
+                                                    .record = r});
     drop_old(e, r, result);
 }
 
@@ -328,8 +332,9 @@ enum s3_err object_replace(struct branch *b, const struct target *at, struct rec
             edit_drop(&e, edit_remove_version(&e, expected));
             edit_add_version(&e, record_ref(changed));
         }
-        branch_notify_locked(
-        b, (struct change){.kind = CHANGE_OBJECT_PUT, .bucket = bucket_name(e.bucket), .record = changed});
+        branch_notify_locked(b, (struct change){.kind = CHANGE_OBJECT_PUT,
+                                                .bucket = bucket_name(e.bucket),
+                                                .record = changed});
     }
     edit_end(&e);
     record_unref(changed);

@@ -82,8 +82,7 @@ enum s3_err replay_no_bucket(struct replay *r, struct str bucket)
 static struct record *at_place(const struct bucket *k, struct str key,
                                const struct record_place *place)
 {
-    return place->is_null ? bucket_null_version(k, key)
-                          : bucket_version(k, key, place->number);
+    return place->is_null ? bucket_null_version(k, key) : bucket_version(k, key, place->number);
 }
 
 /* Takes it out; the next newest does not become current. */
@@ -91,7 +90,8 @@ static void take_out(struct edit *e, struct record *r)
 {
     bool current = bucket_current(e->bucket, record_key_of(r)) == r;
 
-    edit_drop(e, current ? edit_remove_current(e, record_key_of(r)) : edit_remove_version(e, r));
+    edit_drop(e,
+              current ? edit_remove_current(e, record_key_of(r)) : edit_remove_version(e, r));
 }
 
 /* The newest of a key's records is its current one, unless that is a delete marker. */

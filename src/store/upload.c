@@ -522,8 +522,9 @@ enum s3_err upload_complete(struct branch *b, const struct target *at, struct up
         branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_BEGIN});
         ended = remove_upload(&e, u);
         object_put_owned(&e, TAKE(record), result);
-        branch_notify_locked(
-            b, (struct change){.kind = CHANGE_UPLOAD_ENDED, .bucket = at->bucket, .upload = ended});
+        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_ENDED,
+                                                .bucket = at->bucket,
+                                                .upload = ended});
         branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_END});
     }
     edit_end(&e);
@@ -542,8 +543,9 @@ enum s3_err upload_abort(struct branch *b, const struct target *at, struct str i
         err = edit_own(&e);
     if (!err) {
         ended = remove_upload(&e, u);
-        branch_notify_locked(
-            b, (struct change){.kind = CHANGE_UPLOAD_ENDED, .bucket = at->bucket, .upload = ended});
+        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_ENDED,
+                                                .bucket = at->bucket,
+                                                .upload = ended});
     }
     edit_end(&e);
     upload_unref(ended);

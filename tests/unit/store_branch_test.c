@@ -310,15 +310,24 @@ static void note(void *arg, const struct change *change)
     struct buf *out = arg;
 
     static const char *const kinds[] = {
-        [CHANGE_BUCKET_CREATED] = "created",     [CHANGE_BUCKET_DELETED] = "deleted",
-        [CHANGE_BUCKET_SETTING] = "setting",     [CHANGE_BUCKET_RESET] = "emptied",
-        [CHANGE_OBJECT_PUT] = "put",             [CHANGE_OBJECT_DELETED] = "gone",
-        [CHANGE_DELETE_MARKER] = "marker",       [CHANGE_UPLOAD_CREATED] = "upload",
-        [CHANGE_UPLOAD_MARKED] = "marked",       [CHANGE_UPLOAD_PART] = "part",
-        [CHANGE_UPLOAD_ENDED] = "ended",         [CHANGE_BRANCH_RESET] = "reset",
-        [CHANGE_BRANCH_FORKED] = "forked",       [CHANGE_BRANCH_DELETED] = "branch-deleted",
-        [CHANGE_SNAPSHOT_TAKEN] = "taken",       [CHANGE_SNAPSHOT_LOADED] = "loaded",
-        [CHANGE_SNAPSHOT_DROPPED] = "dropped",   [CHANGE_GROUP_BEGIN] = "(",
+        [CHANGE_BUCKET_CREATED] = "created",
+        [CHANGE_BUCKET_DELETED] = "deleted",
+        [CHANGE_BUCKET_SETTING] = "setting",
+        [CHANGE_BUCKET_RESET] = "emptied",
+        [CHANGE_OBJECT_PUT] = "put",
+        [CHANGE_OBJECT_DELETED] = "gone",
+        [CHANGE_DELETE_MARKER] = "marker",
+        [CHANGE_UPLOAD_CREATED] = "upload",
+        [CHANGE_UPLOAD_MARKED] = "marked",
+        [CHANGE_UPLOAD_PART] = "part",
+        [CHANGE_UPLOAD_ENDED] = "ended",
+        [CHANGE_BRANCH_RESET] = "reset",
+        [CHANGE_BRANCH_FORKED] = "forked",
+        [CHANGE_BRANCH_DELETED] = "branch-deleted",
+        [CHANGE_SNAPSHOT_TAKEN] = "taken",
+        [CHANGE_SNAPSHOT_LOADED] = "loaded",
+        [CHANGE_SNAPSHOT_DROPPED] = "dropped",
+        [CHANGE_GROUP_BEGIN] = "(",
         [CHANGE_GROUP_END] = ")",
     };
 
