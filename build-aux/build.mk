@@ -49,11 +49,15 @@ $(BUILD)/%.o: $(SRC)/%.c $(BUILD)/config.mk
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# openapi.json as bytes of a C array.
-$(BUILD)/gen/admin/openapi.inc: $(SRC)/src/admin/openapi.json
+# Texts as bytes of a C array.
+$(BUILD)/gen/%.inc: $(SRC)/src/%.json
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+$(BUILD)/gen/%.inc: $(SRC)/src/%.sql
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 $(BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
+$(BUILD)/src/disk/database.o: $(BUILD)/gen/disk/schema.inc
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

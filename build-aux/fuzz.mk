@@ -42,6 +42,7 @@ $(FUZZ_BUILD)/src/%.o: $(SRC)/src/%.c $(BUILD)/config.mk
 	    -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
 $(FUZZ_BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
+$(FUZZ_BUILD)/src/disk/database.o: $(BUILD)/gen/disk/schema.inc
 
 $(FUZZ_LIB): $(FUZZ_LIB_OBJ)
 	@rm -f $@

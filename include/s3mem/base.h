@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/durable.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* disk.h - the door of room disk: state outside of memory. So far the portable snapshot
- * document: one state of a branch in a stream of bytes, to be kept, sent and loaded elsewhere.
+/* disk.h - the door of room disk: state outside of memory.
  *
+ *   document  one state in a portable stream of bytes, to be kept, sent and loaded elsewhere
+ *   database  a SQLite file that follows every change of a store
+ */
+#ifndef S3MEM_DISK_H
+#define S3MEM_DISK_H
+
+#include "s3mem/store.h"
+
+/* ---- the document ------------------------------------------------------------------ */
+
+/*
  *   "s3mem snapshot 1\n", then items, each a letter and its fields:
  *   B  name, region, owner, created, versioning, count of documents, (name, text) ...
  *   R  key, flags, number, time; unless it is a delete marker: MD5, checksum, part count, rows
@@ -14,12 +24,6 @@
  * texts a length and bytes; algorithms and attributes go by their names. Each bucket's records
  * stand in the order of their keys, newest first, then its uploads. Nothing in it depends on
  * when or how it was written: equal states are equal bytes. gzip around it is optional. */
-#ifndef S3MEM_DISK_H
-#define S3MEM_DISK_H
-
-#include "s3mem/store.h"
-
-/* ---- writing ----------------------------------------------------------------------- */
 
 /* Takes a reference of its own on root. One thread. */
 struct document_writer;
@@ -29,8 +33,6 @@ enum document_state { DOCUMENT_MORE, DOCUMENT_END, DOCUMENT_FAILED };
 /* The next bytes, at most max of them (at least KiB(1)). FAILED: memory is out. */
 MUST_CHECK enum document_state document_write(struct document_writer *w, void *out, size_t max,
                                               size_t *len);
-
-/* ---- reading ----------------------------------------------------------------------- */
 
 /* One thread. The document may come in pieces of any size, plain or gzip. */
 struct document_reader;
@@ -44,6 +46,52 @@ MUST_CHECK enum s3_err document_finish(struct document_reader *r, struct str nam
                                        enum named *result);
 /* One sentence: what is wrong, and where. */
 const char *document_error(const struct document_reader *r);
+
+/* ---- the database ------------------------------------------------------------------ */
+
+/* Everything a store holds, in a file that `sqlite3` reads too (src/disk/schema.sql says what
+ * is where). A thread of its own writes what the store's observer tells, many changes a
+ * transaction; after a crash, a kill or a power cut the file holds a state as it once was. */
+enum durability {
+    DURABILITY_RELAXED, /* calls do not wait; a change is written within 100 ms */
+    DURABILITY_ALWAYS,  /* a change is synced to disk before its call is answered */
+};
+struct database_options {
+    struct store *store; /* still empty */
+    const char *path;
+    enum durability durability;
+    bool follow; /* false: what is there is loaded and never written again */
+    /* Asked now and then while much is loaded; NULL: never. */
+    bool (*interrupted)(void *arg);
+    void *interrupted_arg;
+};
+struct database;
+/* Loads the file, or creates one when it follows. Before traffic starts. NULL: why says what
+ * was wrong, in a sentence; a file that it does not understand is left as it was. */
+MUST_CHECK struct database *database_open(const struct database_options *options,
+                                          struct buf *why);
+/* Writes what has changed until now. False: it could not (the log says why). Accepts NULL.
+ * Nothing may change in the store any more. */
+bool database_close(struct database *db);
+/* Under `always` what calls are to ask; else NULL. Good until database_close. */
+const struct durable *database_durable(struct database *db);
+
+enum database_state {
+    DATABASE_OK,
+    DATABASE_BEHIND, /* the disk takes nothing: full, unreadable ... It is tried again */
+    DATABASE_BROKEN, /* it is not tried again: the file is damaged */
+};
+struct database_stats {
+    enum database_state state;
+    enum durability durability;
+    uint64_t queued;   /* changes that are not on disk yet */
+    uint64_t written;  /* changes that are, since the start */
+    uint64_t commits;  /* in so many transactions */
+    int64_t behind_ns; /* since when the oldest of those waits */
+    char error[256];   /* of the last failure, empty while the state is OK */
+    const char *path;  /* borrowed */
+};
+void database_stats(struct database *db, struct database_stats *out);
 
 AUTO_DEFINE(document_writer, document_writer_free)
 AUTO_DEFINE(document_reader, document_reader_free)

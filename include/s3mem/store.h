@@ -216,6 +216,9 @@ MUST_CHECK struct replay *replay_new(struct store *store, struct root *from);
 void replay_free(struct replay *r);
 /* Creates the bucket, or gives it these settings; see loader_bucket. */
 MUST_CHECK enum s3_err replay_bucket(struct replay *r, const struct bucket_info *info);
+/* The bucket becomes the one that another state has of that name, which it must have. */
+MUST_CHECK enum s3_err replay_take_bucket(struct replay *r, struct root *from,
+                                          struct str bucket);
 /* It is gone, with all it held; also if it is not there. */
 MUST_CHECK enum s3_err replay_no_bucket(struct replay *r, struct str bucket);
 /* Takes body, even on failure. place->is_current does not count: the newest is. */
@@ -292,10 +295,10 @@ void body_unref(struct body *b);
  * ones are absent. Build with attrs_add*, read with attrs_get / attrs_next. */
 enum attr {
     ATTR_END,
+    ATTR_META, /* user metadata: name and value */
 #define X(name, header) ATTR_##name,
 #include "store/attrs.def"
 #undef X
-    ATTR_META, /* user metadata: name and value */
     ATTR_COUNT
 };
 /* Header an attribute is returned as ("Content-Type"); empty for internal ones. */

@@ -464,11 +464,10 @@ enum named store_snapshot_restore(struct store *store, struct branch *b, struct 
     return snapshot ? NAMED_OK : NAMED_MISSING;
 }
 
-/* Gives b the source's bucket; *old: what it had. */
-static enum named restore_bucket(struct branch *b, struct str name, const struct root *source,
-                                 struct str bucket, struct bucket **old)
+enum named branch_take_bucket(struct branch *b, struct str snapshot, const struct root *source,
+                              struct str bucket)
 {
-    struct bucket *k = root_bucket(source, bucket);
+    struct bucket *k = root_bucket(source, bucket), *old = NULL;
 
     branch_write_lock(b);
     bool ready = node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1));
@@ -477,29 +476,29 @@ static enum named restore_bucket(struct branch *b, struct str name, const struct
 
         if (k) {
             bucket_ref(k);
-            *old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
+            old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
         } else {
-            *old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
+            old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
         }
         branch_notify_locked(
-            b, (struct change){.kind = CHANGE_BRANCH_RESET, .bucket = bucket, .name = name});
+            b,
+            (struct change){.kind = CHANGE_BRANCH_RESET, .bucket = bucket, .name = snapshot});
     }
     branch_unlock(b);
+    bucket_unref(old);
     return ready ? NAMED_OK : NAMED_NO_MEMORY;
 }
 
 enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
                                          struct str bucket)
 {
-    struct bucket *old = NULL;
     enum named result = NAMED_MISSING;
 
     pthread_rwlock_rdlock(&store->lock);
     const struct snapshot *snapshot = find_snapshot_locked(store, name);
     if (snapshot)
-        result = restore_bucket(b, name, snapshot->root, bucket, &old);
+        result = branch_take_bucket(b, name, snapshot->root, bucket);
     pthread_rwlock_unlock(&store->lock);
-    bucket_unref(old);
     return result;
 }
 

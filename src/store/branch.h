@@ -56,6 +56,11 @@ void snapshot_unref(struct snapshot *snapshot);
 MUST_CHECK enum named snapshot_add(struct store *store, struct snapshot *snapshot,
                                    bool replace);
 
+/* Gives b the bucket of another state, and takes it away when that has none. snapshot: what the
+ * observers are told. */
+MUST_CHECK enum named branch_take_bucket(struct branch *b, struct str snapshot,
+                                         const struct root *source, struct str bucket);
+
 void branch_read_lock(struct branch *b);
 void branch_write_lock(struct branch *b);
 void branch_unlock(struct branch *b);

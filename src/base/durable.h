@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* durable.h - between who changes the store for a client (s3, admin) and who writes the changes
+ * to disk: is what a call has changed safe? Only there when clients are to wait for the disk.
+ */
+#ifndef S3MEM_BASE_DURABLE_H
+#define S3MEM_BASE_DURABLE_H
+
+#include "base/message.h"
+
+enum durable_state {
+    DURABLE_SAFE,
+    DURABLE_NOT_YET, /* the waker will be used */
+    DURABLE_FAILED,  /* it cannot be written; it may be safe later, or never */
+};
+
+/* One call's place in the queue; zeroed at first. */
+struct durable_wait {
+    uint64_t ticket; /* 0: has not asked yet */
+    struct waker *waker;
+    struct durable_wait *next, **link; /* link NULL: does not wait */
+};
+
+struct durable {
+    void *arg;
+    /* False: the disk takes nothing at present, so nothing should be changed. */
+    bool (*accepts)(void *arg);
+    /* Is all on disk that had changed when w was first asked about? */
+    enum durable_state (*state)(void *arg, struct durable_wait *w, struct waker *waker);
+    /* Forget w; it may have been asked about or not. */
+    void (*leave)(void *arg, struct durable_wait *w);
+};
+
+#endif

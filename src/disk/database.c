@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* database.c - a SQLite file: opening it, alone and only if it is understood; statements. */
+#include "disk/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
+#define APPLICATION_ID 0x73336d65
+#define SCHEMA_VERSION 1
+
+static const char schema[] = {
+#include "disk/schema.inc"
+    0};
+
+static const char *const sql_texts[SQL_COUNT] = {
+#define X(name, sql) [SQL_##name] = sql,
+#include "disk/statements.def"
+#undef X
+};
+
+/* ---- statements -------------------------------------------------------------------- */
+
+static bool failed(struct database *db, int err)
+{
+    if (err == SQLITE_OK || err == SQLITE_ROW || err == SQLITE_DONE)
+        return false;
+    if (db->err == SQLITE_OK)
+        db->err = err;
+    return true;
+}
+
+sqlite3_stmt *sql_begin(struct database *db, enum statement which)
+{
+    sqlite3_stmt *s = db->statements[which];
+
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return s;
+}
+
+void sql_text(sqlite3_stmt *s, int at, struct str text)
+{
+    sqlite3_bind_text(s, at, text.len > 0 ? text.ptr : "", (int)text.len, SQLITE_STATIC);
+}
+
+void sql_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t len)
+{
+    if (len > 0)
+        sqlite3_bind_blob64(s, at, bytes, len, SQLITE_STATIC);
+    else
+        sqlite3_bind_zeroblob(s, at, 0);
+}
+
+void sql_optional(sqlite3_stmt *s, int at, struct str bytes)
+{
+    if (bytes.len > 0)
+        sql_bytes(s, at, bytes.ptr, bytes.len);
+}
+
+bool sql_row(struct database *db, sqlite3_stmt *s)
+{
+    int err = db->err ? db->err : sqlite3_step(s);
+
+    if (err == SQLITE_ROW)
+        return true;
+    failed(db, err);
+    sqlite3_reset(s);
+    return false;
+}
+
+bool sql_run(struct database *db, sqlite3_stmt *s)
+{
+    while (sql_row(db, s))
+        continue;
+    return !db->err;
+}
+
+struct str sql_column(sqlite3_stmt *s, int at)
+{
+    const void *bytes = sqlite3_column_blob(s, at);
+
+    return str_of(bytes, (size_t)sqlite3_column_bytes(s, at));
+}
+
+bool sql_exec(struct database *db, const char *sql)
+{
+    return !failed(db, sqlite3_exec(db->sql, sql, NULL, NULL, NULL));
+}
+
+int64_t sql_number(struct database *db, enum statement which)
+{
+    sqlite3_stmt *s = sql_begin(db, which);
+    int64_t number = sql_row(db, s) ? sqlite3_column_int64(s, 0) : 0;
+
+    sqlite3_reset(s);
+    return number;
+}
+
+static bool prepare_statements(struct database *db)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        if (failed(db, sqlite3_prepare_v3(db->sql, sql_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                          &db->statements[i], NULL)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what the file is -------------------------------------------------------------- */
+
+static int64_t pragma(struct database *db, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    int64_t value = 0;
+
+    if (!failed(db, sqlite3_prepare_v2(db->sql, sql, -1, &s, NULL)) && sql_row(db, s))
+        value = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return value;
+}
+
+static bool write_attributes(struct database *db)
+{
+    sqlite3_stmt *s = NULL;
+
+    failed(db, sqlite3_prepare_v2(db->sql, "INSERT OR IGNORE INTO attribute VALUES (?, ?)", -1,
+                                  &s, NULL));
+    for (unsigned i = ATTR_END + 1; i < ATTR_COUNT && !db->err; i++) {
+        sqlite3_reset(s);
+        sqlite3_bind_int64(s, 1, i);
+        sql_text(s, 2, attr_name((enum attr)i));
+        sql_run(db, s);
+    }
+    sqlite3_finalize(s);
+    return !db->err;
+}
+
+static bool create(struct database *db)
+{
+    char numbers[96];
+
+    snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, SCHEMA_VERSION);
+    if (!sql_exec(db, "PRAGMA page_size = 8192") ||
+        !sql_exec(db, "PRAGMA journal_mode = WAL") || !sql_exec(db, "BEGIN IMMEDIATE"))
+        return false;
+    if (sql_exec(db, schema) && sql_exec(db, numbers) &&
+        sql_exec(db, "INSERT INTO node (parent) VALUES (NULL);"
+                     "INSERT INTO branch VALUES ('main', '',"
+                     " CAST(strftime('%s', 'now') AS INTEGER) * 1000000000, 1)") &&
+        write_attributes(db) && sql_exec(db, "COMMIT"))
+        return true;
+    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+/* Do the numbers in packed attributes mean what they mean to us? Numbers are only ever added.
+ */
+static bool attributes_fit(struct database *db)
+{
+    sqlite3_stmt *s = NULL;
+    bool fit = true;
+
+    failed(db, sqlite3_prepare_v2(db->sql, "SELECT number, name FROM attribute", -1, &s, NULL));
+    while (sql_row(db, s)) {
+        int64_t number = sqlite3_column_int64(s, 0);
+
+        fit = fit && number > ATTR_END && number < ATTR_COUNT &&
+              str_eq(attr_name((enum attr)number), sql_column(s, 1));
+    }
+    sqlite3_finalize(s);
+    return fit;
+}
+
+/* Is it ours, and do we know its version? Nothing is changed before that. */
+static bool recognise(struct database *db, bool *empty, struct buf *why)
+{
+    int64_t application = pragma(db, "PRAGMA application_id");
+    int64_t version = pragma(db, "PRAGMA user_version");
+
+    *empty = pragma(db, "SELECT count(*) FROM sqlite_schema") == 0;
+    if (db->err)
+        return false;
+    if (*empty)
+        return true;
+    if (application != APPLICATION_ID)
+        buf_addf(why, "%s is a database of something else", db->path);
+    else if (version > SCHEMA_VERSION)
+        buf_addf(why,
+                 "%s was written by a newer s3memd (version %lld of its format; this one "
+                 "knows %d)",
+                 db->path, (long long)version, SCHEMA_VERSION);
+    else if (!attributes_fit(db))
+        buf_addf(why, "%s has attributes that this s3memd does not know", db->path);
+    return why->len == 0;
+}
+
+/* ---- opening ----------------------------------------------------------------------- */
+
+/* One server a file. SQLite's own locks are per transaction, and POSIX locks on this file would
+ * be lost with any descriptor of it that is closed: this is a lock of another kind, and the
+ * descriptor stays open as long as SQLite uses the file. */
+static bool take_lock(struct database *db, struct buf *why)
+{
+    int flags = db->options.follow ? O_RDWR | O_CREAT : O_RDONLY;
+
+    db->lock_fd = open(db->path, flags | O_CLOEXEC, 0600);
+    if (db->lock_fd < 0) {
+        buf_addf(why, "cannot open %s: %s", db->path, strerror(errno));
+        return false;
+    }
+    if (db->options.follow && flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        buf_addf(why, "%s is in use by another s3memd", db->path);
+        return false;
+    }
+    return true;
+}
+
+static bool open_file(struct database *db, struct buf *why)
+{
+    int flags = db->options.follow ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    bool empty;
+
+    if (failed(db, sqlite3_open_v2(db->path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL)))
+        return false;
+    sqlite3_extended_result_codes(db->sql, 1);
+    sqlite3_busy_timeout(db->sql, 2000);
+    sql_exec(db, "PRAGMA recursive_triggers = ON");
+    sql_exec(db, "PRAGMA cache_size = -16384");
+    if (!recognise(db, &empty, why))
+        return false;
+    if (empty && !db->options.follow) {
+        buf_addf(why, "%s is empty", db->path);
+        return false;
+    }
+    if (empty && !create(db))
+        return false;
+    if (db->options.follow && !empty) {
+        sql_exec(db, "PRAGMA journal_mode = WAL");
+        write_attributes(db); /* those that are newer than the file */
+    }
+    sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
+                                                             : "PRAGMA synchronous = NORMAL");
+    sql_exec(db, "PRAGMA wal_autocheckpoint = 4000");
+    return prepare_statements(db);
+}
+
+/* What a crash left behind: nothing refers to it. */
+static bool tidy_up(struct database *db)
+{
+    bool done = !db->options.follow;
+
+    if (done)
+        return true;
+    sql_exec(db, "BEGIN IMMEDIATE");
+    sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
+                 " (SELECT segment FROM extent)");
+    sql_exec(db, "DELETE FROM chunk WHERE segment NOT IN (SELECT id FROM segment)");
+    collect_segments(db);
+    sql_exec(db, "COMMIT");
+    while (!done && !db->err)
+        sql_exec(db, "BEGIN IMMEDIATE"), collect(db, 100000, &done), sql_exec(db, "COMMIT");
+    return !db->err;
+}
+
+static void explain(struct database *db, struct buf *why)
+{
+    if (why->len > 0)
+        return;
+    buf_addf(why, "%s: %s", db->path,
+             db->sql && sqlite3_errcode(db->sql) != SQLITE_OK ? sqlite3_errmsg(db->sql)
+                                                              : sqlite3_errstr(db->err));
+}
+
+static void close_file(struct database *db)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(db->statements[i]);
+    sqlite3_close(db->sql);
+    if (db->lock_fd >= 0)
+        close(db->lock_fd);
+    heads_free(db);
+    pthread_mutex_destroy(&db->lock);
+    pthread_cond_destroy(&db->changed);
+    mem_free(db->path);
+    mem_free(db);
+}
+
+struct database *database_open(const struct database_options *options, struct buf *why)
+{
+    struct database *db = xcalloc(1, sizeof(*db));
+    pthread_condattr_t attr;
+
+    db->options = *options;
+    db->path = xstrdup(options->path);
+    db->lock_fd = -1;
+    pthread_mutex_init(&db->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    if (!take_lock(db, why) || !open_file(db, why) || !tidy_up(db) || !reload(db, why) ||
+        !heads_read(db)) {
+        explain(db, why);
+        close_file(db);
+        return NULL;
+    }
+    if (options->follow && !follow_start(db)) {
+        buf_addf(why, "no thread for %s can be had", db->path);
+        close_file(db);
+        return NULL;
+    }
+    return db;
+}
+
+bool database_close(struct database *db)
+{
+    bool ok;
+
+    if (!db)
+        return true;
+    ok = follow_stop(db);
+    close_file(db);
+    return ok;
+}

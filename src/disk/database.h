@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* database.h - what the files of the database share.
+ *
+ * schema.sql   the tables, and how states share rows
+ * database.c   opening, locking, closing; statements
+ * apply.c      one change -> rows (the writer's thread)
+ * collect.c    rows that nothing refers to any more (likewise)
+ * reload.c     rows -> the store, at the start
+ * follow.c     observer -> queue -> writer's thread -> transactions; who waits for them */
+#ifndef S3MEM_DISK_DATABASE_H
+#define S3MEM_DISK_DATABASE_H
+
+#include "s3mem/disk.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+/* Every statement, by its name; see statements.def. */
+enum statement {
+#define X(name, sql) SQL_##name,
+#include "disk/statements.def"
+#undef X
+    SQL_COUNT
+};
+
+/* What a row of `object` is. */
+enum object_kind { KIND_OBJECT, KIND_MARKER, KIND_GONE };
+
+/* A bucket as the head of a branch sees it. */
+struct seen_bucket {
+    char name[64];
+    int64_t contents; /* 0: there is none */
+    bool own;         /* all its rows are the head's: what goes leaves no trace */
+};
+
+/* A branch: the node that its changes are written to. */
+struct head {
+    char name[NAME_MAX_LEN + 1];
+    int64_t node;
+    int64_t parent; /* 0: nothing is below */
+    bool written;   /* something was, since it became the head */
+    struct seen_bucket *buckets;
+    size_t bucket_count, bucket_room, last_bucket;
+};
+
+/* A change that waits to be written. */
+struct queued {
+    enum change_kind kind;
+    bool from_snapshot;
+    uint32_t part_number;
+    size_t text; /* where its names begin: branch, bucket, name */
+    uint16_t branch_len, bucket_len, name_len;
+    int64_t time_ns;
+    struct record *record; /* references */
+    struct upload *upload;
+    struct root *root;
+    struct bucket_info *info; /* owned */
+};
+
+struct batch {
+    struct queued *entries;
+    size_t count, room;
+    char *text;
+    size_t text_len, text_room;
+    int64_t oldest_ns; /* monotonic */
+};
+
+struct database {
+    struct database_options options;
+    char *path; /* owned */
+    int lock_fd;
+    sqlite3 *sql;
+    sqlite3_stmt *statements[SQL_COUNT];
+
+    /* The writer's alone. */
+    struct head *heads;
+    size_t head_count, last_head;
+    int err;         /* SQLite's, the first of this transaction; SQLITE_OK */
+    unsigned groups; /* begun and not ended */
+    uint64_t transaction_bytes;
+    size_t applying,
+        committed; /* entries of the batch: the one at hand, and how many are safe */
+    bool has_garbage;
+
+    pthread_mutex_t lock; /* guards what follows; taken inside of the store's locks */
+    pthread_cond_t changed;
+    struct batch filling;
+    unsigned open_groups;  /* in filling */
+    uint64_t queued, safe; /* changes told so far, and those on disk */
+    uint64_t commits;
+    struct durable_wait *waiting;
+    enum database_state state;
+    int64_t behind_since_ns; /* monotonic; of the batch that is being written */
+    char error[256];
+    bool stopping;
+
+    bool follows, thread_runs;
+    pthread_t thread;
+    struct durable durable;
+};
+
+/* ---- statements (database.c) ------------------------------------------------------- */
+
+/* A statement to bind parameters to; its former ones are gone. */
+sqlite3_stmt *sql_begin(struct database *db, enum statement which);
+void sql_text(sqlite3_stmt *s, int at, struct str text); /* borrowed until it has run */
+void sql_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t len); /* likewise */
+/* NULL when there is nothing. */
+void sql_optional(sqlite3_stmt *s, int at, struct str bytes);
+/* Runs it to its end. False: db->err is set. */
+bool sql_run(struct database *db, sqlite3_stmt *s);
+/* The next row: true. False: its end, or db->err is set. */
+bool sql_row(struct database *db, sqlite3_stmt *s);
+struct str sql_column(sqlite3_stmt *s, int at); /* bytes, until the next row */
+/* "begin", "commit" ...; false: db->err is set. */
+bool sql_exec(struct database *db, const char *sql);
+/* One number that a statement without parameters gives; 0 when there is no row. */
+int64_t sql_number(struct database *db, enum statement which);
+
+/* ---- the rest ---------------------------------------------------------------------- */
+
+/* Reads the heads anew, after a rollback and at the start. */
+bool heads_read(struct database *db);
+void heads_free(struct database *db);
+/* Ends a long transaction and begins another, when what was written so far may stand alone:
+ * then `entries` of the batch are committed. False: db->err is set. */
+bool commit_if_long(struct database *db, size_t entries);
+/* Writes one change; false: db->err is set. */
+bool apply(struct database *db, const struct batch *batch, const struct queued *entry);
+
+/* Removes at most `most` rows that are garbage; *done when there is none left. */
+bool collect(struct database *db, int most, bool *done);
+/* Segments that nothing refers to any more, once the rows that did are gone. In a transaction.
+ */
+bool collect_segments(struct database *db);
+
+/* Into the empty store. False: db->err is set, or why says what was wrong. */
+bool reload(struct database *db, struct buf *why);
+
+/* Observer and thread. False: no thread can be had. */
+bool follow_start(struct database *db);
+/* False: something could not be written. */
+bool follow_stop(struct database *db);
+
+#endif

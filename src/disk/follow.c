@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* follow.c - from the store's observer to the disk.
+ *
+ *   observer (any thread, under the store's locks) -> filling, a batch of entries
+ *   writer's thread: takes the batch, writes it in one transaction or a few, says so to those
+ *   who wait
+ *
+ * What cannot be written now stays in hand and is tried again: rows replace rows, so trying
+ * twice does no harm. */
+#include "disk/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Under `relaxed` changes are gathered so long: the promise is 100 ms, the disk's time
+ * included. */
+#define GATHER_NS    (30 * NS_PER_MS)
+#define RETRY_NS     (500 * NS_PER_MS)
+#define LAST_RETRIES 3
+#define COLLECT_ROWS 2000
+
+/* ---- batches ----------------------------------------------------------------------- */
+
+static void entry_release(struct queued *e)
+{
+    record_unref(e->record);
+    upload_unref(e->upload);
+    root_unref(e->root);
+    if (e->info)
+        bucket_info_release(e->info);
+    mem_free(e->info);
+}
+
+static void batch_clear(struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        entry_release(&b->entries[i]);
+    b->count = b->text_len = 0;
+    /* A burst's memory is not kept. */
+    if (b->room > 65536) {
+        mem_free(b->entries);
+        mem_free(b->text);
+        *b = (struct batch){.count = 0};
+    }
+}
+
+static void batch_free(struct batch *b)
+{
+    batch_clear(b);
+    mem_free(b->entries);
+    mem_free(b->text);
+}
+
+/* False: memory is out. */
+static bool batch_reserve(struct batch *b, size_t text)
+{
+    if (b->count == b->room) {
+        size_t room = b->room > 0 ? b->room * 2 : 256;
+        struct queued *more = try_realloc(b->entries, room * sizeof(*more));
+
+        if (!more)
+            return false;
+        b->entries = more;
+        b->room = room;
+    }
+    if (b->text_room - b->text_len < text) {
+        size_t room = (b->text_room + text) * 2 + KiB(4);
+        char *more = try_realloc(b->text, room);
+
+        if (!more)
+            return false;
+        b->text = more;
+        b->text_room = room;
+    }
+    return true;
+}
+
+static void add_text(struct batch *b, struct str text)
+{
+    if (text.len > 0)
+        memcpy(b->text + b->text_len, text.ptr, text.len);
+    b->text_len += text.len;
+}
+
+static struct bucket_info *copy_info(const struct bucket_info *info)
+{
+    struct bucket_info *copy = xmalloc(sizeof(*copy));
+
+    *copy = *info;
+    doc_ref(copy->owner);
+    for (size_t i = 0; i < BUCKET_DOC_COUNT; i++)
+        doc_ref(copy->docs[i]);
+    return copy;
+}
+
+static bool batch_add(struct batch *b, const struct change *c)
+{
+    if (!batch_reserve(b, c->branch.len + c->bucket.len + c->name.len))
+        return false;
+    if (b->count == 0)
+        b->oldest_ns = clock_monotonic_ns();
+    b->entries[b->count++] = (struct queued){
+        .kind = c->kind,
+        .from_snapshot = c->from_snapshot,
+        .part_number = c->part_number,
+        .text = b->text_len,
+        .branch_len = (uint16_t)c->branch.len,
+        .bucket_len = (uint16_t)c->bucket.len,
+        .name_len = (uint16_t)c->name.len,
+        .time_ns = c->time_ns,
+        .record = c->record ? record_ref(c->record) : NULL,
+        .upload = upload_ref(c->upload),
+        .root = c->kind == CHANGE_SNAPSHOT_LOADED ? root_ref(c->root) : NULL,
+        .info = c->info ? copy_info(c->info) : NULL,
+    };
+    add_text(b, c->branch);
+    add_text(b, c->bucket);
+    add_text(b, c->name);
+    return true;
+}
+
+/* ---- states ------------------------------------------------------------------------ */
+
+static void set_error_locked(struct database *db, enum database_state state, const char *text)
+{
+    if (db->state == DATABASE_BROKEN)
+        return;
+    if (db->state != state)
+        log_error("%s: %s; %s", db->path, text,
+                  state == DATABASE_BROKEN
+                      ? "changes are no longer written (restart to try again)"
+                      : "changes are not on disk until it can be written again");
+    db->state = state;
+    snprintf(db->error, sizeof(db->error), "%s", text);
+}
+
+static void wake_waiting_locked(struct database *db)
+{
+    struct durable_wait *w = db->waiting;
+
+    while (w) {
+        struct durable_wait *next = w->next;
+
+        w->link = NULL;
+        w->waker->wake(w->waker);
+        w = next;
+    }
+    db->waiting = NULL;
+}
+
+/* Queues the change. Under the store's locks: nothing here waits for the disk. */
+static void observe(void *arg, const struct change *change)
+{
+    struct database *db = arg;
+
+    pthread_mutex_lock(&db->lock);
+    if (db->state == DATABASE_BROKEN) {
+        /* Nobody will write it. */
+    } else if (!batch_add(&db->filling, change)) {
+        set_error_locked(db, DATABASE_BROKEN, "no memory to remember a change");
+        wake_waiting_locked(db);
+    } else {
+        db->queued++;
+        if (change->kind == CHANGE_GROUP_BEGIN)
+            db->open_groups++;
+        else if (change->kind == CHANGE_GROUP_END)
+            db->open_groups--;
+        if (db->filling.count == 1 ||
+            (change->kind == CHANGE_GROUP_END && db->open_groups == 0))
+            pthread_cond_signal(&db->changed);
+    }
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* ---- the writer -------------------------------------------------------------------- */
+
+/* A failed transaction leaves nothing behind, here either. */
+static void roll_back(struct database *db)
+{
+    if (!sqlite3_get_autocommit(db->sql))
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        sqlite3_reset(db->statements[i]);
+    db->groups = 0;
+    db->transaction_bytes = 0;
+}
+
+/* Writes what of the batch is not yet committed. */
+static bool write_batch(struct database *db, const struct batch *batch)
+{
+    db->err = SQLITE_OK;
+    if (db->head_count == 0 && !heads_read(db))
+        return false;
+    if (!sql_exec(db, "BEGIN IMMEDIATE"))
+        return false;
+    while (db->committed < batch->count) {
+        for (db->applying = db->committed; db->applying < batch->count; db->applying++) {
+            if (!apply(db, batch, &batch->entries[db->applying]) ||
+                !commit_if_long(db, db->applying + 1))
+                return false;
+        }
+        if (!collect_segments(db) || !sql_exec(db, "COMMIT"))
+            return false;
+        db->committed = batch->count;
+    }
+    return true;
+}
+
+static bool is_damage(int err)
+{
+    switch (err & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_MISUSE:
+    case SQLITE_MISMATCH:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Waits a little, or until the server stops. */
+static void pause_ns(struct database *db, int64_t ns)
+{
+    int64_t until = clock_monotonic_ns() + ns;
+    struct timespec t = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+
+    pthread_mutex_lock(&db->lock);
+    while (!db->stopping && pthread_cond_timedwait(&db->changed, &db->lock, &t) != ETIMEDOUT)
+        continue;
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* Says why the batch could not be written. False: it never will. */
+static bool note_failure(struct database *db)
+{
+    bool damage = is_damage(db->err);
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s",
+             sqlite3_errcode(db->sql) != SQLITE_OK ? sqlite3_errmsg(db->sql)
+                                                   : sqlite3_errstr(db->err));
+    roll_back(db);
+    heads_free(db); /* to be read anew */
+    pthread_mutex_lock(&db->lock);
+    set_error_locked(db, damage ? DATABASE_BROKEN : DATABASE_BEHIND, text);
+    wake_waiting_locked(db);
+    pthread_mutex_unlock(&db->lock);
+    return !damage;
+}
+
+static void note_success(struct database *db, const struct batch *batch)
+{
+    pthread_mutex_lock(&db->lock);
+    if (db->state == DATABASE_BEHIND) {
+        log_info("%s: changes are written again", db->path);
+        db->state = DATABASE_OK;
+        db->error[0] = '\0';
+    }
+    db->safe += batch->count;
+    db->commits++;
+    db->behind_since_ns = 0;
+    wake_waiting_locked(db);
+    pthread_mutex_unlock(&db->lock);
+}
+
+static bool stopping(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    bool stop = db->stopping;
+    pthread_mutex_unlock(&db->lock);
+    return stop;
+}
+
+static bool is_broken(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    bool broken = db->state == DATABASE_BROKEN;
+    pthread_mutex_unlock(&db->lock);
+    return broken;
+}
+
+/* Until it is written, or never will be. */
+static void write_out(struct database *db, const struct batch *batch)
+{
+    int retries = 0;
+
+    /* With a change missing the file would be none of the states that were. */
+    if (is_broken(db))
+        return;
+    db->committed = 0;
+    while (!write_batch(db, batch)) {
+        if (!note_failure(db) || (stopping(db) && ++retries == LAST_RETRIES))
+            return;
+        pause_ns(db, RETRY_NS);
+    }
+    note_success(db, batch);
+}
+
+/* Removes some garbage in a transaction of its own. */
+static void tidy(struct database *db)
+{
+    bool done = false;
+
+    db->err = SQLITE_OK;
+    if (!sql_exec(db, "BEGIN IMMEDIATE") || !collect(db, COLLECT_ROWS, &done) ||
+        !sql_exec(db, "COMMIT"))
+        roll_back(db);
+    /* If it failed, the next write will find out why. */
+    db->has_garbage = !done && !db->err;
+}
+
+/* The next batch, when there is one and nothing in it is half said. False: the server stops and
+ * all is taken. */
+static bool take_batch(struct database *db, struct batch *out)
+{
+    struct batch empty = *out;
+    bool relaxed = db->options.durability == DURABILITY_RELAXED;
+
+    pthread_mutex_lock(&db->lock);
+    while (db->filling.count == 0 && !db->stopping && !db->has_garbage)
+        pthread_cond_wait(&db->changed, &db->lock);
+    if (relaxed && db->filling.count > 0) {
+        int64_t until = db->filling.oldest_ns + GATHER_NS;
+        struct timespec t = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+
+        while (!db->stopping &&
+               pthread_cond_timedwait(&db->changed, &db->lock, &t) != ETIMEDOUT)
+            continue;
+    }
+    while (db->open_groups > 0)
+        pthread_cond_wait(&db->changed, &db->lock);
+    *out = db->filling;
+    db->filling = empty;
+    if (out->count > 0)
+        db->behind_since_ns = out->oldest_ns;
+    bool more = out->count > 0 || !db->stopping;
+    pthread_mutex_unlock(&db->lock);
+    return more;
+}
+
+static void *write_changes(void *arg)
+{
+    struct database *db = arg;
+    struct batch batch = {.count = 0};
+
+    db->has_garbage = true;
+    while (take_batch(db, &batch)) {
+        if (batch.count > 0)
+            write_out(db, &batch);
+        else if (db->has_garbage)
+            tidy(db);
+        batch_clear(&batch);
+    }
+    batch_free(&batch);
+    return NULL;
+}
+
+/* ---- who waits --------------------------------------------------------------------- */
+
+static bool accepts(void *arg)
+{
+    struct database *db = arg;
+
+    pthread_mutex_lock(&db->lock);
+    bool ok = db->state == DATABASE_OK;
+    pthread_mutex_unlock(&db->lock);
+    return ok;
+}
+
+static enum durable_state state(void *arg, struct durable_wait *w, struct waker *waker)
+{
+    struct database *db = arg;
+    enum durable_state result = DURABLE_SAFE;
+
+    pthread_mutex_lock(&db->lock);
+    if (w->ticket == 0)
+        w->ticket = db->queued + 1; /* what was queued before */
+    if (db->safe + 1 >= w->ticket) {
+        /* It is. */
+    } else if (db->state != DATABASE_OK) {
+        result = DURABLE_FAILED;
+    } else {
+        result = DURABLE_NOT_YET;
+        if (!w->link) {
+            w->waker = waker;
+            w->next = db->waiting;
+            w->link = &db->waiting;
+            if (w->next)
+                w->next->link = &w->next;
+            db->waiting = w;
+        }
+    }
+    pthread_mutex_unlock(&db->lock);
+    return result;
+}
+
+static void leave(void *arg, struct durable_wait *w)
+{
+    struct database *db = arg;
+
+    if (w->ticket == 0)
+        return;
+    pthread_mutex_lock(&db->lock);
+    if (w->link) {
+        *w->link = w->next;
+        if (w->next)
+            w->next->link = w->link;
+        w->link = NULL;
+    }
+    pthread_mutex_unlock(&db->lock);
+}
+
+const struct durable *database_durable(struct database *db)
+{
+    return db && db->follows && db->options.durability == DURABILITY_ALWAYS ? &db->durable
+                                                                            : NULL;
+}
+
+void database_stats(struct database *db, struct database_stats *out)
+{
+    pthread_mutex_lock(&db->lock);
+    *out = (struct database_stats){.state = db->state,
+                                   .durability = db->options.durability,
+                                   .queued = db->queued - db->safe,
+                                   .written = db->safe,
+                                   .commits = db->commits,
+                                   .path = db->path};
+    int64_t since_ns = db->behind_since_ns     ? db->behind_since_ns
+                       : db->filling.count > 0 ? db->filling.oldest_ns
+                                               : 0;
+    out->behind_ns = since_ns ? clock_monotonic_ns() - since_ns : 0;
+    memcpy(out->error, db->error, sizeof(out->error));
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* ---- beginning and end ------------------------------------------------------------- */
+
+bool follow_start(struct database *db)
+{
+    if (pthread_create(&db->thread, NULL, write_changes, db) != 0)
+        return false;
+    db->follows = true;
+    db->durable = (struct durable){db, accepts, state, leave};
+    store_observe(db->options.store, observe, db);
+    return true;
+}
+
+bool follow_stop(struct database *db)
+{
+    if (!db->follows)
+        return true;
+    pthread_mutex_lock(&db->lock);
+    db->stopping = true;
+    pthread_cond_broadcast(&db->changed);
+    pthread_mutex_unlock(&db->lock);
+    pthread_join(db->thread, NULL);
+    batch_free(&db->filling);
+    if (db->safe < db->queued)
+        log_error("%s: the last %llu changes are not in it", db->path,
+                  (unsigned long long)(db->queued - db->safe));
+    return db->safe == db->queued;
+}

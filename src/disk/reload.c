@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.c - what the file holds becomes the store: node by node, each made of its parent, so
+ * that snapshots and branches share what they shared. */
+#include "disk/database.h"
+
+#include <inttypes.h>
+#include <search.h>
+
+#define PROGRESS_NS (2 * NS_PER_S)
+
+struct node {
+    int64_t id, parent;
+    unsigned users; /* children, buckets and names that still need its state */
+    struct root *root;
+};
+
+/* A segment that is in memory already. */
+struct loaded_segment {
+    int64_t id;
+    struct body *body;
+};
+
+struct reloading {
+    struct database *db;
+    struct buf *why;
+    struct node *nodes; /* by id */
+    size_t node_count;
+    void *segments; /* tree of loaded_segment, see tsearch(3) */
+    uint64_t rows, objects, total;
+    int64_t next_progress_ns;
+};
+
+static bool complain(struct reloading *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static bool complain(struct reloading *l, const char *fmt, ...)
+{
+    va_list args;
+
+    if (l->why->len > 0 || l->db->err)
+        return false;
+    buf_addf(l->why, "%s: ", l->db->path);
+    va_start(args, fmt);
+    buf_vaddf(l->why, fmt, args);
+    va_end(args);
+    return false;
+}
+
+static bool refused(struct reloading *l, enum s3_err err, const char *what)
+{
+    if (!err)
+        return true;
+    return err == S3_SLOW_DOWN ? complain(l, "it does not fit into memory (see --max-memory)")
+                               : complain(l, "a row of table %s makes no sense", what);
+}
+
+/* After each row: tells how far it is; false: interrupted. */
+static bool progress(struct reloading *l)
+{
+    const struct database_options *options = &l->db->options;
+    int64_t now_ns;
+
+    if (++l->rows % 1024 > 0)
+        return true;
+    if (options->interrupted && options->interrupted(options->interrupted_arg))
+        return complain(l, "interrupted");
+    now_ns = clock_monotonic_ns();
+    if (now_ns >= l->next_progress_ns) {
+        log_info("loading %s: %" PRIu64 " of %" PRIu64 " objects", l->db->path, l->objects,
+                 l->total);
+        l->next_progress_ns = now_ns + PROGRESS_NS;
+    }
+    return true;
+}
+
+/* ---- columns ----------------------------------------------------------------------- */
+
+static void read_checksum(sqlite3_stmt *s, int at, struct checksum *out)
+{
+    struct str bytes = sql_column(s, at + 2);
+    enum checksum_alg alg = checksum_by_name(sql_column(s, at));
+
+    *out = (struct checksum){.alg = CHECKSUM_NONE};
+    if (alg == CHECKSUM_NONE || bytes.len != checksum_size(alg))
+        return;
+    out->alg = (uint8_t)alg;
+    out->type = (uint8_t)sqlite3_column_int(s, at + 1);
+    memcpy(out->bytes, bytes.ptr, bytes.len);
+}
+
+static void read_md5(sqlite3_stmt *s, int at, uint8_t out[MD5_SIZE])
+{
+    struct str bytes = sql_column(s, at);
+
+    memset(out, 0, MD5_SIZE);
+    if (bytes.len == MD5_SIZE)
+        memcpy(out, bytes.ptr, MD5_SIZE);
+}
+
+/* See pack_parts. */
+static bool unpack_part(struct str line, struct part_info *out)
+{
+    struct str field[5];
+    uint64_t number, size, type;
+
+    for (size_t i = 0; i < ARRAY_LEN(field); i++) {
+        if (!str_split(&line, ' ', &field[i]))
+            field[i] = STR("");
+    }
+    *out = (struct part_info){.number = 0};
+    if (!str_to_u64(field[0], &number) || !str_to_u64(field[1], &size) ||
+        !str_to_u64(field[2], &type) || number > PART_NUMBER_MAX)
+        return false;
+    out->number = (uint32_t)number;
+    out->size = size;
+    out->checksum.alg = (uint8_t)checksum_by_name(field[3]);
+    out->checksum.type = (uint8_t)type;
+    return hex_decode_exact(field[4], out->checksum.bytes,
+                            checksum_size((enum checksum_alg)out->checksum.alg));
+}
+
+/* *out is owned; NULL when there are none. */
+static bool unpack_parts(struct str text, uint32_t count, struct part_info **out)
+{
+    struct str line;
+    uint32_t n = 0;
+
+    *out = NULL;
+    if (text.len == 0)
+        return true;
+    *out = xcalloc(count + 1, sizeof(**out));
+    while (n < count && str_split(&text, '\n', &line) && unpack_part(line, &(*out)[n]))
+        n++;
+    return n == count;
+}
+
+/* ---- bodies ------------------------------------------------------------------------ */
+
+static int compare_segments(const void *a, const void *b)
+{
+    int64_t x = ((const struct loaded_segment *)a)->id,
+            y = ((const struct loaded_segment *)b)->id;
+
+    return (x > y) - (x < y);
+}
+
+static void free_segment(void *segment)
+{
+    body_unref(((struct loaded_segment *)segment)->body);
+    mem_free(segment);
+}
+
+static bool read_chunks(struct reloading *l, struct body *body, int64_t id)
+{
+    sqlite3_stmt *s = sql_begin(l->db, SQL_CHUNKS);
+    bool ok = true;
+
+    sqlite3_bind_int64(s, 1, id);
+    while (ok && sql_row(l->db, s)) {
+        struct str bytes = sql_column(s, 0);
+
+        ok = body_append(body, bytes.ptr, bytes.len);
+    }
+    sqlite3_reset(s);
+    return ok && !l->db->err;
+}
+
+/* Borrowed. NULL: complained. */
+static struct body *segment(struct reloading *l, int64_t id)
+{
+    struct loaded_segment *wanted = xmalloc(sizeof(*wanted)), **found;
+    sqlite3_stmt *s = sql_begin(l->db, SQL_SEGMENT);
+    uint64_t size;
+
+    *wanted = (struct loaded_segment){.id = id};
+    found = tsearch(wanted, &l->segments, compare_segments);
+    if (!found || *found != wanted) {
+        mem_free(wanted);
+        return found ? (*found)->body : NULL;
+    }
+    sqlite3_bind_int64(s, 1, id);
+    size = sql_row(l->db, s) ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    if (size == 0)
+        complain(l, "segment %" PRId64 " is missing", id);
+    else if (!(wanted->body = body_new(l->db->options.store, size)))
+        refused(l, S3_SLOW_DOWN, "");
+    else if (!read_chunks(l, wanted->body, id) || body_len(wanted->body) != size)
+        complain(l, "segment %" PRId64 " is damaged", id);
+    else
+        body_is_segment(wanted->body, (uint64_t)id);
+    return l->why->len > 0 || l->db->err ? NULL : wanted->body;
+}
+
+/* The stretches of segments that `owner` consists of. */
+static struct body *read_extents(struct reloading *l, int64_t owner)
+{
+    struct store *store = l->db->options.store;
+    sqlite3_stmt *s = sql_begin(l->db, SQL_EXTENTS);
+    struct body *joined = NULL, **parts = NULL;
+    size_t count = 0;
+
+    sqlite3_bind_int64(s, 1, owner);
+    while (sql_row(l->db, s)) {
+        uint64_t first = (uint64_t)sqlite3_column_int64(s, 1);
+        uint64_t len = (uint64_t)sqlite3_column_int64(s, 2);
+        struct body *whole = segment(l, sqlite3_column_int64(s, 0));
+
+        if (!whole)
+            break;
+        parts = xrealloc(parts, (count + 1) * sizeof(struct body *));
+        parts[count] = first == 0 && len == body_len(whole) ? body_ref(whole)
+                                                            : body_range(whole, first, len);
+        if (!parts[count++])
+            break;
+    }
+    sqlite3_reset(s);
+    if (!l->db->err && l->why->len == 0 && count > 0 && parts[count - 1])
+        joined = count == 1 ? body_ref(parts[0]) : body_join(store, parts, count);
+    for (size_t i = 0; i < count; i++)
+        body_unref(parts[i]);
+    mem_free(parts);
+    if (!joined && l->why->len == 0 && !l->db->err)
+        complain(l, count == 0 ? "an object's bytes are missing"
+                               : "it does not fit into memory (see --max-memory)");
+    return joined;
+}
+
+/* Of a body column that may be NULL. */
+static struct body *read_body(struct reloading *l, sqlite3_stmt *s, int at, int64_t owner)
+{
+    struct str bytes = sql_column(s, at);
+    struct body *body;
+
+    if (sqlite3_column_type(s, at) == SQLITE_NULL)
+        return read_extents(l, owner);
+    body = body_new(l->db->options.store, bytes.len);
+    if (body && body_append(body, bytes.ptr, bytes.len))
+        return body;
+    body_unref(body);
+    refused(l, S3_SLOW_DOWN, "");
+    return NULL;
+}
+
+/* ---- nodes ------------------------------------------------------------------------- */
+
+static struct node *find_node(struct reloading *l, int64_t id)
+{
+    size_t low = 0, high = l->node_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (l->nodes[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < l->node_count && l->nodes[low].id == id ? &l->nodes[low] : NULL;
+}
+
+/* The node's state for one of its users, a reference; the last one gets the node's own. NULL:
+ * complained. */
+static struct root *use_node(struct reloading *l, int64_t id)
+{
+    struct node *node = find_node(l, id);
+
+    if (!node || !node->root || node->users == 0) {
+        complain(l, "node %" PRId64 " is missing", id);
+        return NULL;
+    }
+    return --node->users == 0 ? TAKE(node->root) : root_ref(node->root);
+}
+
+/* Counts one that will use the node named in a column of each row. */
+static void count_users(struct reloading *l, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    int err = sqlite3_prepare_v2(l->db->sql, sql, -1, &s, NULL);
+
+    if (err != SQLITE_OK && !l->db->err)
+        l->db->err = err;
+    while (!l->db->err && sql_row(l->db, s)) {
+        struct node *node = find_node(l, sqlite3_column_int64(s, 0));
+
+        if (node)
+            node->users++;
+    }
+    sqlite3_finalize(s);
+}
+
+static bool read_nodes(struct reloading *l)
+{
+    sqlite3_stmt *s = sql_begin(l->db, SQL_NODES);
+    size_t room = 0;
+
+    while (sql_row(l->db, s)) {
+        if (l->node_count == room) {
+            room = room > 0 ? room * 2 : 16;
+            l->nodes = xrealloc(l->nodes, room * sizeof(*l->nodes));
+        }
+        l->nodes[l->node_count++] = (struct node){.id = sqlite3_column_int64(s, 0),
+                                                  .parent = sqlite3_column_int64(s, 1)};
+    }
+    count_users(l, "SELECT parent FROM node WHERE parent IS NOT NULL");
+    count_users(l, "SELECT node FROM branch");
+    count_users(l, "SELECT node FROM snapshot");
+    count_users(l, "SELECT base FROM bucket WHERE base > 0");
+    return !l->db->err;
+}
+
+/* ---- what a node has --------------------------------------------------------------- */
+
+static bool copy_name(char *out, size_t size, struct str text)
+{
+    if (text.len >= size)
+        return false;
+    memcpy(out, text.ptr, text.len);
+    return true;
+}
+
+static enum s3_err take_base(struct reloading *l, struct replay *replay, struct str name,
+                             int64_t base)
+{
+    AUTO(root) root = base > 0 ? use_node(l, base) : NULL;
+
+    if (base > 0 && !root)
+        return S3_INVALID_ARGUMENT;
+    return base > 0 ? replay_take_bucket(replay, root, name) : replay_no_bucket(replay, name);
+}
+
+static bool read_bucket(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
+{
+    struct bucket_info info = {.created_ns = sqlite3_column_int64(s, 5),
+                               .versioning = (enum versioning)sqlite3_column_int(s, 6)};
+    struct str name = sql_column(s, 0);
+    enum s3_err err = S3_OK;
+
+    if (!copy_name(info.name, sizeof(info.name), name) ||
+        !copy_name(info.region, sizeof(info.region), sql_column(s, 3)))
+        return refused(l, S3_INVALID_ARGUMENT, "bucket");
+    if (sqlite3_column_type(s, 1) == SQLITE_NULL)
+        return refused(l, replay_no_bucket(replay, name), "bucket");
+    if (sqlite3_column_type(s, 2) != SQLITE_NULL)
+        err = take_base(l, replay, str_c(info.name), sqlite3_column_int64(s, 2));
+    info.owner = doc_new(sql_column(s, 4));
+    if (sqlite3_column_type(s, 7) != SQLITE_NULL)
+        info.docs[BUCKET_DOC_TAGGING] = doc_new(sql_column(s, 7));
+    if (!err)
+        err = info.owner ? replay_bucket(replay, &info) : S3_SLOW_DOWN;
+    bucket_info_release(&info);
+    return refused(l, err, "bucket");
+}
+
+static bool read_object(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
+{
+    struct target at = {sql_column(s, 0), sql_column(s, 1)};
+    int kind = sqlite3_column_int(s, 3);
+    struct record_place place = {.number = (uint64_t)sqlite3_column_int64(s, 4),
+                                 .is_null = sqlite3_column_int64(s, 2) == 0,
+                                 .delete_marker = kind == KIND_MARKER};
+    struct record_spec spec = {.key = at.key,
+                               .mtime_ns = sqlite3_column_int64(s, 5),
+                               .part_count = (uint32_t)sqlite3_column_int64(s, 8),
+                               .attrs = sql_column(s, 12),
+                               .upload_id = sql_column(s, 14)};
+    struct part_info *parts = NULL;
+    struct body *body = NULL;
+    enum s3_err err = S3_INVALID_ARGUMENT;
+
+    if (kind == KIND_GONE)
+        return refused(l, replay_no_record(replay, &at, &place), "object");
+    if (kind == KIND_OBJECT && !(body = read_body(l, s, 15, 2 * sqlite3_column_int64(s, 16))))
+        return false;
+    read_md5(s, 7, spec.md5);
+    read_checksum(s, 9, &spec.checksum);
+    if (unpack_parts(sql_column(s, 13), spec.part_count, &parts) &&
+        (!body || body_len(body) == (uint64_t)sqlite3_column_int64(s, 6))) {
+        spec.parts = parts;
+        err = replay_record(replay, at.bucket, &spec, TAKE(body), &place);
+    }
+    body_unref(body);
+    mem_free(parts);
+    l->objects++;
+    return refused(l, err, "object");
+}
+
+static bool read_upload(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
+{
+    struct target at = {sql_column(s, 0), sql_column(s, 3)};
+    struct upload_spec spec = {.key = at.key,
+                               .initiated_ns = sqlite3_column_int64(s, 4),
+                               .checksum_alg = checksum_by_name(sql_column(s, 5)),
+                               .checksum_type = (enum checksum_type)sqlite3_column_int(s, 6),
+                               .owner = sql_column(s, 7),
+                               .attrs = sql_column(s, 8)};
+    struct str id = sql_column(s, 1);
+    enum s3_err err =
+        sqlite3_column_int(s, 2) != 0
+            ? replay_no_upload(replay, &at, id)
+            : replay_upload(replay, at.bucket, &spec, id, sqlite3_column_int(s, 9) != 0);
+
+    return refused(l, err, "upload");
+}
+
+static bool read_part(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
+{
+    struct target at = {sql_column(s, 0), sql_column(s, 2)};
+    struct part part = {.number = (uint32_t)sqlite3_column_int64(s, 3),
+                        .size = (uint64_t)sqlite3_column_int64(s, 4),
+                        .mtime_ns = sqlite3_column_int64(s, 5)};
+    int64_t owner = 2 * sqlite3_column_int64(s, 10) + 1;
+
+    read_md5(s, 6, part.md5);
+    read_checksum(s, 7, &part.checksum);
+    part.body = part.size > 0 ? read_extents(l, owner) : body_new(l->db->options.store, 0);
+    return part.body && refused(l, replay_part(replay, &at, sql_column(s, 1), &part), "part");
+}
+
+/* Rows of one table that the node has. */
+static bool read_rows(struct reloading *l, enum statement which, int64_t node,
+                      bool (*read)(struct reloading *, sqlite3_stmt *, struct replay *),
+                      struct replay *replay)
+{
+    sqlite3_stmt *s = sql_begin(l->db, which);
+    bool ok = true;
+
+    sqlite3_bind_int64(s, 1, node);
+    while (ok && sql_row(l->db, s))
+        ok = read(l, s, replay) && progress(l);
+    sqlite3_reset(s);
+    return ok && !l->db->err;
+}
+
+static bool read_node(struct reloading *l, struct node *node)
+{
+    struct root *below = node->parent > 0 ? use_node(l, node->parent) : NULL;
+    struct replay *replay;
+    bool ok;
+
+    if (node->parent > 0 && !below)
+        return false;
+    replay = replay_new(l->db->options.store, below);
+    ok = replay && read_rows(l, SQL_NODE_BUCKETS, node->id, read_bucket, replay) &&
+         read_rows(l, SQL_NODE_OBJECTS, node->id, read_object, replay) &&
+         read_rows(l, SQL_NODE_UPLOADS, node->id, read_upload, replay) &&
+         read_rows(l, SQL_NODE_PARTS, node->id, read_part, replay);
+    if (ok && node->users > 0)
+        node->root = replay_root(replay);
+    replay_free(replay);
+    return ok;
+}
+
+/* ---- names ------------------------------------------------------------------------- */
+
+typedef enum named add_name(struct store *store, struct str name, struct str from,
+                            int64_t created_ns, struct root *root);
+
+static bool name_states(struct reloading *l, enum statement which, add_name *add)
+{
+    sqlite3_stmt *s = sql_begin(l->db, which);
+    bool ok = true;
+
+    while (ok && sql_row(l->db, s)) {
+        struct str name = sql_column(s, 0), from = sql_column(s, 1);
+        struct root *root = use_node(l, sqlite3_column_int64(s, 3));
+        enum named result = NAMED_MISSING;
+
+        if (root && store_name_ok(name) && from.len <= NAME_MAX_LEN)
+            result =
+                add(l->db->options.store, name, from, sqlite3_column_int64(s, 2), TAKE(root));
+        root_unref(root);
+        ok = result == NAMED_OK || complain(l, "a branch or snapshot has no good name");
+    }
+    sqlite3_reset(s);
+    return ok && !l->db->err;
+}
+
+bool reload(struct database *db, struct buf *why)
+{
+    struct reloading l = {.db = db, .why = why};
+    int64_t started_ns = clock_monotonic_ns();
+    bool ok = read_nodes(&l);
+
+    l.total = (uint64_t)sql_number(db, SQL_COUNT_OBJECTS);
+    l.next_progress_ns = started_ns + PROGRESS_NS;
+    for (size_t i = 0; ok && i < l.node_count; i++)
+        ok = read_node(&l, &l.nodes[i]);
+    ok = ok && name_states(&l, SQL_BRANCHES, store_add_branch) &&
+         name_states(&l, SQL_SNAPSHOTS, store_add_snapshot);
+    for (size_t i = 0; i < l.node_count; i++)
+        root_unref(l.nodes[i].root);
+    mem_free(l.nodes);
+    tdestroy(l.segments, free_segment);
+    if (ok)
+        log_info("%s: %" PRIu64 " objects loaded in %.2f s", db->path, l.objects,
+                 (double)(clock_monotonic_ns() - started_ns) / NS_PER_S);
+    return ok && !db->err;
+}
