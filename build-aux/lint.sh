@@ -14,13 +14,13 @@ sources() { find src include tests -name '*.[ch]' -not -path '*/node_modules/*' 
 allowed() {
     case $1 in
     base) echo base ;;
-    store | auth | config | http) echo "$1 base" ;;
+    store | auth | config | http | s3db) echo "$1 base" ;;
     s3) echo s3 auth store base ;;
     admin) echo admin store disk base ;;
-    disk) echo disk store base ;;
+    disk) echo disk store s3db base ;;
     ctl) echo ctl auth base ;;
-    lib) echo lib http s3 auth admin store disk config base ;;
-    daemon) echo daemon lib http s3 auth admin store disk config base ;;
+    lib) echo lib http s3 auth admin store disk s3db config base ;;
+    daemon) echo daemon lib http s3 auth admin store disk s3db config base ;;
     esac
 }
 for dir in src/*/; do
@@ -40,7 +40,7 @@ only() { # header pattern, rooms
 }
 only 'microhttpd' http
 only 'libxml' s3
-only 'jansson' 'admin|disk|lib|auth|ctl'
+only 'jansson' 'admin|disk|s3db|lib|auth|ctl'
 only 'curl' ctl
 only 'openssl' base
 only 'xxhash' base
