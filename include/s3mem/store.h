@@ -132,14 +132,19 @@ struct str branch_name(const struct branch *b);
 /* Snapshots, O(1). take replaces nothing. */
 MUST_CHECK enum named store_snapshot_take(struct store *store, struct branch *b,
                                           struct str name);
-MUST_CHECK enum named store_snapshot_restore(struct store *store, struct branch *b,
-                                             struct str name);
-/* Only one bucket of it (created, replaced, or removed when the snapshot lacks it). */
-MUST_CHECK enum named store_snapshot_restore_bucket(struct store *store, struct branch *b,
-                                                    struct str name, struct str bucket);
 MUST_CHECK enum named store_snapshot_drop(struct store *store, struct str name);
-/* Empties the branch: it has no bucket afterwards. O(1). */
-void branch_clear(struct branch *b);
+
+/* Another state for a branch, O(1). Calls that hold the branch finish on the state that it had,
+ * and what they write is seen in no other: for whoever asks later there is a new branch of its
+ * name, and the caller's reference *b becomes one on that. */
+MUST_CHECK enum named store_snapshot_restore(struct store *store, struct branch **b,
+                                             struct str name);
+/* Only one bucket (created, replaced, or removed when the snapshot lacks it). Calls that hold
+ * the branch go on with all others as before. */
+MUST_CHECK enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
+                                                    struct str name, struct str bucket);
+/* It has no bucket afterwards. */
+MUST_CHECK enum named branch_clear(struct branch **b);
 
 /* What a branch or a snapshot is and holds. */
 struct named_info {

@@ -29,16 +29,17 @@ static enum app_next refuse(struct admin_call *c, enum s3_err err)
     return admin_no_memory(c);
 }
 
-static enum app_next clear_branch(struct admin_call *c, struct branch *b)
+static enum app_next clear_branch(struct admin_call *c, struct branch **b)
 {
     struct named_info info = {.name = ""};
     struct cleared count = {0};
 
     /* Counted a moment before: who writes meanwhile may see it cleared uncounted. */
-    if (store_branch_next(c->admin->options.store, branch_name(b), true, &info))
+    if (store_branch_next(c->admin->options.store, branch_name(*b), true, &info))
         count = (struct cleared){info.object_count, info.version_count, info.upload_count};
-    branch_clear(b);
-    return answer(c, b, &count);
+    if (branch_clear(b))
+        return admin_no_memory(c);
+    return answer(c, *b, &count);
 }
 
 static enum app_next clear_bucket(struct admin_call *c, struct branch *b, struct str bucket)
@@ -54,24 +55,46 @@ static enum app_next clear_bucket(struct admin_call *c, struct branch *b, struct
     return answer(c, b, &count);
 }
 
-/* c->state counts from turn to turn. */
-static enum app_next clear_prefix(struct admin_call *c, struct branch *b, struct str bucket,
-                                  struct str prefix)
-{
-    bool done = false;
-    enum s3_err err;
+/* A prefix being cleared, from turn to turn: on the state that it began with, also when the
+ * branch is restored meanwhile. */
+struct clearing {
+    struct branch *branch; /* a reference */
+    struct cleared count;
+};
 
-    if (!c->state) {
-        c->state = xcalloc(1, sizeof(struct cleared));
-        c->state_free = mem_free;
-    }
-    err = bucket_clear_prefix(b, bucket, prefix, KEYS_A_TURN, c->state, &done);
+static void clearing_free(void *state)
+{
+    struct clearing *clearing = state;
+
+    branch_unref(clearing->branch);
+    mem_free(clearing);
+}
+
+static enum app_next clear_prefix(struct admin_call *c, struct str bucket, struct str prefix)
+{
+    struct clearing *clearing = c->state;
+    bool done = false;
+    enum s3_err err = bucket_clear_prefix(clearing->branch, bucket, prefix, KEYS_A_TURN,
+                                          &clearing->count, &done);
+
     if (err)
         return refuse(c, err);
     if (done)
-        return answer(c, b, c->state);
+        return answer(c, clearing->branch, &clearing->count);
     c->req->waker->wake(c->req->waker);
     return APP_WAIT;
+}
+
+/* Takes b. */
+static enum app_next begin_prefix(struct admin_call *c, struct branch *b, struct str bucket,
+                                  struct str prefix)
+{
+    struct clearing *clearing = xcalloc(1, sizeof(*clearing));
+
+    clearing->branch = b;
+    c->state = clearing;
+    c->state_free = clearing_free;
+    return clear_prefix(c, bucket, prefix);
 }
 
 enum app_next admin_clear(struct admin_call *c)
@@ -79,6 +102,8 @@ enum app_next admin_clear(struct admin_call *c)
     struct str bucket = admin_param(c, "bucket"), prefix = admin_param(c, "prefix");
     struct str stats = admin_param(c, "stats");
 
+    if (c->state)
+        return clear_prefix(c, bucket, prefix);
     if (stats.ptr && !str_eq(stats, STR("reset")))
         return admin_field_error(c, 400, "InvalidArgument", "stats", "can only be reset");
     if (prefix.ptr && !bucket.ptr)
@@ -90,6 +115,6 @@ enum app_next admin_clear(struct admin_call *c)
     if (!b)
         return APP_REPLY;
     if (prefix.ptr)
-        return clear_prefix(c, b, bucket, prefix);
-    return bucket.ptr ? clear_bucket(c, b, bucket) : clear_branch(c, b);
+        return begin_prefix(c, TAKE(b), bucket, prefix);
+    return bucket.ptr ? clear_bucket(c, b, bucket) : clear_branch(c, &b);
 }

@@ -15,11 +15,11 @@ enum app_next admin_localstack_health(struct admin_call *c)
                                 "version", c->admin->options.version));
 }
 
-static void empty_the_store(struct admin *admin)
+static bool empty_the_store(struct admin *admin)
 {
-    AUTO(branch) main_branch = store_branch(admin->options.store, STR("main"));
+    AUTO(branch) b = store_branch(admin->options.store, STR("main"));
 
-    branch_clear(main_branch);
+    return branch_clear(&b) == NAMED_OK;
 }
 
 /* {"action":"restart"}: LocalStack comes back empty. */
@@ -35,14 +35,14 @@ enum app_next admin_localstack_command(struct admin_call *c)
         return admin_error(c, 400, "InvalidAction",
                            "the only action is {\"action\":\"restart\"}");
     }
-    empty_the_store(c->admin);
+    if (!empty_the_store(c->admin))
+        return admin_no_memory(c);
     return admin_json(c, 200, json_pack("{s:s}", "status", "ok"));
 }
 
 enum app_next admin_localstack_reset(struct admin_call *c)
 {
-    empty_the_store(c->admin);
-    return admin_empty(c, 200);
+    return empty_the_store(c->admin) ? admin_empty(c, 200) : admin_no_memory(c);
 }
 
 enum app_next admin_localstack_info(struct admin_call *c)

@@ -162,9 +162,9 @@ enum app_next admin_restore_snapshot(struct admin_call *c)
             return no_such_snapshot(c, "name", c->argument);
         if (!bucket_is_known(c, b, bucket))
             return APP_REPLY;
-        result = store_snapshot_restore_bucket(store, b, c->argument, bucket);
+        result = store_snapshot_restore_bucket(store, &b, c->argument, bucket);
     } else {
-        result = store_snapshot_restore(store, b, c->argument);
+        result = store_snapshot_restore(store, &b, c->argument);
     }
     if (result == NAMED_MISSING)
         return no_such_snapshot(c, "name", c->argument);

@@ -251,8 +251,8 @@ PUBLIC s3mem_result s3mem_restore(s3mem *s, const char *branch, const char *name
     if (!b || !is_name(name))
         return S3MEM_MISSING;
     return result_of(bucket
-                         ? store_snapshot_restore_bucket(store, b, str_c(name), str_c(bucket))
-                         : store_snapshot_restore(store, b, str_c(name)));
+                         ? store_snapshot_restore_bucket(store, &b, str_c(name), str_c(bucket))
+                         : store_snapshot_restore(store, &b, str_c(name)));
 }
 
 PUBLIC s3mem_result s3mem_drop(s3mem *s, const char *name)
@@ -290,8 +290,7 @@ PUBLIC s3mem_result s3mem_clear(s3mem *s, const char *branch, const char *bucket
         return S3MEM_MISSING;
     if (bucket)
         return result_of_err(bucket_clear(b, str_c(bucket), NULL));
-    branch_clear(b);
-    return S3MEM_OK;
+    return result_of(branch_clear(&b));
 }
 
 /* ---- documents and numbers --------------------------------------------------------- */

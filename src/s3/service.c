@@ -18,7 +18,6 @@ struct s3_service *s3_service_new(const struct s3_options *options)
 {
     struct s3_service *service = xcalloc(1, sizeof(*service));
     service->options = *options;
-    service->main = store_branch(options->store, STR("main"));
     make_host_id(service->host_id);
     service->renames = rename_tokens_new();
     return service;
@@ -29,7 +28,6 @@ void s3_service_free(struct s3_service *service)
     if (!service)
         return;
     rename_tokens_free(service->renames);
-    branch_unref(service->main);
     mem_free(service);
 }
 
@@ -48,6 +46,7 @@ enum s3_err s3_service_create_bucket(struct s3_service *service, struct str name
     struct bucket_spec spec = {.name = name,
                                .region = service->options.region,
                                .owner = s3_service_default_owner(service)};
-    enum s3_err err = bucket_create(service->main, &spec);
+    AUTO(branch) b = store_branch(service->options.store, STR("main"));
+    enum s3_err err = bucket_create(b, &spec);
     return err == S3_BUCKET_ALREADY_EXISTS ? S3_BUCKET_ALREADY_OWNED_BY_YOU : err;
 }

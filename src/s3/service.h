@@ -14,7 +14,6 @@
 
 struct s3_service {
     struct s3_options options;
-    struct branch *main;        /* reference */
     char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
     struct rename_tokens *renames;
 };

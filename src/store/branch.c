@@ -107,7 +107,7 @@ static enum named put_branch_locked(struct store *store, struct branch *b)
 {
     struct str name = branch_name(b);
 
-    if (tree_find(&store->branches, compare_branch, &name))
+    if (find_branch_locked(store, name))
         return NAMED_EXISTS;
     if (!node_cache_reserve(&store->cache, tree_write_bound(store->branches.count + 1)))
         return NAMED_NO_MEMORY;
@@ -149,14 +149,18 @@ struct branch *branch_new(struct store *store, struct str name, struct str from,
     return b;
 }
 
+/* Not by recursion: successors may be many. */
 void branch_unref(struct branch *b)
 {
-    if (!b || !refs_drop(&b->refs))
-        return;
-    root_unref(b->root);
-    node_cache_release(&b->cache);
-    pthread_rwlock_destroy(&b->lock);
-    mem_free(b);
+    while (b && refs_drop(&b->refs)) {
+        struct branch *successor = b->successor;
+
+        root_unref(b->root);
+        node_cache_release(&b->cache);
+        pthread_rwlock_destroy(&b->lock);
+        mem_free(b);
+        b = successor;
+    }
 }
 
 struct str branch_name(const struct branch *b)
@@ -172,6 +176,34 @@ void branch_read_lock(struct branch *b)
 void branch_write_lock(struct branch *b)
 {
     pthread_rwlock_wrlock(&b->lock);
+}
+
+/* Once set these do not change, and are set under the lock. */
+static bool has_moved_on(const struct branch *b, struct str bucket)
+{
+    return b->successor && !str_eq(str_c(b->kept), bucket);
+}
+
+struct branch *branch_read_lock_at(struct branch *b, struct str bucket)
+{
+    for (branch_read_lock(b); has_moved_on(b, bucket); branch_read_lock(b)) {
+        struct branch *next = b->successor;
+
+        branch_unlock(b);
+        b = next;
+    }
+    return b;
+}
+
+struct branch *branch_write_lock_at(struct branch *b, struct str bucket)
+{
+    for (branch_write_lock(b); has_moved_on(b, bucket); branch_write_lock(b)) {
+        struct branch *next = b->successor;
+
+        branch_unlock(b);
+        b = next;
+    }
+    return b;
 }
 
 void branch_unlock(struct branch *b)
@@ -217,19 +249,24 @@ void branch_notify_locked(struct branch *b, struct change change)
     store_notify_locked(b->store, &change);
 }
 
+bool branch_is_main(struct str name)
+{
+    return str_eq(name, STR("main"));
+}
+
+struct branch *find_branch_locked(const struct store *store, struct str name)
+{
+    return tree_find(&store->branches, compare_branch, &name);
+}
+
 struct branch *store_branch(struct store *store, struct str name)
 {
-    struct branch *b = store->main;
-
-    if (str_eq(name, branch_name(b))) {
-        ref_branch(b);
-        return b;
-    }
     /* Asked for with every signed request; most stores have no other branch. */
-    if (atomic_load_explicit(&store->fork_count, memory_order_acquire) == 0)
+    if (!branch_is_main(name) &&
+        atomic_load_explicit(&store->fork_count, memory_order_acquire) == 0)
         return NULL;
     pthread_rwlock_rdlock(&store->lock);
-    b = tree_find(&store->branches, compare_branch, &name);
+    struct branch *b = find_branch_locked(store, name);
     if (b)
         ref_branch(b);
     pthread_rwlock_unlock(&store->lock);
@@ -238,7 +275,7 @@ struct branch *store_branch(struct store *store, struct str name)
 
 /* ---- forking ----------------------------------------------------------------------- */
 
-static struct snapshot *find_snapshot_locked(const struct store *store, struct str name)
+struct snapshot *find_snapshot_locked(const struct store *store, struct str name)
 {
     return tree_find(&store->snapshots, compare_snapshot, &name);
 }
@@ -267,7 +304,7 @@ static enum named fork_locked(struct store *store, struct str name, struct str f
 /* Nothing is written to the source before the fork is known to all. */
 static enum named fork_branch_locked(struct store *store, struct str name, struct str from)
 {
-    struct branch *source = tree_find(&store->branches, compare_branch, &from);
+    struct branch *source = find_branch_locked(store, from);
     enum named result;
 
     if (!source)
@@ -302,7 +339,7 @@ enum named store_branch_delete(struct store *store, struct str name)
     struct branch *b = NULL;
 
     pthread_rwlock_wrlock(&store->lock);
-    if (!str_eq(name, branch_name(store->main)))
+    if (!branch_is_main(name))
         b = remove_name_locked(store, &store->branches, &branch_tree, name);
     if (b) {
         /* Calls that hold it finish unseen. */
@@ -317,32 +354,13 @@ enum named store_branch_delete(struct store *store, struct str name)
     return b ? NAMED_OK : NAMED_MISSING;
 }
 
-/* Takes root; returns the old one. */
-static struct root *branch_reset(struct branch *b, struct root *root, struct str snapshot)
-{
-    branch_write_lock(b);
-    struct root *old = b->root;
-    b->root = root;
-    branch_notify_locked(b, (struct change){.kind = CHANGE_BRANCH_RESET, .name = snapshot});
-    branch_unlock(b);
-    return old;
-}
-
-void branch_clear(struct branch *b)
-{
-    root_unref(branch_reset(b, root_new(b->store), STR_NONE));
-}
-
 enum named store_add_branch(struct store *store, struct str name, struct str from,
                             int64_t created_ns, struct root *root)
 {
     enum named result;
 
-    if (str_eq(name, branch_name(store->main))) {
-        root_unref(branch_reset(store->main, root, STR_NONE));
-        store->main->label.created_ns = created_ns;
-        return NAMED_OK;
-    }
+    if (branch_is_main(name))
+        return branch_load_main(store, root, created_ns);
     pthread_rwlock_wrlock(&store->lock);
     result = fork_locked(store, name, from, false, created_ns, root);
     pthread_rwlock_unlock(&store->lock);
@@ -448,58 +466,6 @@ struct root *store_snapshot_root(struct store *store, struct str name)
         root = root_ref(snapshot->root);
     pthread_rwlock_unlock(&store->lock);
     return root;
-}
-
-enum named store_snapshot_restore(struct store *store, struct branch *b, struct str name)
-{
-    struct root *old = NULL;
-
-    /* Held until it is restored, so that nobody hears of its end before. */
-    pthread_rwlock_rdlock(&store->lock);
-    const struct snapshot *snapshot = find_snapshot_locked(store, name);
-    if (snapshot)
-        old = branch_reset(b, root_ref(snapshot->root), name);
-    pthread_rwlock_unlock(&store->lock);
-    root_unref(old);
-    return snapshot ? NAMED_OK : NAMED_MISSING;
-}
-
-enum named branch_take_bucket(struct branch *b, struct str snapshot, const struct root *source,
-                              struct str bucket)
-{
-    struct bucket *k = root_bucket(source, bucket), *old = NULL;
-
-    branch_write_lock(b);
-    bool ready = node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1));
-    if (ready) {
-        struct tree *buckets = &branch_own_root_locked(b)->buckets;
-
-        if (k) {
-            bucket_ref(k);
-            old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
-        } else {
-            old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
-        }
-        branch_notify_locked(
-            b,
-            (struct change){.kind = CHANGE_BRANCH_RESET, .bucket = bucket, .name = snapshot});
-    }
-    branch_unlock(b);
-    bucket_unref(old);
-    return ready ? NAMED_OK : NAMED_NO_MEMORY;
-}
-
-enum named store_snapshot_restore_bucket(struct store *store, struct branch *b, struct str name,
-                                         struct str bucket)
-{
-    enum named result = NAMED_MISSING;
-
-    pthread_rwlock_rdlock(&store->lock);
-    const struct snapshot *snapshot = find_snapshot_locked(store, name);
-    if (snapshot)
-        result = branch_take_bucket(b, name, snapshot->root, bucket);
-    pthread_rwlock_unlock(&store->lock);
-    return result;
 }
 
 enum named store_snapshot_drop(struct store *store, struct str name)

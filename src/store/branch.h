@@ -28,8 +28,12 @@ struct branch {
     pthread_rwlock_t lock;   /* guards root (which one, and what is in it) and cache */
     struct root *root;       /* never NULL */
     struct node_cache cache; /* for writers */
-    bool unseen;             /* a loader's own: observers are not told */
+    bool unseen;             /* a loader's own, or nobody's any more: observers are not told */
     struct label label;
+    /* When one bucket was restored (restore.c) the store has another branch of this name, a
+     * reference; then this one is good for what its holders do to that bucket only. */
+    struct branch *successor;
+    char kept[BUCKET_NAME_SIZE];
 };
 
 struct snapshot {
@@ -56,13 +60,24 @@ void snapshot_unref(struct snapshot *snapshot);
 MUST_CHECK enum named snapshot_add(struct store *store, struct snapshot *snapshot,
                                    bool replace);
 
-/* Gives b the bucket of another state, and takes it away when that has none. snapshot: what the
- * observers are told. */
-MUST_CHECK enum named branch_take_bucket(struct branch *b, struct str snapshot,
-                                         const struct root *source, struct str bucket);
+/* Gives b, which nobody has seen yet, the bucket of another state, and takes it away when that
+ * has none. */
+MUST_CHECK enum named branch_take_bucket(struct branch *b, const struct root *source,
+                                         struct str bucket);
+/* Takes root: the state of main. */
+MUST_CHECK enum named branch_load_main(struct store *store, struct root *root,
+                                       int64_t created_ns);
+/* store.lock is held. */
+struct branch *find_branch_locked(const struct store *store, struct str name);
+struct snapshot *find_snapshot_locked(const struct store *store, struct str name);
+bool branch_is_main(struct str name);
 
 void branch_read_lock(struct branch *b);
 void branch_write_lock(struct branch *b);
+/* For what concerns one bucket: lock b or, if that bucket is not what it was kept for, the one
+ * that came after it. Returns which; b keeps it alive. */
+struct branch *branch_read_lock_at(struct branch *b, struct str bucket);
+struct branch *branch_write_lock_at(struct branch *b, struct str bucket);
 void branch_unlock(struct branch *b);
 /* The branch's root, held by nobody else. Write lock held; nodes reserved by the caller. */
 struct root *branch_own_root_locked(struct branch *b);

@@ -181,7 +181,7 @@ struct record *bucket_null_version(const struct bucket *k, struct str key)
 
 enum s3_err edit_begin(struct edit *e, struct branch *b, struct str bucket)
 {
-    branch_write_lock(b);
+    b = branch_write_lock_at(b, bucket);
     *e = (struct edit){.branch = b, .bucket = root_bucket(b->root, bucket)};
     return e->bucket ? S3_OK : S3_NO_SUCH_BUCKET;
 }
@@ -316,7 +316,7 @@ enum s3_err bucket_create(struct branch *b, const struct bucket_spec *spec)
 
     struct str name = bucket_name(k);
 
-    branch_write_lock(b);
+    b = branch_write_lock_at(b, name);
     if (root_bucket(b->root, name)) {
         err = S3_BUCKET_ALREADY_EXISTS;
     } else if (!node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1))) {
@@ -338,7 +338,7 @@ enum s3_err bucket_delete(struct branch *b, struct str bucket)
     enum s3_err err = S3_OK;
     struct bucket *gone = NULL;
 
-    branch_write_lock(b);
+    b = branch_write_lock_at(b, bucket);
     struct bucket *k = root_bucket(b->root, bucket);
     if (!k) {
         err = S3_NO_SUCH_BUCKET;
@@ -394,7 +394,7 @@ void bucket_info_release(struct bucket_info *info)
 
 enum s3_err bucket_get(struct branch *b, struct str bucket, struct bucket_info *out)
 {
-    branch_read_lock(b);
+    b = branch_read_lock_at(b, bucket);
     const struct bucket *k = root_bucket(b->root, bucket);
     if (k)
         bucket_info_fill(k, out);
@@ -415,7 +415,7 @@ enum s3_err bucket_set_doc(struct branch *b, struct str bucket, enum bucket_doc 
 
         e.bucket->docs[which] = doc;
         doc = old;
-        notify_settings(b, CHANGE_BUCKET_SETTING, e.bucket);
+        notify_settings(e.branch, CHANGE_BUCKET_SETTING, e.bucket);
     }
     edit_end(&e);
     doc_unref(doc);
@@ -432,7 +432,7 @@ enum s3_err bucket_set_versioning(struct branch *b, struct str bucket,
         err = edit_own(&e);
     if (!err) {
         e.bucket->versioning = versioning;
-        notify_settings(b, CHANGE_BUCKET_SETTING, e.bucket);
+        notify_settings(e.branch, CHANGE_BUCKET_SETTING, e.bucket);
     }
     edit_end(&e);
     return err;

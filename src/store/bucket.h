@@ -12,8 +12,6 @@
 #include "store/core.h"
 #include "store/record.h"
 
-#define BUCKET_NAME_SIZE 64
-
 struct bucket {
     _Atomic uint32_t refs;
     enum versioning versioning;

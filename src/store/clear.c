@@ -17,7 +17,8 @@ enum s3_err bucket_clear(struct branch *b, struct str bucket, struct bucket_info
             bucket_info_fill(e.bucket, before);
         gone = bucket_copy(e.bucket);
         bucket_empty(e.bucket);
-        branch_notify_locked(b, (struct change){.kind = CHANGE_BUCKET_RESET, .bucket = bucket});
+        branch_notify_locked(e.branch,
+                             (struct change){.kind = CHANGE_BUCKET_RESET, .bucket = bucket});
     }
     edit_end(&e);
     bucket_unref(gone);
@@ -77,7 +78,7 @@ static enum s3_err clear_record(struct branch *b, struct str bucket, struct str 
         else
             count->versions++;
         branch_notify_locked(
-            b,
+            e.branch,
             (struct change){.kind = CHANGE_OBJECT_DELETED, .bucket = bucket, .record = gone});
         edit_drop(&e, gone);
     }
@@ -92,7 +93,7 @@ static struct upload *first_upload(struct branch *b, struct str bucket, struct s
     struct upload *u = NULL;
     struct cursor cursor;
 
-    branch_read_lock(b);
+    b = branch_read_lock_at(b, bucket);
     const struct bucket *k = root_bucket(b->root, bucket);
     if (k)
         u = cursor_seek(&cursor, &k->uploads, upload_tree.compare, &from);

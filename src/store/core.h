@@ -16,6 +16,8 @@
 #include <pthread.h>
 
 #define OBSERVERS_MAX 8
+/* Names of buckets end with NUL. */
+#define BUCKET_NAME_SIZE 64
 
 /* Records, uploads and their ids are numbered by one counter: newer is larger, whatever the
  * clock says. 48 bits are kept. */
@@ -28,7 +30,6 @@ struct store {
     struct recycler recycler;
     _Atomic uint64_t sequence; /* the last one given out */
     _Atomic uint64_t segment;  /* likewise of body segments' numbers */
-    struct branch *main;       /* also in branches; found without the lock */
     atomic_uint fork_count;    /* branches besides main; changed a moment too early or late */
 
     pthread_rwlock_t lock; /* guards the four below */

@@ -68,7 +68,7 @@ enum s3_err object_find(struct record **out, enum versioning *versioning, struct
     struct record *found = NULL;
     enum s3_err err = S3_NO_SUCH_BUCKET;
 
-    branch_read_lock(b);
+    b = branch_read_lock_at(b, at->bucket);
     const struct bucket *k = root_bucket(b->root, at->bucket);
     if (k) {
         err = find_record(k, at->key, version, &found);
@@ -332,9 +332,9 @@ enum s3_err object_replace(struct branch *b, const struct target *at, struct rec
             edit_drop(&e, edit_remove_version(&e, expected));
             edit_add_version(&e, record_ref(changed));
         }
-        branch_notify_locked(b, (struct change){.kind = CHANGE_OBJECT_PUT,
-                                                .bucket = bucket_name(e.bucket),
-                                                .record = changed});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_OBJECT_PUT,
+                                                       .bucket = bucket_name(e.bucket),
+                                                       .record = changed});
     }
     edit_end(&e);
     record_unref(changed);
@@ -375,10 +375,10 @@ enum s3_err object_rename(struct branch *b, struct str bucket, struct str from, 
     if (!err)
         err = edit_own(&e);
     if (!err) {
-        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_BEGIN});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_BEGIN});
         object_put_owned(&e, TAKE(renamed), NULL);
         delete_current(&e, from, TAKE(marker), NULL);
-        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_END});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_END});
     }
     edit_end(&e);
     record_unref(renamed);

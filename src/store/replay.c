@@ -71,8 +71,7 @@ enum s3_err replay_take_bucket(struct replay *r, struct root *from, struct str b
 {
     if (!root_bucket(from, bucket))
         return S3_NO_SUCH_BUCKET;
-    return branch_take_bucket(r->branch, STR_NONE, from, bucket) == NAMED_OK ? S3_OK
-                                                                             : S3_SLOW_DOWN;
+    return branch_take_bucket(r->branch, from, bucket) == NAMED_OK ? S3_OK : S3_SLOW_DOWN;
 }
 
 enum s3_err replay_no_bucket(struct replay *r, struct str bucket)

@@ -17,13 +17,13 @@ struct store *store_new(const struct store_options *options)
     recycler_init(&store->recycler);
     pthread_rwlock_init(&store->lock, NULL);
     node_cache_init(&store->cache, store->pool, &store->account);
-    store->main = branch_new(store, main_name, STR(""), root_new(store));
-    if (!store->main || !node_cache_reserve(&store->cache, tree_write_bound(1))) {
+    struct branch *main_branch = branch_new(store, main_name, STR(""), root_new(store));
+    if (!main_branch || !node_cache_reserve(&store->cache, tree_write_bound(1))) {
         log_error("no memory to start with");
         abort();
     }
     void *none =
-        tree_put(&store->branches, &branch_tree, &store->cache, &main_name, store->main);
+        tree_put(&store->branches, &branch_tree, &store->cache, &main_name, main_branch);
     assert(!none);
     return store;
 }

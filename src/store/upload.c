@@ -284,7 +284,7 @@ enum s3_err upload_get(struct upload **out, struct branch *b, const struct targe
     bool ours = upload_id_decode(id, at->key, &sequence);
     struct upload *found = NULL;
 
-    branch_read_lock(b);
+    b = branch_read_lock_at(b, at->bucket);
     const struct bucket *k = root_bucket(b->root, at->bucket);
     if (k && ours)
         found = upload_ref(find_upload(k, at->key, sequence));
@@ -388,11 +388,13 @@ static enum s3_err add_upload(struct branch *b, struct str bucket, struct upload
     if (!err)
         err = edit_own(&e);
     if (!err) {
-        void *none = tree_put(&e.bucket->uploads, &upload_tree, &b->cache, &key, upload_ref(u));
+        void *none =
+            tree_put(&e.bucket->uploads, &upload_tree, &e.branch->cache, &key, upload_ref(u));
 
         assert(!none);
         branch_notify_locked(
-            b, (struct change){.kind = CHANGE_UPLOAD_CREATED, .bucket = bucket, .upload = u});
+            e.branch,
+            (struct change){.kind = CHANGE_UPLOAD_CREATED, .bucket = bucket, .upload = u});
     }
     edit_end(&e);
     upload_unref(u);
@@ -473,11 +475,11 @@ enum s3_err upload_put_part(struct branch *b, const struct target *at, struct st
         uint32_t number = held->part.number;
 
         u = own_upload(&e, u);
-        replaced = tree_put(&u->parts, &part_tree, &b->cache, &number, TAKE(held));
-        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_PART,
-                                                .bucket = at->bucket,
-                                                .upload = u,
-                                                .part_number = number});
+        replaced = tree_put(&u->parts, &part_tree, &e.branch->cache, &number, TAKE(held));
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_UPLOAD_PART,
+                                                       .bucket = at->bucket,
+                                                       .upload = u,
+                                                       .part_number = number});
     }
     edit_end(&e);
     part_unref(replaced);
@@ -519,13 +521,13 @@ enum s3_err upload_complete(struct branch *b, const struct target *at, struct up
     if (!err)
         err = edit_own(&e);
     if (!err) {
-        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_BEGIN});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_BEGIN});
         ended = remove_upload(&e, u);
         object_put_owned(&e, TAKE(record), result);
-        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_ENDED,
-                                                .bucket = at->bucket,
-                                                .upload = ended});
-        branch_notify_locked(b, (struct change){.kind = CHANGE_GROUP_END});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_UPLOAD_ENDED,
+                                                       .bucket = at->bucket,
+                                                       .upload = ended});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_END});
     }
     edit_end(&e);
     upload_unref(ended);
@@ -543,9 +545,9 @@ enum s3_err upload_abort(struct branch *b, const struct target *at, struct str i
         err = edit_own(&e);
     if (!err) {
         ended = remove_upload(&e, u);
-        branch_notify_locked(b, (struct change){.kind = CHANGE_UPLOAD_ENDED,
-                                                .bucket = at->bucket,
-                                                .upload = ended});
+        branch_notify_locked(e.branch, (struct change){.kind = CHANGE_UPLOAD_ENDED,
+                                                       .bucket = at->bucket,
+                                                       .upload = ended});
     }
     edit_end(&e);
     upload_unref(ended);

@@ -82,7 +82,7 @@ static void state(uint64_t count)
         int64_t t1 = clock_monotonic_ns();
         put_object(store, b, i); /* so that there is something to go back from */
         int64_t t2 = clock_monotonic_ns();
-        must(!store_snapshot_restore(store, b, STR("s")), "restore");
+        must(!store_snapshot_restore(store, &b, STR("s")), "restore");
         int64_t t3 = clock_monotonic_ns();
         must(!store_fork(store, STR("f"), STR("main"), STR_NONE), "fork");
         int64_t t4 = clock_monotonic_ns();

@@ -4,6 +4,7 @@
 import concurrent.futures
 import datetime
 import re
+import socket
 import threading
 import time
 
@@ -12,7 +13,18 @@ import requests
 
 from admin import admin, admin_refused, ok
 from conftest import ALICE
-from harness import PART, client, http_request, is_error, keys_of, refused, serving, unique
+from harness import (
+    PART,
+    SLOW,
+    client,
+    eventually,
+    http_request,
+    is_error,
+    keys_of,
+    refused,
+    serving,
+    unique,
+)
 from sign import Signer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -153,6 +165,61 @@ def test_requests_in_flight_finish_on_the_state_they_began_with(own):
     assert http_request(own, "GET", "/flight/large").status == 404
     got += reply.raw.read()
     assert got == old
+
+
+def begun_put(server, target, length, headers=""):
+    """A PUT whose body has not come but for its first byte; returns what ends it."""
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    connection.settimeout(60 * SLOW)
+    connection.sendall(
+        f"PUT {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\nx"
+        .encode()
+    )
+    eventually(lambda: ok(admin(server, "GET", "stats"))["requests"]["active"] > 0)
+
+    def finish():
+        with connection:
+            connection.sendall(b"x" * (length - 1))
+            return connection.recv(65536).split(b"\r\n")[0].split(b" ")[1]
+
+    return finish
+
+
+@pytest.mark.parametrize("scope", [{}, {"bucket": "bkt"}])
+def test_a_restore_is_not_written_by_what_began_before_it(own, scope):
+    """An upload that a test left running succeeds on the state that it began with; the next test
+    does not find it in its fixture."""
+    s3 = client(own)
+    s3.create_bucket(Bucket="bkt")
+    upload = s3.create_multipart_upload(Bucket="bkt", Key="parts")["UploadId"]
+    ok(admin(own, "POST", "snapshots", {"name": "fixture"}), 201)
+    s3.put_object(Bucket="bkt", Key="changed", Body=b"x")
+    finish = begun_put(own, "/bkt/left-running", 1000)
+    ok(admin(own, "POST", "snapshots/fixture/restore", **scope))
+    assert finish() == b"200"
+    assert keys(s3, "bkt") == []
+    finish = begun_put(own, f"/bkt/parts?partNumber=1&uploadId={upload}", 1000)
+    ok(admin(own, "POST", "snapshots/fixture/restore", **scope))
+    assert finish() == b"200"
+    assert "Parts" not in s3.list_parts(Bucket="bkt", Key="parts", UploadId=upload)
+    # A bucket that is not in the state that is restored.
+    s3.create_bucket(Bucket="later")
+    finish = begun_put(own, "/later/k", 1000)
+    ok(admin(own, "POST", "snapshots/fixture/restore"))
+    assert finish() == b"200"
+    assert http_request(own, "HEAD", "/later").status == 404
+
+
+def test_restoring_a_bucket_stops_no_upload_to_another(own):
+    s3 = client(own)
+    s3.create_bucket(Bucket="bkt")
+    s3.create_bucket(Bucket="other")
+    ok(admin(own, "POST", "snapshots", {"name": "fixture"}), 201)
+    finish = begun_put(own, "/other/k", 1000)
+    ok(admin(own, "POST", "snapshots/fixture/restore", bucket="bkt"))
+    ok(admin(own, "POST", "snapshots/fixture/restore", bucket="bkt"))
+    assert finish() == b"200"
+    assert keys(s3, "other") == ["k"]
 
 
 # ---- branches -----------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!store)
         set_up();
     AUTO(branch) main = store_branch(store, STR("main"));
-    branch_clear(main);
+    assert(branch_clear(&main) == NAMED_OK);
     ask("PUT /bucket HTTP/1.1\n");
     ask("PUT /bucket/a/b HTTP/1.1\nContent-Length: 0\n");
     assert(objects() == 1);

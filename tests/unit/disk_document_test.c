@@ -209,7 +209,7 @@ static void test_loaded_state_lives(void **state)
     write_all(from, STR_NONE, KiB(32), false, &document);
     assert_int_equal(read_all(to, buf_str(&document), KiB(64), NULL), S3_OK);
     AUTO(branch) b = store_branch(to, STR("main"));
-    assert_int_equal(store_snapshot_restore(to, b, STR("s")), NAMED_OK);
+    assert_int_equal(store_snapshot_restore(to, &b, STR("s")), NAMED_OK);
 
     AUTO(record) marker = NULL;
     assert_int_equal(object_get(&marker, b, &v, STR_NONE), S3_NO_SUCH_KEY);

@@ -81,8 +81,8 @@ static void test_snapshots(void **state)
     test_put(f->store, f->main, STR("a"), STR("new"), NULL);
     test_put(f->store, f->main, STR("b"), STR("new"), NULL);
     assert_int_equal(NAMED_OK, store_fork(f->store, STR("fork"), STR_NONE, STR("s")));
-    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
-    assert_int_not_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("none")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("s")));
+    assert_int_not_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("none")));
     assert_false(has(f->main, STR("b")));
 
     AUTO(record) r = get(f->main, STR("a"));
@@ -104,22 +104,73 @@ static void test_restore_one_bucket(void **state)
     test_put(f->store, f->main, STR("b"), STR("x"), NULL);
 
     assert_int_equal(NAMED_OK,
-                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
+                     store_snapshot_restore_bucket(f->store, &f->main, STR("s"), BUCKET));
     assert_true(has(f->main, STR("a")) && !has(f->main, STR("b")));
     assert_int_equal(bucket_get(f->main, STR("later"), &info), S3_OK);
     bucket_info_release(&info);
     assert_int_equal(NAMED_OK,
-                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), STR("later")));
+                     store_snapshot_restore_bucket(f->store, &f->main, STR("s"), STR("later")));
     assert_int_equal(bucket_get(f->main, STR("later"), &info), S3_NO_SUCH_BUCKET);
-    branch_clear(f->main);
+    assert_int_equal(branch_clear(&f->main), NAMED_OK);
     assert_int_equal(NAMED_OK,
-                     store_snapshot_restore_bucket(f->store, f->main, STR("s"), BUCKET));
+                     store_snapshot_restore_bucket(f->store, &f->main, STR("s"), BUCKET));
     assert_true(has(f->main, STR("a")));
-    assert_int_not_equal(NAMED_OK,
-                         store_snapshot_restore_bucket(f->store, f->main, STR("none"), BUCKET));
+    assert_int_not_equal(
+        NAMED_OK, store_snapshot_restore_bucket(f->store, &f->main, STR("none"), BUCKET));
     test_put(f->store, f->main, STR("c"), STR("x"), NULL);
-    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("s")));
     assert_false(has(f->main, STR("c")));
+}
+
+/* Who held the branch when it was restored goes on with the state it had, and writes it. */
+static void test_a_restore_leaves_calls_their_state(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(branch) call = store_branch(f->store, STR("main"));
+
+    test_put(f->store, f->main, STR("fixture"), STR("x"), NULL);
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
+    test_put(f->store, f->main, STR("left"), STR("x"), NULL);
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("s")));
+    assert_ptr_not_equal(call, f->main);
+    assert_true(has(call, STR("left")));
+    test_put(f->store, call, STR("late"), STR("x"), NULL);
+    assert_true(has(call, STR("late")) && !has(f->main, STR("late")));
+    test_put(f->store, f->main, STR("next"), STR("x"), NULL);
+    assert_true(has(f->main, STR("next")) && !has(call, STR("next")));
+    /* A branch that was restored since it was asked for is restored all the same. */
+    AUTO(branch) stale = store_branch(f->store, STR("main"));
+    assert_int_equal(NAMED_OK, branch_clear(&f->main));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &stale, STR("s")));
+    AUTO(branch) now = store_branch(f->store, STR("main"));
+    assert_ptr_equal(stale, now);
+    assert_true(has(now, STR("fixture")));
+}
+
+/* One bucket: the others are as ever for who held the branch, however often. */
+static void test_restoring_a_bucket_leaves_the_others(void **state)
+{
+    struct fixture *f = *state;
+    struct target other = {STR("other"), STR("k")};
+    AUTO(branch) call = store_branch(f->store, STR("main"));
+    AUTO(record) r = NULL;
+
+    test_bucket(f->main, other.bucket);
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
+    for (int i = 0; i < 100000; i++) /* and its successors are not freed by recursion */
+        assert_int_equal(NAMED_OK,
+                         store_snapshot_restore_bucket(f->store, &f->main, STR("s"), BUCKET));
+    test_put(f->store, call, STR("late"), STR("x"), NULL);
+    assert_true(has(call, STR("late")) && !has(f->main, STR("late")));
+    assert_int_equal(
+        object_put(call, other.bucket, test_record(f->store, other.key, STR("x")), NULL, NULL),
+        S3_OK);
+    assert_int_equal(object_get(&r, f->main, &other, STR_NONE), S3_OK);
+    /* What is gone for good does not come back to who held it before. */
+    assert_int_equal(NAMED_OK, branch_clear(&f->main));
+    test_bucket(call, STR("new"));
+    assert_int_equal(bucket_delete(f->main, STR("new")), S3_NO_SUCH_BUCKET);
+    assert_int_equal(bucket_delete(call, STR("new")), S3_OK);
 }
 
 static void test_root_is_one_instant(void **state)
@@ -384,7 +435,7 @@ static void test_observers(void **state)
     expect(&notes, "upload main bucket k u\nended main bucket k u\n");
     assert_int_equal(bucket_clear(f->main, BUCKET, NULL), S3_OK);
     expect(&notes, "emptied main bucket \n");
-    branch_clear(f->main);
+    assert_int_equal(branch_clear(&f->main), NAMED_OK);
     expect(&notes, "reset main  \n");
 }
 
@@ -403,8 +454,8 @@ static void test_observers_of_states(void **state)
     assert_int_equal(store_fork(f->store, STR("c"), STR("b"), STR_NONE), NAMED_EXISTS);
     expect(&notes, "forked b   s s\nforked c   b\n");
     struct branch *b = store_branch(f->store, STR("b"));
-    assert_int_equal(store_snapshot_restore(f->store, b, STR("s")), NAMED_OK);
-    assert_int_equal(store_snapshot_restore_bucket(f->store, b, STR("s"), BUCKET), NAMED_OK);
+    assert_int_equal(store_snapshot_restore(f->store, &b, STR("s")), NAMED_OK);
+    assert_int_equal(store_snapshot_restore_bucket(f->store, &b, STR("s"), BUCKET), NAMED_OK);
     expect(&notes, "reset b   s\nreset b bucket  s\n");
     assert_int_equal(store_branch_delete(f->store, STR("b")), NAMED_OK);
     test_put(f->store, b, STR("k"), STR("x"), NULL);
@@ -419,9 +470,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_branches_are_apart),  T(test_snapshots),    T(test_restore_one_bucket),
-        T(test_root_is_one_instant), T(test_bucket_rules), T(test_put_conditions),
-        T(test_delete_conditions),   T(test_rename),       T(test_observers),
+        T(test_branches_are_apart),
+        T(test_snapshots),
+        T(test_restore_one_bucket),
+        T(test_a_restore_leaves_calls_their_state),
+        T(test_restoring_a_bucket_leaves_the_others),
+        T(test_root_is_one_instant),
+        T(test_bucket_rules),
+        T(test_put_conditions),
+        T(test_delete_conditions),
+        T(test_rename),
+        T(test_observers),
         T(test_observers_of_states),
     };
 

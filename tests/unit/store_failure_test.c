@@ -210,8 +210,8 @@ static enum s3_err do_copy_part(struct trial *t)
 
 static enum s3_err do_restore_bucket(struct trial *t)
 {
-    return store_snapshot_restore_bucket(t->store, t->b, STR("empty"), BUCKET) ? S3_SLOW_DOWN
-                                                                               : S3_OK;
+    return store_snapshot_restore_bucket(t->store, &t->b, STR("empty"), BUCKET) ? S3_SLOW_DOWN
+                                                                                : S3_OK;
 }
 
 static enum s3_err do_take_snapshot(struct trial *t)

@@ -162,14 +162,17 @@ static void create_upload(struct branch *b, struct str key)
     assert_int_equal(upload_create(b, BUCKET, &(struct upload_spec){.key = key}, id), S3_OK);
 }
 
-static void check_round(struct store *store, struct branch *b, struct lcg *random)
+static void check_round(struct store *store, struct branch **main_branch, struct lcg *random)
 {
     static struct key keys[KEYS_MAX];
     static struct row rows[KEYS_MAX];
     size_t count = make_keys(random, keys);
     struct key space[3];
 
-    branch_clear(b);
+    assert_int_equal(branch_clear(main_branch), NAMED_OK);
+
+    struct branch *b = *main_branch;
+
     test_bucket(b, BUCKET);
     for (size_t i = 0; i < count; i++) {
         size_t shuffled = i * 7919 % count; /* 7919 is prime and no multiple of count */
@@ -203,7 +206,7 @@ static void test_random_listings(void **state)
 
     (void)state;
     for (int round = 0; round < 40; round++)
-        check_round(store, b, &random);
+        check_round(store, &b, &random);
     branch_unref(TAKE(b));
     store_free(store);
 }

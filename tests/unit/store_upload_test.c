@@ -195,7 +195,7 @@ static void test_snapshot_holds_uploads(void **state)
     assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
     assert_int_equal(put_part(f, 1, STR("changed")), S3_OK);
     assert_int_equal(complete(f, NULL), S3_OK);
-    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, f->main, STR("s")));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("s")));
     assert_int_equal(complete(f, NULL), S3_OK);
 
     struct record *r = current(f);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* restore.c - a branch gets another state: restored or cleared, all of it or one bucket.
+ *
+ * Calls in flight finish on the state they began with, writers too: what a test left running
+ * must not get into the state that the next one begins with. So the store gets a new branch of
+ * the same name, and the old one is left to those who hold it. After one bucket was restored
+ * that is so for this bucket; what they do to others goes to the new branch (its successor).
+ *
+ * LIVE -> SUCCEEDED; both steps under store.lock, held for writing. */
+#include "store/branch.h"
+#include "store/bucket.h"
+
+/* ---- succession -------------------------------------------------------------------- */
+
+/* The branch that goes by the name of b now; NULL when it was deleted. */
+static struct branch *current_locked(struct store *store, const struct branch *b)
+{
+    return find_branch_locked(store, branch_name(b));
+}
+
+/* Takes b: the store's branch of that name from now on. Returns the one that was. */
+static struct branch *enthrone_locked(struct store *store, struct branch *b)
+{
+    struct str name = branch_name(b);
+    void **slot = tree_own(&store->branches, &branch_tree, &store->cache, &name);
+    struct branch *old = *slot;
+
+    *slot = b;
+    return old;
+}
+
+/* The caller's reference on *b becomes one on the branch of that name as it is now. */
+static void renew_locked(struct branch **b, struct branch *now)
+{
+    branch_tree.ref(now);
+    branch_unref(*b);
+    *b = now;
+}
+
+/* Takes root. */
+static struct branch *branch_like(const struct branch *b, struct root *root)
+{
+    struct branch *other = branch_new(b->store, branch_name(b), str_c(b->label.from), root);
+
+    if (other)
+        other->label.created_ns = b->label.created_ns;
+    return other;
+}
+
+/* Takes root. *old: a reference to be dropped without the lock. */
+static enum named reset_locked(struct store *store, struct branch **b, struct root *root,
+                               struct str snapshot, struct branch **old)
+{
+    struct branch *now = current_locked(store, *b), *next;
+
+    if (!now) { /* deleted: nobody would see it */
+        root_unref(root);
+        return NAMED_OK;
+    }
+    next = branch_like(now, root);
+    if (!next)
+        return NAMED_NO_MEMORY;
+    branch_write_lock(now);
+    branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET, .name = snapshot});
+    now->unseen = true;
+    branch_unlock(now);
+    *old = enthrone_locked(store, next);
+    renew_locked(b, next);
+    return NAMED_OK;
+}
+
+/* ---- one bucket -------------------------------------------------------------------- */
+
+enum named branch_take_bucket(struct branch *b, const struct root *source, struct str bucket)
+{
+    struct bucket *k = root_bucket(source, bucket), *old;
+
+    branch_write_lock(b);
+    bool ready = node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1));
+    if (ready) {
+        struct tree *buckets = &branch_own_root_locked(b)->buckets;
+
+        if (k) {
+            bucket_ref(k);
+            old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
+        } else {
+            old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
+        }
+        bucket_unref(old);
+    }
+    branch_unlock(b);
+    return ready ? NAMED_OK : NAMED_NO_MEMORY;
+}
+
+/* What now holds, but for the bucket; now's lock is held, so that nothing is written to it
+ * meanwhile. NULL when memory is out. */
+static struct branch *branch_with_bucket(struct branch *now, const struct root *source,
+                                         struct str bucket)
+{
+    struct branch *next = branch_like(now, root_ref(now->root));
+
+    if (next && branch_take_bucket(next, source, bucket)) {
+        branch_unref(next);
+        return NULL;
+    }
+    return next;
+}
+
+static enum named reset_bucket_locked(struct store *store, struct branch **b,
+                                      const struct snapshot *snapshot, struct str bucket,
+                                      struct branch **old)
+{
+    struct branch *now = current_locked(store, *b), *next;
+
+    if (!now)
+        return NAMED_OK;
+    branch_write_lock(now);
+    next = branch_with_bucket(now, snapshot->root, bucket);
+    if (next) {
+        branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET,
+                                                  .bucket = bucket,
+                                                  .name = str_c(snapshot->label.name)});
+        now->unseen = true;
+        now->successor = next;
+        memcpy(now->kept, bucket.ptr, bucket.len);
+        branch_tree.ref(next);
+    }
+    branch_unlock(now);
+    if (!next)
+        return NAMED_NO_MEMORY;
+    *old = enthrone_locked(store, next);
+    renew_locked(b, next);
+    return NAMED_OK;
+}
+
+/* ---- the door ---------------------------------------------------------------------- */
+
+enum named store_snapshot_restore(struct store *store, struct branch **b, struct str name)
+{
+    struct branch *old = NULL;
+    enum named result = NAMED_MISSING;
+
+    /* Held until it is restored, so that nobody hears of the snapshot's end before. */
+    pthread_rwlock_wrlock(&store->lock);
+    const struct snapshot *snapshot = find_snapshot_locked(store, name);
+    if (snapshot)
+        result = reset_locked(store, b, root_ref(snapshot->root), name, &old);
+    pthread_rwlock_unlock(&store->lock);
+    branch_unref(old);
+    return result;
+}
+
+enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
+                                         struct str name, struct str bucket)
+{
+    struct branch *old = NULL;
+    enum named result = NAMED_MISSING;
+
+    pthread_rwlock_wrlock(&store->lock);
+    const struct snapshot *snapshot = find_snapshot_locked(store, name);
+    if (snapshot && bucket.len > 0 && bucket.len < BUCKET_NAME_SIZE)
+        result = reset_bucket_locked(store, b, snapshot, bucket, &old);
+    pthread_rwlock_unlock(&store->lock);
+    branch_unref(old);
+    return result;
+}
+
+enum named branch_clear(struct branch **b)
+{
+    struct store *store = (*b)->store;
+    struct branch *old = NULL;
+    enum named result;
+
+    pthread_rwlock_wrlock(&store->lock);
+    result = reset_locked(store, b, root_new(store), STR_NONE, &old);
+    pthread_rwlock_unlock(&store->lock);
+    branch_unref(old);
+    return result;
+}
+
+enum named branch_load_main(struct store *store, struct root *root, int64_t created_ns)
+{
+    struct branch *b = store_branch(store, STR("main")), *old = NULL;
+    enum named result;
+
+    pthread_rwlock_wrlock(&store->lock);
+    result = reset_locked(store, &b, root, STR_NONE, &old);
+    if (!result)
+        b->label.created_ns = created_ns; /* nobody else has seen it yet */
+    pthread_rwlock_unlock(&store->lock);
+    branch_unref(old);
+    branch_unref(b);
+    return result;
+}
