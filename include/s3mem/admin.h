@@ -6,6 +6,7 @@
 
 #include "s3mem/base.h"
 
+struct state_dirs;
 struct store;
 
 /* Everything is borrowed and must outlive the admin. */
@@ -24,7 +25,8 @@ struct admin_options {
     void *authorise_arg;
     size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */
-    uint64_t max_memory_bytes; /* the store's limit, for the statistics; 0: none */
+    const struct state_dirs *state_dirs; /* where clients may name files; NULL: nowhere */
+    uint64_t max_memory_bytes;           /* the store's limit, for the statistics; 0: none */
 };
 
 struct admin;

@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/message.h"
+#include "base/pipe.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/traffic.h"
+#include "base/work.h"
 
 #endif

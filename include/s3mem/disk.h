@@ -3,6 +3,7 @@
  *
  *   document  one state in a portable stream of bytes, to be kept, sent and loaded elsewhere
  *   database  a SQLite file that follows every change of a store
+ *   paths     files that clients name, which must lie below --state-dir
  */
 #ifndef S3MEM_DISK_H
 #define S3MEM_DISK_H
@@ -92,6 +93,51 @@ struct database_stats {
     const char *path;  /* borrowed */
 };
 void database_stats(struct database *db, struct database_stats *out);
+
+/* ---- paths that clients give ------------------------------------------------------- */
+
+/* All of it may block: not for I/O threads. */
+struct state_dirs;
+/* Opens the folders. NULL: why says which cannot be. Without any every path is refused. */
+MUST_CHECK struct state_dirs *state_dirs_open(const char *const *paths, size_t count,
+                                              struct buf *why);
+void state_dirs_close(struct state_dirs *dirs);
+
+/* A file or folder that may be there or not: a name in a folder that is. */
+struct state_path {
+    int dir; /* owned; -1: none */
+    char name[256];
+};
+enum state_found {
+    STATE_FOUND,
+    STATE_OFF,     /* there is no --state-dir */
+    STATE_INVALID, /* no path at all */
+    STATE_OUTSIDE,
+    STATE_MISSING, /* the folder it should be in is not there */
+    STATE_FAILED,  /* that folder cannot be opened */
+};
+/* A relative path is one below the first folder; an absolute one must lie below one of them.
+ * Neither ".." nor symbolic links are followed; whoever opens path->name must not follow it
+ * either (state_path_open, new_file_begin and mkdirat do not). why: a sentence, unless FOUND.
+ * dirs may be NULL: OFF. */
+MUST_CHECK enum state_found state_dirs_find(const struct state_dirs *dirs, struct str path,
+                                            struct state_path *out, struct buf *why);
+void state_path_release(struct state_path *path);
+/* For reading: a descriptor, or a negative errno; EINVAL: it is not a regular file. */
+MUST_CHECK int state_path_open(const struct state_path *path);
+
+/* A file that takes its place only when it is complete. Each returns 0 or errno. */
+struct new_file {
+    int dir, fd;
+    char name[256], temporary[256];
+};
+/* dir is borrowed until the end. */
+MUST_CHECK int new_file_begin(struct new_file *f, int dir, const char *name);
+MUST_CHECK int new_file_write(struct new_file *f, const void *data, size_t len);
+/* Ends it in any case: on failure what was there before still is. */
+MUST_CHECK int new_file_commit(struct new_file *f);
+/* Leaves nothing behind. Does nothing after commit or a begin that failed. */
+void new_file_drop(struct new_file *f);
 
 AUTO_DEFINE(document_writer, document_writer_free)
 AUTO_DEFINE(document_reader, document_reader_free)

@@ -2,6 +2,7 @@
 /* admin.c - the life of a request, and the door. */
 #include "admin/call.h"
 #include "admin/faults.h"
+#include "admin/jobs.h"
 #include "admin/journal.h"
 #include "admin/statistics.h"
 
@@ -151,6 +152,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
 
     if (log_access_enabled())
         write_access_log(c, sent, aborted);
+    admin_job_leave(c);
     if (c->state_free)
         c->state_free(c->state);
     json_decref(c->json);
@@ -182,6 +184,7 @@ struct admin *admin_new(const struct admin_options *options)
     admin->started_unix_ns = clock_now_ns();
     admin->statistics = statistics_new();
     admin->faults = faults_new();
+    admin->jobs = jobs_new();
     if (options->journal_size > 0)
         admin->journal = journal_new(options->journal_size);
     pthread_mutex_init(&admin->lock, NULL);
@@ -194,6 +197,7 @@ void admin_free(struct admin *admin)
 {
     if (!admin)
         return;
+    jobs_free(admin->jobs);
     for (size_t i = 0; i < admin->script_count; i++)
         mem_free(admin->scripts[i].name);
     mem_free(admin->scripts);

@@ -27,6 +27,8 @@ struct script {
 };
 
 struct faults;
+struct job;
+struct jobs;
 struct journal;
 struct statistics;
 
@@ -39,6 +41,7 @@ struct admin {
     struct statistics *statistics;
     struct journal *journal; /* NULL: it is off */
     struct faults *faults;
+    struct jobs *jobs;
     pthread_mutex_t lock; /* guards scripts */
     struct script *scripts;
     size_t script_count;
@@ -81,6 +84,7 @@ struct admin_call {
     struct digest body_digest; /* of what feed got, if the client signed it */
     struct settling settling;
     char field_prefix[48]; /* "rules[2].": stands before the fields that errors name */
+    struct job *job;       /* the one that it waits for; see jobs.h */
     void *state;           /* the handler's own; released by state_free */
     void (*state_free)(void *state);
     struct reply reply;

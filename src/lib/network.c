@@ -198,6 +198,7 @@ static void mount_apps(struct server *server)
         .authorise = server->credentials ? authorise : NULL,
         .authorise_arg = server,
         .journal_size = server->settings.journal,
+        .state_dirs = server->state_dirs,
         .max_memory_bytes = server->settings.max_memory,
     });
     server->traffic = admin_traffic(server->admin);

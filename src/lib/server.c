@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* server.c - building a server out of its settings, and taking it down. */
 #include "lib/server.h"
+#include "s3mem/disk.h"
 
 #include <stdarg.h>
 
@@ -54,6 +55,20 @@ static enum exit_status load_credentials(struct server *server)
     return EXIT_DONE;
 }
 
+static enum exit_status open_state_dirs(struct server *server)
+{
+    const struct str_list *dirs = &server->settings.state_dir;
+    AUTO_BUF(why, KiB(8));
+
+    if (dirs->count == 0)
+        return EXIT_DONE;
+    server->state_dirs = state_dirs_open((const char *const *)dirs->items, dirs->count, &why);
+    if (server->state_dirs)
+        return EXIT_DONE;
+    server_complain(server, "--state-dir: %.*s", (int)why.len, why.ptr);
+    return EXIT_USAGE;
+}
+
 static void create_service(struct server *server)
 {
     const struct settings *s = &server->settings;
@@ -82,6 +97,8 @@ enum exit_status server_open(struct server *server)
 {
     enum exit_status status = load_credentials(server);
 
+    if (!status)
+        status = open_state_dirs(server);
     if (status)
         return status;
     create_service(server);
@@ -124,6 +141,7 @@ void server_close(struct server *server)
     s3_service_free(server->s3);
     if (server->store)
         store_free(server->store);
+    state_dirs_close(server->state_dirs);
     credentials_free(server->credentials);
     mem_free(server->hosts);
     mem_free(server->operations);

@@ -33,6 +33,7 @@ struct server {
     struct buf why; /* what went wrong */
 
     struct store *store;
+    struct state_dirs *state_dirs;   /* NULL: there is no --state-dir */
     struct credentials *credentials; /* NULL: authentication is off */
     struct s3_service *s3;
     struct admin *admin;

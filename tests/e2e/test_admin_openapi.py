@@ -98,11 +98,12 @@ CALLS = [
     ("getClock", "clock", None, 200),
     ("resetClock", "clock", None, 200),
     ("dropSnapshot", "snapshots/s", None, 204),
+    ("listJobs", "jobs", None, 200),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]
 # A stream without an end, and a body that is no JSON, have tests of their own.
-ELSEWHERE = {"followEvents", "uploadSnapshot"}
+ELSEWHERE = {"followEvents", "uploadSnapshot", "getJob", "endJob"}
 
 
 def test_each_path_answers_as_described(described):
