@@ -72,7 +72,12 @@ bool admin_fields(struct admin_call *c, const json_t *value, const char *fields)
     json_t *ignored;
 
     if (value && !json_is_object(value)) {
-        admin_error(c, 400, BAD, "must be a JSON object");
+        /* "rules[2]." blames rules[2] itself. */
+        c->field_prefix[strcspn(c->field_prefix, ".")] = '\0';
+        if (c->field_prefix[0])
+            admin_field_error(c, 400, BAD, "", "must be a JSON object");
+        else
+            admin_error(c, 400, BAD, "must be a JSON object");
         return false;
     }
     json_object_foreach((json_t *)(uintptr_t)value, name, ignored)

@@ -25,10 +25,14 @@ static bool read_freeze(struct admin_call *c, bool *given, bool *freeze, int64_t
         return true;
     }
     *freeze = true;
-    if (text.ptr && clock_parse_iso(text, at_ns))
+    if (!text.ptr || !clock_parse_iso(text, at_ns))
+        admin_field_error(c, 400, "InvalidArgument", "freeze",
+                          "must be true, false or a time like \"2026-01-31T12:00:00Z\"");
+    else if (*at_ns == INT64_MAX || *at_ns == INT64_MIN)
+        admin_field_error(c, 400, "InvalidArgument", "freeze",
+                          "is beyond what the clock can show: the years 1678 to 2261");
+    else
         return true;
-    admin_field_error(c, 400, "InvalidArgument", "freeze",
-                      "must be true, false or a time like \"2026-01-31T12:00:00Z\"");
     return false;
 }
 

@@ -161,6 +161,7 @@ static bool is_secret(struct str name)
         {"x-amz-security-token", 20}, {"x-amz-s3session-token", 21},
         {"x-amz-signature", 15},      {"signature", 9},
         {"proxy-authorization", 19},  {"cookie", 6},
+        {"authorization", 13},        {"x-amz-mfa", 9},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -182,6 +183,30 @@ static bool is_secret_parameter(struct str raw)
     return !buf_add_unescaped(&name, raw, true) || !buf_ok(&name) || is_secret(buf_str(&name));
 }
 
+/* "http://user:password@host/path": what stands before the @ is for nobody to see. */
+static void add_masked_path(struct buf *out, struct str path)
+{
+    size_t colon = path.len > 0 && path.ptr[0] != '/' ? str_find_char(path, ':') : SIZE_MAX;
+    struct str rest, authority;
+    size_t at;
+
+    if (colon == SIZE_MAX || !str_has_prefix(str_from(path, colon + 1), STR("//"))) {
+        buf_add_json(out, path);
+        return;
+    }
+    rest = str_from(path, colon + 3);
+    authority = rest;
+    at = str_find_char(rest, '/');
+    authority.len = at == SIZE_MAX ? rest.len : at;
+    at = str_find_char(authority, '@');
+    buf_add_json(out, str_of(path.ptr, colon + 3));
+    if (at != SIZE_MAX) {
+        buf_add(out, MASK);
+        rest = str_from(rest, at);
+    }
+    buf_add_json(out, rest);
+}
+
 /* A target, or a URL, without the secrets of its query. */
 static void add_masked_target(struct buf *out, struct str target)
 {
@@ -189,11 +214,11 @@ static void add_masked_target(struct buf *out, struct str target)
     struct str query, part;
 
     if (mark == SIZE_MAX) {
-        buf_add_json(out, target);
+        add_masked_path(out, target);
         return;
     }
     query = str_from(target, mark + 1);
-    buf_add_json(out, str_of(target.ptr, mark));
+    add_masked_path(out, str_of(target.ptr, mark));
     for (char separator = '?'; str_split(&query, '&', &part); separator = '&') {
         size_t equals = str_find_char(part, '=');
 

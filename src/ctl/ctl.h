@@ -103,6 +103,8 @@ struct ctl_column {
     const char *field; /* of the row's object; "a.b" reaches into it */
     enum { CTL_TEXT, CTL_NUMBER, CTL_BYTES, CTL_TIME, CTL_MS } kind;
 };
+/* To a terminal: what would move the cursor or forge a line is shown as a question mark. */
+void ctl_print_text(const char *text);
 /* One line a row, columns aligned. columns end with a NULL title. */
 void ctl_print_table(const json_t *rows, const struct ctl_column *columns);
 /* "1.5 MB" */

@@ -134,7 +134,15 @@ static enum ctl_exit print_keys(struct ctl *c, const json_t *stats, struct str p
     }
     if (c->json)
         return ctl_print_json(c, found);
-    json_array_foreach(found, i, key) puts(json_string_value(key));
+    json_array_foreach(found, i, key)
+    {
+        /* A program gets the key as it is. */
+        if (c->terminal)
+            ctl_print_text(json_string_value(key));
+        else
+            fputs(json_string_value(key), stdout);
+        putchar('\n');
+    }
     json_decref(found);
     return CTL_DONE;
 }
@@ -248,8 +256,9 @@ static void print_event(const struct follower *f, struct str data)
     } else {
         json_int_t status = json_integer_value(json_object_get(event, "status"));
 
-        printf("%s  %-18s %-20s %s/%s", text_of(event, "time"), f->type,
-               text_of(event, "operation"), text_of(event, "bucket"), text_of(event, "key"));
+        printf("%s  %-18s %-20s %s/", text_of(event, "time"), f->type,
+               text_of(event, "operation"), text_of(event, "bucket"));
+        ctl_print_text(text_of(event, "key"));
         if (status)
             printf("  %" JSON_INTEGER_FORMAT " %s", status, text_of(event, "code"));
         putchar('\n');

@@ -47,13 +47,23 @@ static const json_t *find_field(const json_t *row, const char *path)
     return row;
 }
 
-/* What would move the cursor or forge a line is shown as a question mark. */
+static char printable(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+}
+
+void ctl_print_text(const char *text)
+{
+    for (; *text; text++)
+        putchar(printable(*text));
+}
+
 static void copy_printable(const char *text, char out[CELL_SIZE])
 {
     size_t n = 0;
 
     for (; *text && n < CELL_SIZE - 1; text++)
-        out[n++] = (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text;
+        out[n++] = printable(*text);
     out[n] = '\0';
 }
 

@@ -242,13 +242,37 @@ PUBLIC s3mem_result s3mem_snapshot(s3mem *s, const char *branch, const char *nam
     return b ? result_of(store_snapshot_take(s->server.store, b, str_c(name))) : S3MEM_MISSING;
 }
 
+static bool root_has(struct root *root, struct str bucket)
+{
+    struct bucket_info info;
+    bool found = root && root_bucket_next(root, bucket, true, &info);
+
+    if (!found)
+        return false;
+    found = str_eq(str_c(info.name), bucket);
+    bucket_info_release(&info);
+    return found;
+}
+
+/* Neither in the snapshot nor in the branch: a mistyped name rather than a bucket to be
+ * removed.
+ */
+static bool bucket_is_known(s3mem *s, struct branch *b, const char *snapshot,
+                            const char *bucket)
+{
+    AUTO(root) then = store_snapshot_root(s->server.store, str_c(snapshot));
+    AUTO(root) now = branch_root(b);
+
+    return root_has(then, str_c(bucket)) || root_has(now, str_c(bucket));
+}
+
 PUBLIC s3mem_result s3mem_restore(s3mem *s, const char *branch, const char *name,
                                   const char *bucket)
 {
     AUTO(branch) b = find_branch(s, branch);
     struct store *store = s->server.store;
 
-    if (!b || !is_name(name))
+    if (!b || !is_name(name) || (bucket && !bucket_is_known(s, b, name, bucket)))
         return S3MEM_MISSING;
     return result_of(bucket
                          ? store_snapshot_restore_bucket(store, &b, str_c(name), str_c(bucket))

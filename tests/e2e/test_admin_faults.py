@@ -307,7 +307,8 @@ def test_bad_rules(faulty, rule, field):
 
 def test_bad_lists(faulty):
     for body, field in (({}, "rules"), ({"rules": {}}, "rules"), ({"rules": [], "x": 1}, "x"),
-                        ({"rules": [], "seed": "a"}, "seed")):
+                        ({"rules": [], "seed": "a"}, "seed"), ({"rules": [None]}, "rules[0]"),
+                        ({"rules": [{"error": "SlowDown"}, "SlowDown"]}, "rules[1]")):
         admin_refused(admin(faulty, "PUT", "faults", body), 400, "InvalidArgument", field)
 
 

@@ -247,7 +247,11 @@ def test_secrets_are_masked(own):
         "x-amz-server-side-encryption-customer-key": "CUSTOMER-KEY",
         "x-amz-copy-source-server-side-encryption-customer-key": "CUSTOMER-KEY",
         "Cookie": "session=CUSTOMER-KEY",
+        "x-amz-mfa": "arn:aws:iam::123456789012:mfa/user CUSTOMER-KEY",
     })
+    http_request(own, "GET", f"http://user:CUSTOMER-KEY@localhost/{name}/v4?authorization=CUSTOMER-KEY",
+                 headers={"Host": "localhost",
+                          "Referer": "http://user:CUSTOMER-KEY@localhost/?Signature=CUSTOMER-KEY"})
 
     found = requests_of(own, bucket=name, limit=1000)
     text = json.dumps(found)

@@ -438,6 +438,7 @@ def test_versions_stay_in_order_when_time_goes_back(own, clock):
     [
         ({"freeze": 5}, "freeze"),
         ({"freeze": "yesterday"}, "freeze"),
+        ({"freeze": "9999-12-31T00:00:00Z"}, "freeze"),
         ({"offset": "5"}, "offset"),
         ({"offset": True}, "offset"),
         ({"advance": "1 week"}, "advance"),

@@ -117,6 +117,9 @@ static void test_states(void **state)
     assert_int_equal(s3mem_clear(s, NULL, NULL), S3MEM_OK);
     assert_int_equal(get(s, "/demo"), 404);
     assert_int_equal(s3mem_restore(s, NULL, "clean", "demo"), S3MEM_OK);
+    assert_int_equal(s3mem_restore(s, NULL, "clean", "dmeo"), S3MEM_MISSING);
+    assert_int_equal(s3mem_restore(s, NULL, "clean", ""), S3MEM_MISSING);
+    assert_int_equal(s3mem_create_bucket(s, NULL, NULL), S3MEM_INVALID);
     assert_int_equal(get(s, "/demo"), 200);
     assert_int_equal(s3mem_branch_delete(s, "b"), S3MEM_OK);
     assert_int_equal(s3mem_branch_delete(s, "main"), S3MEM_MISSING);

@@ -454,7 +454,9 @@ static void test_observers_of_states(void **state)
     assert_int_equal(store_fork(f->store, STR("c"), STR("b"), STR_NONE), NAMED_EXISTS);
     expect(&notes, "forked b   s s\nforked c   b\n");
     struct branch *b = store_branch(f->store, STR("b"));
+    AUTO(branch) stale = store_branch(f->store, STR("b"));
     assert_int_equal(store_snapshot_restore(f->store, &b, STR("s")), NAMED_OK);
+    test_put(f->store, stale, STR("k"), STR("x"), NULL);
     assert_int_equal(store_snapshot_restore_bucket(f->store, &b, STR("s"), BUCKET), NAMED_OK);
     expect(&notes, "reset b   s\nreset b bucket  s\n");
     assert_int_equal(store_branch_delete(f->store, STR("b")), NAMED_OK);
