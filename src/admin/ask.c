@@ -227,6 +227,17 @@ bool admin_name_ok(struct admin_call *c, const char *field_name, struct str name
     return ok;
 }
 
+bool admin_operation_known(const struct admin_call *c, struct str name)
+{
+    const char *const *known = c->admin->options.operations;
+
+    for (; known && *known; known++) {
+        if (str_eq_nocase(str_c(*known), name))
+            return true;
+    }
+    return !c->admin->options.operations;
+}
+
 bool pattern_matches(struct str pattern, struct str text)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;

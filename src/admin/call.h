@@ -147,6 +147,8 @@ MUST_CHECK bool admin_field_duration(struct admin_call *c, const json_t *object,
 MUST_CHECK bool duration_parse(struct str text, int64_t *ns);
 /* The name of a branch or snapshot: is it one? Blames `field`. */
 MUST_CHECK bool admin_name_ok(struct admin_call *c, const char *field, struct str name);
+/* Is this one of S3's operations? ASCII case ignored. */
+bool admin_operation_known(const struct admin_call *c, struct str name);
 /* '*' any run of bytes, '?' one byte. */
 bool pattern_matches(struct str pattern, struct str text);
 /* Is text one of the comma-separated words? ASCII case ignored. */

@@ -439,6 +439,9 @@ struct str event_name(const struct event *event, char out[EVENT_NAME_SIZE])
     struct str name =
         event->type == EVENT_OPERATION ? event->entry->operation : names[event->type];
 
+    /* MemoryClient has one name for both. */
+    if (str_eq(name, STR("ListObjectsV2")))
+        name = STR("ListObjects");
     if (name.len >= EVENT_NAME_SIZE)
         name.len = EVENT_NAME_SIZE - 1;
     memcpy(out, name.ptr, name.len);

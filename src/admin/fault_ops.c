@@ -31,22 +31,11 @@ static bool read_text(struct admin_call *c, const json_t *rule, const char *name
     return true;
 }
 
-static bool operation_is_known(const struct admin_call *c, struct str name)
-{
-    const char *const *known = c->admin->options.operations;
-
-    for (; known && *known; known++) {
-        if (str_eq_nocase(str_c(*known), name))
-            return true;
-    }
-    return !c->admin->options.operations;
-}
-
 static bool add_operation(struct admin_call *c, const json_t *name, struct buf *list)
 {
     struct str text = str_of(json_string_value(name), json_string_length(name));
 
-    if (!text.ptr || !operation_is_known(c, text)) {
+    if (!text.ptr || !admin_operation_known(c, text)) {
         admin_field_error(c, 400, BAD, "operation", "must be S3 operations like \"PutObject\"");
         return false;
     }

@@ -175,11 +175,14 @@ void faults_clear(struct faults *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* A copy to the last leaf: jansson's counts do not order what threads that share values do. */
 static json_t *rule_json(const struct fault_rule *rule)
 {
     json_t *shown = json_pack("{s:I}", "id", (json_int_t)rule->id);
+    json_t *text = json_deep_copy(rule->text);
 
-    json_object_update(shown, rule->text);
+    json_object_update(shown, text);
+    json_decref(text);
     json_object_set_new(shown, "matched", json_integer((json_int_t)rule->matched));
     json_object_set_new(shown, "fired", json_integer((json_int_t)rule->fired));
     return shown;

@@ -27,6 +27,40 @@ static bool read_statuses(struct admin_call *c, struct filter *out)
     return true;
 }
 
+/* A mistyped name would wait for what never comes. */
+static bool read_operations(struct admin_call *c, struct filter *out)
+{
+    struct str list, word;
+
+    out->operations = list = admin_param(c, "operation");
+    while (str_split(&list, ',', &word)) {
+        if (admin_operation_known(c, str_trim(word)))
+            continue;
+        admin_field_error(c, 400, "InvalidArgument", "operation",
+                          "must be S3 operations like PutObject, separated by commas");
+        return false;
+    }
+    return true;
+}
+
+static bool read_types(struct admin_call *c, struct filter *out)
+{
+    struct str list, word;
+
+    out->types = list = admin_param(c, "type");
+    while (str_split(&list, ',', &word)) {
+        word = str_trim(word);
+        if (list_has(STR("command.request,command.response"), word) ||
+            admin_operation_known(c, word))
+            continue;
+        admin_field_error(c, 400, "InvalidArgument", "type",
+                          "must be command.request, command.response or names like putObject, "
+                          "separated by commas");
+        return false;
+    }
+    return true;
+}
+
 static bool read_since(struct admin_call *c, struct filter *out)
 {
     struct str text = admin_param(c, "since");
@@ -42,14 +76,13 @@ static bool read_since(struct admin_call *c, struct filter *out)
 bool filter_read(struct admin_call *c, struct filter *out)
 {
     *out = (struct filter){
-        .operations = admin_param(c, "operation"),
-        .types = admin_param(c, "type"),
         .bucket = admin_param(c, "bucket"),
         .branch = admin_param(c, "branch"),
         .code = admin_param(c, "code"),
         .key = admin_param(c, "key"),
     };
-    return read_statuses(c, out) && read_since(c, out);
+    return read_operations(c, out) && read_types(c, out) && read_statuses(c, out) &&
+           read_since(c, out);
 }
 
 static bool status_passes(struct str list, unsigned status)
@@ -90,7 +123,8 @@ bool filter_passes_event(const struct filter *f, const struct event *event)
     bool ended = event->type != EVENT_REQUEST;
     char name[EVENT_NAME_SIZE];
 
-    return (!f->types.ptr || list_has(f->types, event_name(event, name))) &&
+    return (!f->types.ptr || list_has(f->types, event_name(event, name)) ||
+            (event->type == EVENT_OPERATION && list_has(f->types, e->operation))) &&
            passes(f, e, ended ? entry_final_key(e) : entry_text(e, ENTRY_KEY),
                   ended ? entry_final_branch(e) : entry_text(e, ENTRY_BRANCH));
 }

@@ -96,6 +96,25 @@ def test_the_life_of_a_request(own):
                                           "bytesIn", "bytesOut", "durationMs"]}
 
 
+def test_listings_have_memoryclients_name(own):
+    s3 = client(own)
+    name = unique()
+    s3.create_bucket(Bucket=name)
+    with Follower(own, bucket=name, type="listObjects") as f, \
+         Follower(own, bucket=name, type="ListObjectsV2") as newer:
+        s3.list_objects(Bucket=name)
+        s3.list_objects_v2(Bucket=name)
+        assert [(e[1], e[2]["operation"]) for e in f.take(2)] == [
+            ("listObjects", "ListObjects"), ("listObjects", "ListObjectsV2")]
+        assert newer.next()[2]["operation"] == "ListObjectsV2"
+
+
+def test_unknown_names_are_refused(own):
+    for query, field in [({"type": "putObjct"}, "type"), ({"type": "putObject,lost"}, "type"),
+                         ({"operation": "putObjct"}, "operation"), ({"lastEventId": "x"}, "lastEventId")]:
+        admin_refused(admin(own, "GET", "events", **query), 400, "InvalidArgument", field)
+
+
 def test_failures_have_no_event_of_their_own(own):
     s3 = client(own)
     name = unique()

@@ -323,8 +323,12 @@ def test_rules_change_under_load(faulty):
             except (http.client.HTTPException, OSError):
                 pass
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        asking = [pool.submit(ask) for _ in range(8)]
+    def look():
+        while time.monotonic() < deadline:
+            assert len(ok(admin(faulty, "GET", "faults"))["rules"]) <= 7
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        asking = [pool.submit(ask) for _ in range(8)] + [pool.submit(look) for _ in range(2)]
         kinds = [{"error": "SlowDown"}, {"latency": "5ms"}, {"cut": "during"}, {"corrupt": True},
                  {"truncate": 10}, {"cut": "before"}, {"bandwidth": "10MiB"}]
         turn = 0

@@ -110,6 +110,7 @@ def test_since_a_time(own):
 def test_wrong_questions(own):
     for query, field in [
         ({"status": "4x"}, "status"),
+        ({"operation": "PutObject,PutObjct"}, "operation"),
         ({"since": "soon"}, "since"),
         ({"limit": "ten"}, "limit"),
         ({"wait": "5"}, "wait"),
