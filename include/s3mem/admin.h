@@ -6,6 +6,7 @@
 
 #include "s3mem/base.h"
 
+struct persist_stats;
 struct state_dirs;
 struct store;
 
@@ -27,6 +28,10 @@ struct admin_options {
                           * there are no events */
     const struct state_dirs *state_dirs; /* where clients may name files; NULL: nowhere */
     uint64_t max_memory_bytes;           /* the store's limit, for the statistics; 0: none */
+    const struct durable *durable;       /* asked before and after each change; may be NULL */
+    /* For the statistics; false, or NULL: there is no state on disk. */
+    bool (*persist_stats)(void *arg, struct persist_stats *out);
+    void *persist_stats_arg;
 };
 
 struct admin;

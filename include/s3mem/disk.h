@@ -48,15 +48,34 @@ MUST_CHECK enum s3_err document_finish(struct document_reader *r, struct str nam
 /* One sentence: what is wrong, and where. */
 const char *document_error(const struct document_reader *r);
 
+/* ---- a file that follows the store ------------------------------------------------- */
+
+enum persist_state {
+    PERSIST_OK,
+    PERSIST_BEHIND, /* the disk takes nothing: full, unreachable ... It is tried again */
+    PERSIST_BROKEN, /* it is not tried again: the file is damaged */
+};
+enum durability {
+    DURABILITY_RELAXED, /* calls do not wait; a change is written within 100 ms */
+    DURABILITY_ALWAYS,  /* a change is synced to disk before its call is answered */
+};
+struct persist_stats {
+    const char *path; /* borrowed */
+    bool follows;     /* else it was only loaded, and all below is zero */
+    enum durability durability;
+    enum persist_state state;
+    uint64_t changes;  /* of the store, since the start */
+    uint64_t written;  /* of those: are in the file */
+    uint64_t commits;  /* in so many transactions */
+    int64_t behind_ns; /* since when the oldest of those that are not waits; 0: there is none */
+    char error[256];   /* of the last failure, empty while the state is OK */
+};
+
 /* ---- the database ------------------------------------------------------------------ */
 
 /* Everything a store holds, in a file that `sqlite3` reads too (src/disk/schema.sql says what
  * is where). A thread of its own writes what the store's observer tells, many changes a
  * transaction; after a crash, a kill or a power cut the file holds a state as it once was. */
-enum durability {
-    DURABILITY_RELAXED, /* calls do not wait; a change is written within 100 ms */
-    DURABILITY_ALWAYS,  /* a change is synced to disk before its call is answered */
-};
 struct database_options {
     struct store *store; /* still empty */
     const char *path;
@@ -71,28 +90,18 @@ struct database;
  * was wrong, in a sentence; a file that it does not understand is left as it was. */
 MUST_CHECK struct database *database_open(const struct database_options *options,
                                           struct buf *why);
-/* Writes what has changed until now. False: it could not (the log says why). Accepts NULL.
- * Nothing may change in the store any more. */
+/* Writes what has changed until now, unless it is new and was not filled. False: it could not
+ * (the log says why). Accepts NULL. Nothing may change in the store any more. */
 bool database_close(struct database *db);
-/* Under `always` what calls are to ask; else NULL. Good until database_close. */
+/* What calls are to ask before and after a change; NULL when it does not follow. Good until
+ * database_close. */
 const struct durable *database_durable(struct database *db);
+/* Was nothing ever written to it? Then what is changed until database_filled, as one, is there
+ * or not: a start that was cut short is begun anew. */
+bool database_is_new(const struct database *db);
+void database_filled(struct database *db);
 
-enum database_state {
-    DATABASE_OK,
-    DATABASE_BEHIND, /* the disk takes nothing: full, unreadable ... It is tried again */
-    DATABASE_BROKEN, /* it is not tried again: the file is damaged */
-};
-struct database_stats {
-    enum database_state state;
-    enum durability durability;
-    uint64_t queued;   /* changes that are not on disk yet */
-    uint64_t written;  /* changes that are, since the start */
-    uint64_t commits;  /* in so many transactions */
-    int64_t behind_ns; /* since when the oldest of those waits */
-    char error[256];   /* of the last failure, empty while the state is OK */
-    const char *path;  /* borrowed */
-};
-void database_stats(struct database *db, struct database_stats *out);
+void database_stats(struct database *db, struct persist_stats *out);
 
 /* ---- paths that clients give ------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ struct s3_options {
      * STR_NONE: such keys are served by main. */
     struct str branch_per_key;
     const struct traffic *traffic; /* told of each request; may be NULL */
+    const struct durable *durable; /* asked before and after each write; may be NULL */
 };
 
 struct s3_service;

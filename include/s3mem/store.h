@@ -51,6 +51,10 @@ struct store *store_new(const struct store_options *options);
 /* Waits for the reaper; all references handed out must be back. */
 void store_free(struct store *store);
 void store_stats(struct store *store, struct store_stats *out);
+/* Versions and uploads are numbered by one counter: the last number that was given. */
+uint64_t store_sequence(struct store *store);
+/* Larger ones are given from now on. */
+void store_continue_after(struct store *store, uint64_t number);
 /* Blocks until the reaper has nothing to do (tests, stats). */
 void store_reap_wait(struct store *store);
 

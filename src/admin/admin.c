@@ -22,6 +22,18 @@ static bool may_proceed(struct admin_call *c)
     return !err;
 }
 
+/* False: answered, because the disk that follows the store takes nothing at present. */
+static bool may_change(struct admin_call *c)
+{
+    const struct durable *d = c->admin->options.durable;
+
+    if (!d || !(c->route->flags & CHANGES) || d->accepts(d->arg))
+        return true;
+    admin_error(c, s3_err_status(S3_SLOW_DOWN), s3_err_code(S3_SLOW_DOWN),
+                "state on disk cannot be written at present: nothing was changed");
+    return false;
+}
+
 /* What to compare the body's digest with; STR_NONE: nothing. */
 static struct str signed_digest(const struct admin_call *c)
 {
@@ -41,7 +53,7 @@ static bool prepare(struct admin_call *c)
         return false;
     }
     route_choose(c);
-    if (!c->route || !may_proceed(c) || !route_read_query(c))
+    if (!c->route || !may_proceed(c) || !route_read_query(c) || !may_change(c))
         return false;
     if (signed_digest(c).ptr)
         digest_init(&c->body_digest, CHECKSUM_SHA256);
@@ -113,13 +125,37 @@ static bool parse_document(struct admin_call *c)
     return false;
 }
 
+/* It was carried out; is it safe? */
+static enum app_next settle(struct admin_call *c)
+{
+    const struct durable *d = c->admin->options.durable;
+
+    if (!d || !(c->route->flags & CHANGES) || c->reply.status >= 400)
+        return APP_REPLY;
+    c->carried_out = true;
+    switch (d->state(d->arg, &c->durable_wait, c->req->waker)) {
+    case DURABLE_SAFE:
+        break;
+    case DURABLE_NOT_YET:
+        return APP_WAIT;
+    case DURABLE_FAILED:
+        reply_release(&c->reply);
+        reply_init(&c->reply);
+        return admin_error(c, s3_err_status(S3_SLOW_DOWN), s3_err_code(S3_SLOW_DOWN),
+                           "the change could not be written to disk; it may be lost");
+    }
+    return APP_REPLY;
+}
+
 static enum app_next call_finish(void *call)
 {
     struct admin_call *c = call;
 
+    if (c->carried_out)
+        return settle(c);
     if (!body_is_as_signed(c) || !parse_document(c))
         return APP_REPLY;
-    return c->route->handler(c);
+    return c->route->handler(c) == APP_WAIT ? APP_WAIT : settle(c);
 }
 
 static struct reply *call_reply(void *call)
@@ -150,6 +186,8 @@ static void call_done(void *call, uint64_t sent, bool aborted)
 {
     struct admin_call *c = call;
 
+    if (c->durable_wait.ticket > 0)
+        c->admin->options.durable->leave(c->admin->options.durable->arg, &c->durable_wait);
     if (log_access_enabled())
         write_access_log(c, sent, aborted);
     admin_job_leave(c);

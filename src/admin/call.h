@@ -50,8 +50,9 @@ struct admin {
 struct admin_call;
 
 enum route_flags {
-    OPEN = 1 << 0,      /* needs no signature, even when authentication is on */
-    TAKES_JSON = 1 << 1 /* c->json is the body, NULL when there is none */
+    OPEN = 1 << 0,       /* needs no signature, even when authentication is on */
+    TAKES_JSON = 1 << 1, /* c->json is the body, NULL when there is none */
+    CHANGES = 1 << 2     /* changes the store */
 };
 
 /* A row of admin.def. */
@@ -88,6 +89,8 @@ struct admin_call {
     void *state;           /* the handler's own; released by state_free */
     void (*state_free)(void *state);
     struct reply reply;
+    bool carried_out; /* only the disk may still be waited for */
+    struct durable_wait durable_wait;
     int64_t started_ns;
     uint64_t received;
 };

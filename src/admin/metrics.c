@@ -222,6 +222,27 @@ static void add_memory(struct buf *out, struct admin *admin)
                m.resident);
 }
 
+static void add_persistence(struct buf *out, const struct admin *admin)
+{
+    struct persist_stats p;
+
+    if (!stats_persistence(admin, &p) || !p.follows)
+        return;
+    add_single(out, "s3mem_persist_up", "gauge",
+               "1: changes are written to disk; 0: they cannot be at present, or ever.",
+               p.state == PERSIST_OK);
+    add_single(out, "s3mem_persist_changes_total", "counter", "Changes of the store.",
+               p.changes);
+    add_single(out, "s3mem_persist_written_total", "counter", "Of those, written to disk.",
+               p.written);
+    add_single(out, "s3mem_persist_commits_total", "counter",
+               "Transactions that they were written in.", p.commits);
+    add_head(out, "s3mem_persist_behind_seconds", "gauge",
+             "For how long the oldest change that is not yet written has been waiting.");
+    buf_addf(out, "s3mem_persist_behind_seconds %.3f\n",
+             (double)p.behind_ns / (double)NS_PER_S);
+}
+
 static void add_server(struct buf *out, struct admin *admin)
 {
     struct journal_facts journal;
@@ -249,6 +270,7 @@ enum app_next admin_show_metrics(struct admin_call *c)
     add_requests(out, c->admin);
     add_stored(out, c->admin);
     add_memory(out, c->admin);
+    add_persistence(out, c->admin);
     if (!buf_ok(out))
         return admin_no_memory(c);
     reply_header(&c->reply, STR("Content-Type"),

@@ -77,6 +77,13 @@ void stats_journal(struct admin *admin, struct journal_facts *out)
         journal_facts(admin->journal, out);
 }
 
+bool stats_persistence(const struct admin *admin, struct persist_stats *out)
+{
+    const struct admin_options *o = &admin->options;
+
+    return o->persist_stats && o->persist_stats(o->persist_stats_arg, out);
+}
+
 uint64_t stats_active(struct admin *admin)
 {
     uint64_t ended = statistics_ended(admin->statistics); /* first: never more than begun */
@@ -264,6 +271,31 @@ static void add_memory(struct buf *out, struct admin *admin)
     buf_add_char(out, '}');
 }
 
+static void add_persistence(struct buf *out, const struct admin *admin)
+{
+    static const char *const states[] = {
+        [PERSIST_OK] = "ok", [PERSIST_BEHIND] = "behind", [PERSIST_BROKEN] = "broken"};
+    struct persist_stats p;
+
+    if (!stats_persistence(admin, &p)) {
+        buf_add(out, STR(",\"persistence\":null"));
+        return;
+    }
+    add_text(out, ",\"persistence\":{\"file\":", p.path);
+    buf_addf(out, ",\"autoPersist\":%s", p.follows ? "true" : "false");
+    add_text_or_null(out, ",\"durability\":",
+                     !p.follows                          ? NULL
+                     : p.durability == DURABILITY_ALWAYS ? "always"
+                                                         : "relaxed");
+    add_text(out, ",\"state\":", states[p.state]);
+    add_text_or_null(out, ",\"error\":", p.error);
+    add_u64(out, ",\"changes\":", p.changes);
+    add_u64(out, ",\"written\":", p.written);
+    add_u64(out, ",\"commits\":", p.commits);
+    add_u64(out, ",\"behindMs\":", (uint64_t)(p.behind_ns / NS_PER_MS));
+    buf_add_char(out, '}');
+}
+
 static int add_to_buf(const char *text, size_t len, void *out)
 {
     buf_add(out, str_of(text, len));
@@ -432,6 +464,7 @@ static void end_document(struct walk *w)
     add_snapshots(w->out, w->admin);
     add_memory(w->out, w->admin);
     buf_add(w->out, STR(",\"evictions\":0"));
+    add_persistence(w->out, w->admin);
     add_requests(w->out, w->admin);
     add_u64(w->out, ",\"journal\":{\"capacity\":", j.capacity);
     add_u64(w->out, ",\"size\":", j.size);

@@ -6,6 +6,7 @@
 #include "admin/call.h"
 #include "admin/journal.h"
 #include "admin/statistics.h"
+#include "s3mem/disk.h"
 
 struct memory_facts {
     uint64_t total, trees, records, bodies;
@@ -17,6 +18,8 @@ struct memory_facts {
 void stats_memory(struct admin *admin, struct memory_facts *out);
 /* Zeroes when there is no journal. */
 void stats_journal(struct admin *admin, struct journal_facts *out);
+/* False: there is no state on disk. */
+bool stats_persistence(const struct admin *admin, struct persist_stats *out);
 /* Of requests that run now. */
 uint64_t stats_active(struct admin *admin);
 

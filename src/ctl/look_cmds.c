@@ -55,6 +55,31 @@ static void print_memory(const json_t *memory)
         print_bytes("limit", memory, "limit");
 }
 
+static int64_t number_of(const json_t *object, const char *field)
+{
+    return (int64_t)json_integer_value(json_object_get(object, field));
+}
+
+static void print_persistence(const json_t *p)
+{
+    const char *error = json_string_value(json_object_get(p, "error"));
+
+    if (!json_is_object(p))
+        return;
+    printf("\nState on disk: %s", json_string_value(json_object_get(p, "file")));
+    if (!json_is_true(json_object_get(p, "autoPersist"))) {
+        puts(" (loaded, not written to)");
+        return;
+    }
+    printf(" (%s): %s", json_string_value(json_object_get(p, "durability")),
+           json_string_value(json_object_get(p, "state")));
+    printf(", %" PRId64 " changes to be written",
+           number_of(p, "changes") - number_of(p, "written"));
+    if (number_of(p, "behindMs") > 0)
+        printf(", the oldest for %" PRId64 " ms", number_of(p, "behindMs"));
+    printf("%s%s\n", error ? ": " : "", error ? error : "");
+}
+
 /* {"PutObject":{...}} -> [{"name":"PutObject",...}] */
 static json_t *rows_of(const json_t *operations)
 {
@@ -85,6 +110,7 @@ static void print_stats(const json_t *stats)
         putchar('\n');
     }
     print_memory(json_object_get(stats, "memory"));
+    print_persistence(json_object_get(stats, "persistence"));
     if (json_object_size(operations) == 0)
         return;
     rows = rows_of(operations);

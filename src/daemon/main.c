@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - s3memd from its settings to its exit status: a thin process around a server.
  *
- *   settings -> open -> buckets, seed -> init scripts -> ready -> until a signal -> drain ->
- * close */
+ *   settings -> open, state on disk -> buckets, seed -> init scripts -> ready -> until a signal
+ * -> drain -> close */
 #include "daemon/daemon.h"
 
 #include <stdarg.h>
@@ -31,7 +31,7 @@ static void setup_log(const struct settings *s)
 
 /* ---- starting ---------------------------------------------------------------------- */
 
-/* While a seed is loaded. */
+/* While state or a seed is loaded. */
 static bool caught_signal(void *arg)
 {
     struct daemon *d = arg;
@@ -60,6 +60,8 @@ static enum exit_status start(struct daemon *d)
 
     if (!status)
         status = server_fill(server);
+    if (status == EXIT_INTERRUPTED)
+        return EXIT_DONE;
     if (status) {
         complain("%.*s", (int)server->why.len, server->why.ptr);
         return status;
@@ -117,6 +119,7 @@ int main(int argc, char **argv)
         signals_wait(&d, -1);
     if (d.server.http)
         drain(&d);
-    server_close(&d.server);
+    if (!server_close(&d.server) && status == EXIT_DONE)
+        status = EXIT_FAILED;
     return status;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
@@ -176,6 +177,12 @@ static bool attributes_fit(struct database *db)
     return fit;
 }
 
+/* Has nobody ever written to it? Contents and nodes are numbered from 1, which main has. */
+static bool is_untouched(struct database *db)
+{
+    return pragma(db, "SELECT coalesce(sum(seq), 0) FROM sqlite_sequence") <= 1;
+}
+
 /* Is it ours, and do we know its version? Nothing is changed before that. */
 static bool recognise(struct database *db, bool *empty, struct buf *why)
 {
@@ -220,14 +227,47 @@ static bool take_lock(struct database *db, struct buf *why)
     return true;
 }
 
-static bool open_file(struct database *db, struct buf *why)
+/* Is there a journal beside it that has to be looked at? */
+static bool has_journal(const struct database *db)
 {
-    int flags = db->options.follow ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    bool empty;
+    AUTO_BUF(path, KiB(8));
+    struct stat st;
 
-    if (failed(db, sqlite3_open_v2(db->path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL)))
+    buf_addf(&path, "%s-wal", db->path);
+    buf_add_char(&path, '\0');
+    return buf_ok(&path) && stat(path.ptr, &st) == 0 && st.st_size > 0;
+}
+
+/* A file that is complete in itself and that nobody writes to is read without the files that
+ * SQLite would make beside it: its folder may be one that nobody may write to. */
+static bool connect_to_file(struct database *db)
+{
+    bool alone =
+        !db->options.follow && flock(db->lock_fd, LOCK_SH | LOCK_NB) == 0 && !has_journal(db);
+    int flags = db->options.follow ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    AUTO_BUF(uri, KiB(32));
+
+    buf_add(&uri, STR("file:"));
+    buf_add_uri(&uri, str_c(db->path), true);
+    if (alone)
+        buf_add(&uri, STR("?immutable=1"));
+    buf_add_char(&uri, '\0');
+    if (!buf_ok(&uri) ||
+        failed(db, sqlite3_open_v2(uri.ptr, &db->sql,
+                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)))
         return false;
     sqlite3_extended_result_codes(db->sql, 1);
+    /* What is refused is left as it was, its journal too. */
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return true;
+}
+
+static bool open_file(struct database *db, struct buf *why)
+{
+    bool empty;
+
+    if (!connect_to_file(db))
+        return false;
     sqlite3_busy_timeout(db->sql, 2000);
     sql_exec(db, "PRAGMA recursive_triggers = ON");
     sql_exec(db, "PRAGMA cache_size = -16384");
@@ -239,6 +279,8 @@ static bool open_file(struct database *db, struct buf *why)
     }
     if (empty && !create(db))
         return false;
+    db->is_new = db->options.follow && is_untouched(db);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     if (db->options.follow && !empty) {
         sql_exec(db, "PRAGMA journal_mode = WAL");
         write_attributes(db); /* those that are newer than the file */
@@ -249,22 +291,17 @@ static bool open_file(struct database *db, struct buf *why)
     return prepare_statements(db);
 }
 
-/* What a crash left behind: nothing refers to it. */
+/* What a crash left behind of bodies: nothing refers to it. Other garbage is for the writer's
+ * idle hours. */
 static bool tidy_up(struct database *db)
 {
-    bool done = !db->options.follow;
-
-    if (done)
+    if (!db->options.follow)
         return true;
-    sql_exec(db, "BEGIN IMMEDIATE");
-    sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
-                 " (SELECT segment FROM extent)");
-    sql_exec(db, "DELETE FROM chunk WHERE segment NOT IN (SELECT id FROM segment)");
-    collect_segments(db);
-    sql_exec(db, "COMMIT");
-    while (!done && !db->err)
-        sql_exec(db, "BEGIN IMMEDIATE"), collect(db, 100000, &done), sql_exec(db, "COMMIT");
-    return !db->err;
+    return sql_exec(db, "BEGIN IMMEDIATE") &&
+           sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
+                        " (SELECT segment FROM extent)") &&
+           sql_exec(db, "DELETE FROM chunk WHERE segment NOT IN (SELECT id FROM segment)") &&
+           collect_segments(db) && sql_exec(db, "COMMIT");
 }
 
 static void explain(struct database *db, struct buf *why)

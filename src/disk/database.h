@@ -63,6 +63,7 @@ struct batch {
     size_t count, room;
     char *text;
     size_t text_len, text_room;
+    uint64_t bytes;    /* memory that it keeps, about: replaced bodies live as long */
     int64_t oldest_ns; /* monotonic */
 };
 
@@ -82,20 +83,22 @@ struct database {
     size_t applying,
         committed; /* entries of the batch: the one at hand, and how many are safe */
     bool has_garbage;
+    int64_t next_warning_ns; /* monotonic; that it is slow */
 
     pthread_mutex_t lock; /* guards what follows; taken inside of the store's locks */
     pthread_cond_t changed;
     struct batch filling;
     unsigned open_groups;  /* in filling */
+    bool unfilled;         /* one of them ends with database_filled */
     uint64_t queued, safe; /* changes told so far, and those on disk */
     uint64_t commits;
     struct durable_wait *waiting;
-    enum database_state state;
+    enum persist_state state;
     int64_t behind_since_ns; /* monotonic; of the batch that is being written */
     char error[256];
     bool stopping;
 
-    bool follows, thread_runs;
+    bool follows, is_new;
     pthread_t thread;
     struct durable durable;
 };

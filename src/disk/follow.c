@@ -17,7 +17,12 @@
 #define GATHER_NS    (30 * NS_PER_MS)
 #define RETRY_NS     (500 * NS_PER_MS)
 #define LAST_RETRIES 3
-#define COLLECT_ROWS 2000
+/* A disk that is slower than its clients, or gone, must not cost all memory. */
+#define QUEUE_MAX GiB(1)
+/* Under `relaxed`: when to say that the disk does not keep up, and how often. */
+#define SLOW_NS          NS_PER_S
+#define SLOW_REMINDER_NS (30 * NS_PER_S)
+#define COLLECT_ROWS     2000
 
 /* ---- batches ----------------------------------------------------------------------- */
 
@@ -36,6 +41,7 @@ static void batch_clear(struct batch *b)
     for (size_t i = 0; i < b->count; i++)
         entry_release(&b->entries[i]);
     b->count = b->text_len = 0;
+    b->bytes = 0;
     /* A burst's memory is not kept. */
     if (b->room > 65536) {
         mem_free(b->entries);
@@ -93,12 +99,23 @@ static struct bucket_info *copy_info(const struct bucket_info *info)
     return copy;
 }
 
+/* Of the bytes that are kept while the change waits. */
+static uint64_t kept_bytes(const struct change *c)
+{
+    const struct part *part =
+        c->kind == CHANGE_UPLOAD_PART ? upload_part_from(c->upload, c->part_number) : NULL;
+
+    return sizeof(struct queued) + c->branch.len + c->bucket.len + c->name.len +
+           (c->record ? record_size(c->record) : 0) + (part ? part->size : 0);
+}
+
 static bool batch_add(struct batch *b, const struct change *c)
 {
     if (!batch_reserve(b, c->branch.len + c->bucket.len + c->name.len))
         return false;
     if (b->count == 0)
         b->oldest_ns = clock_monotonic_ns();
+    b->bytes += kept_bytes(c);
     b->entries[b->count++] = (struct queued){
         .kind = c->kind,
         .from_snapshot = c->from_snapshot,
@@ -121,13 +138,13 @@ static bool batch_add(struct batch *b, const struct change *c)
 
 /* ---- states ------------------------------------------------------------------------ */
 
-static void set_error_locked(struct database *db, enum database_state state, const char *text)
+static void set_error_locked(struct database *db, enum persist_state state, const char *text)
 {
-    if (db->state == DATABASE_BROKEN)
+    if (db->state == PERSIST_BROKEN)
         return;
     if (db->state != state)
         log_error("%s: %s; %s", db->path, text,
-                  state == DATABASE_BROKEN
+                  state == PERSIST_BROKEN
                       ? "changes are no longer written (restart to try again)"
                       : "changes are not on disk until it can be written again");
     db->state = state;
@@ -154,10 +171,10 @@ static void observe(void *arg, const struct change *change)
     struct database *db = arg;
 
     pthread_mutex_lock(&db->lock);
-    if (db->state == DATABASE_BROKEN) {
+    if (db->state == PERSIST_BROKEN) {
         /* Nobody will write it. */
     } else if (!batch_add(&db->filling, change)) {
-        set_error_locked(db, DATABASE_BROKEN, "no memory to remember a change");
+        set_error_locked(db, PERSIST_BROKEN, "no memory to remember a change");
         wake_waiting_locked(db);
     } else {
         db->queued++;
@@ -185,6 +202,15 @@ static void roll_back(struct database *db)
     db->transaction_bytes = 0;
 }
 
+/* At least every number in the batch. */
+static bool write_sequence(struct database *db)
+{
+    sqlite3_stmt *s = sql_begin(db, SQL_SET_SEQUENCE);
+
+    sqlite3_bind_int64(s, 1, (int64_t)store_sequence(db->options.store));
+    return sql_run(db, s);
+}
+
 /* Writes what of the batch is not yet committed. */
 static bool write_batch(struct database *db, const struct batch *batch)
 {
@@ -199,7 +225,7 @@ static bool write_batch(struct database *db, const struct batch *batch)
                 !commit_if_long(db, db->applying + 1))
                 return false;
         }
-        if (!collect_segments(db) || !sql_exec(db, "COMMIT"))
+        if (!write_sequence(db) || !collect_segments(db) || !sql_exec(db, "COMMIT"))
             return false;
         db->committed = batch->count;
     }
@@ -245,7 +271,7 @@ static bool note_failure(struct database *db)
     roll_back(db);
     heads_free(db); /* to be read anew */
     pthread_mutex_lock(&db->lock);
-    set_error_locked(db, damage ? DATABASE_BROKEN : DATABASE_BEHIND, text);
+    set_error_locked(db, damage ? PERSIST_BROKEN : PERSIST_BEHIND, text);
     wake_waiting_locked(db);
     pthread_mutex_unlock(&db->lock);
     return !damage;
@@ -253,10 +279,17 @@ static bool note_failure(struct database *db)
 
 static void note_success(struct database *db, const struct batch *batch)
 {
+    int64_t now_ns = clock_monotonic_ns(), late_ns = now_ns - batch->oldest_ns;
+
+    if (late_ns > SLOW_NS && now_ns >= db->next_warning_ns) {
+        log_warn("%s: the disk does not keep up: changes were written after %.1f s", db->path,
+                 (double)late_ns / NS_PER_S);
+        db->next_warning_ns = now_ns + SLOW_REMINDER_NS;
+    }
     pthread_mutex_lock(&db->lock);
-    if (db->state == DATABASE_BEHIND) {
+    if (db->state == PERSIST_BEHIND) {
         log_info("%s: changes are written again", db->path);
-        db->state = DATABASE_OK;
+        db->state = PERSIST_OK;
         db->error[0] = '\0';
     }
     db->safe += batch->count;
@@ -277,7 +310,7 @@ static bool stopping(struct database *db)
 static bool is_broken(struct database *db)
 {
     pthread_mutex_lock(&db->lock);
-    bool broken = db->state == DATABASE_BROKEN;
+    bool broken = db->state == PERSIST_BROKEN;
     pthread_mutex_unlock(&db->lock);
     return broken;
 }
@@ -360,14 +393,23 @@ static void *write_changes(void *arg)
 
 /* ---- who waits --------------------------------------------------------------------- */
 
+/* Under `relaxed` memory goes on without the disk, as long as it can. */
 static bool accepts(void *arg)
 {
     struct database *db = arg;
 
     pthread_mutex_lock(&db->lock);
-    bool ok = db->state == DATABASE_OK;
+    bool ok = db->state == PERSIST_OK ||
+              (db->options.durability == DURABILITY_RELAXED && db->filling.bytes < QUEUE_MAX);
     pthread_mutex_unlock(&db->lock);
     return ok;
+}
+
+/* Need calls not ask what has become of their changes? */
+static bool goes_on_locked(const struct database *db)
+{
+    return db->options.durability == DURABILITY_RELAXED &&
+           (db->state != PERSIST_OK || db->filling.bytes < QUEUE_MAX);
 }
 
 static enum durable_state state(void *arg, struct durable_wait *w, struct waker *waker)
@@ -378,9 +420,13 @@ static enum durable_state state(void *arg, struct durable_wait *w, struct waker 
     pthread_mutex_lock(&db->lock);
     if (w->ticket == 0)
         w->ticket = db->queued + 1; /* what was queued before */
-    if (db->safe + 1 >= w->ticket) {
+    if (goes_on_locked(db)) {
+        /* It may be lost. */
+    } else if (db->state == PERSIST_BROKEN) {
+        result = DURABLE_FAILED; /* it was not even queued */
+    } else if (db->safe + 1 >= w->ticket) {
         /* It is. */
-    } else if (db->state != DATABASE_OK) {
+    } else if (db->state != PERSIST_OK) {
         result = DURABLE_FAILED;
     } else {
         result = DURABLE_NOT_YET;
@@ -415,19 +461,19 @@ static void leave(void *arg, struct durable_wait *w)
 
 const struct durable *database_durable(struct database *db)
 {
-    return db && db->follows && db->options.durability == DURABILITY_ALWAYS ? &db->durable
-                                                                            : NULL;
+    return db->follows ? &db->durable : NULL;
 }
 
-void database_stats(struct database *db, struct database_stats *out)
+void database_stats(struct database *db, struct persist_stats *out)
 {
     pthread_mutex_lock(&db->lock);
-    *out = (struct database_stats){.state = db->state,
-                                   .durability = db->options.durability,
-                                   .queued = db->queued - db->safe,
-                                   .written = db->safe,
-                                   .commits = db->commits,
-                                   .path = db->path};
+    *out = (struct persist_stats){.path = db->path,
+                                  .follows = db->follows,
+                                  .state = db->state,
+                                  .durability = db->options.durability,
+                                  .changes = db->queued,
+                                  .written = db->safe,
+                                  .commits = db->commits};
     int64_t since_ns = db->behind_since_ns     ? db->behind_since_ns
                        : db->filling.count > 0 ? db->filling.oldest_ns
                                                : 0;
@@ -438,6 +484,29 @@ void database_stats(struct database *db, struct database_stats *out)
 
 /* ---- beginning and end ------------------------------------------------------------- */
 
+bool database_is_new(const struct database *db)
+{
+    return db->is_new;
+}
+
+void database_filled(struct database *db)
+{
+    if (!db->unfilled)
+        return;
+    observe(db, &(struct change){.kind = CHANGE_GROUP_END});
+    db->unfilled = false;
+}
+
+/* What was to be one change with what did not come is forgotten. */
+static void forget_unfilled(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    db->open_groups = 0;
+    db->queued = db->safe;
+    batch_clear(&db->filling);
+    pthread_mutex_unlock(&db->lock);
+}
+
 bool follow_start(struct database *db)
 {
     if (pthread_create(&db->thread, NULL, write_changes, db) != 0)
@@ -445,6 +514,10 @@ bool follow_start(struct database *db)
     db->follows = true;
     db->durable = (struct durable){db, accepts, state, leave};
     store_observe(db->options.store, observe, db);
+    if (db->is_new) {
+        observe(db, &(struct change){.kind = CHANGE_GROUP_BEGIN});
+        db->unfilled = true;
+    }
     return true;
 }
 
@@ -452,6 +525,8 @@ bool follow_stop(struct database *db)
 {
     if (!db->follows)
         return true;
+    if (db->unfilled)
+        forget_unfilled(db);
     pthread_mutex_lock(&db->lock);
     db->stopping = true;
     pthread_cond_broadcast(&db->changed);

@@ -430,6 +430,18 @@ static bool read_rows(struct reloading *l, enum statement which, int64_t node,
     return ok && !l->db->err;
 }
 
+/* What nothing stands on any more is not read: it waits to be collected. */
+static void skip_dead_nodes(struct reloading *l)
+{
+    for (size_t i = l->node_count; i-- > 0;) {
+        struct node *node = &l->nodes[i];
+        struct node *parent = node->users == 0 ? find_node(l, node->parent) : NULL;
+
+        if (parent && parent->users > 0)
+            parent->users--;
+    }
+}
+
 static bool read_node(struct reloading *l, struct node *node)
 {
     struct root *below = node->parent > 0 ? use_node(l, node->parent) : NULL;
@@ -478,14 +490,17 @@ bool reload(struct database *db, struct buf *why)
 {
     struct reloading l = {.db = db, .why = why};
     int64_t started_ns = clock_monotonic_ns();
-    bool ok = read_nodes(&l);
+    /* All of it as it is at one instant: somebody else may be writing. */
+    bool ok = sql_exec(db, "BEGIN") && read_nodes(&l);
 
+    store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE));
     l.total = (uint64_t)sql_number(db, SQL_COUNT_OBJECTS);
     l.next_progress_ns = started_ns + PROGRESS_NS;
+    skip_dead_nodes(&l);
     for (size_t i = 0; ok && i < l.node_count; i++)
-        ok = read_node(&l, &l.nodes[i]);
+        ok = l.nodes[i].users == 0 || read_node(&l, &l.nodes[i]);
     ok = ok && name_states(&l, SQL_BRANCHES, store_add_branch) &&
-         name_states(&l, SQL_SNAPSHOTS, store_add_snapshot);
+         name_states(&l, SQL_SNAPSHOTS, store_add_snapshot) && sql_exec(db, "COMMIT");
     for (size_t i = 0; i < l.node_count; i++)
         root_unref(l.nodes[i].root);
     mem_free(l.nodes);

@@ -27,6 +27,9 @@ CREATE TABLE snapshot (
     node INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE INDEX branch_node ON branch (node);
+CREATE INDEX snapshot_node ON snapshot (node);
+
 CREATE TABLE contents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     bucket TEXT NOT NULL
@@ -140,8 +143,13 @@ END;
 -- Rows of these contents in this node are nobody's any more.
 CREATE TABLE garbage (
     node INTEGER NOT NULL,
-    contents INTEGER NOT NULL
-);
+    contents INTEGER NOT NULL,
+    PRIMARY KEY (node, contents)
+) WITHOUT ROWID;
+
+-- The largest number that a version or an upload was ever given.
+CREATE TABLE sequence (last INTEGER NOT NULL);
+INSERT INTO sequence VALUES (0);
 
 -- What the numbers in packed attributes mean.
 CREATE TABLE attribute (

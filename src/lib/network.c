@@ -200,6 +200,9 @@ static void mount_apps(struct server *server)
         .journal_size = server->settings.journal,
         .state_dirs = server->state_dirs,
         .max_memory_bytes = server->settings.max_memory,
+        .durable = persist_durable(server),
+        .persist_stats = persist_stats,
+        .persist_stats_arg = server,
     });
     server->traffic = admin_traffic(server->admin);
     for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++)

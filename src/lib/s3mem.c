@@ -209,6 +209,15 @@ static s3mem_result result_of_err(enum s3_err err)
     }
 }
 
+/* As a client would be answered: after the disk, under --durability=always. */
+static s3mem_result settle(const s3mem *s, s3mem_result result)
+{
+    if (result || persist_wait(&s->server))
+        return result;
+    errno = EIO;
+    return S3MEM_IO;
+}
+
 static bool is_name(const char *name)
 {
     return name && store_name_ok(str_c(name));
@@ -230,7 +239,7 @@ PUBLIC s3mem_result s3mem_create_bucket(s3mem *s, const char *branch, const char
         return S3MEM_MISSING;
     if (!bucket || !s3_bucket_name_ok(spec.name))
         return S3MEM_INVALID;
-    return result_of_err(bucket_create(b, &spec));
+    return settle(s, result_of_err(bucket_create(b, &spec)));
 }
 
 PUBLIC s3mem_result s3mem_snapshot(s3mem *s, const char *branch, const char *name)
@@ -239,7 +248,8 @@ PUBLIC s3mem_result s3mem_snapshot(s3mem *s, const char *branch, const char *nam
 
     if (!is_name(name))
         return S3MEM_INVALID;
-    return b ? result_of(store_snapshot_take(s->server.store, b, str_c(name))) : S3MEM_MISSING;
+    return b ? settle(s, result_of(store_snapshot_take(s->server.store, b, str_c(name))))
+             : S3MEM_MISSING;
 }
 
 static bool root_has(struct root *root, struct str bucket)
@@ -274,15 +284,16 @@ PUBLIC s3mem_result s3mem_restore(s3mem *s, const char *branch, const char *name
 
     if (!b || !is_name(name) || (bucket && !bucket_is_known(s, b, name, bucket)))
         return S3MEM_MISSING;
-    return result_of(bucket
-                         ? store_snapshot_restore_bucket(store, &b, str_c(name), str_c(bucket))
-                         : store_snapshot_restore(store, &b, str_c(name)));
+    return settle(s, result_of(bucket ? store_snapshot_restore_bucket(store, &b, str_c(name),
+                                                                      str_c(bucket))
+                                      : store_snapshot_restore(store, &b, str_c(name))));
 }
 
 PUBLIC s3mem_result s3mem_drop(s3mem *s, const char *name)
 {
-    return is_name(name) ? result_of(store_snapshot_drop(s->server.store, str_c(name)))
-                         : S3MEM_MISSING;
+    return is_name(name)
+               ? settle(s, result_of(store_snapshot_drop(s->server.store, str_c(name))))
+               : S3MEM_MISSING;
 }
 
 PUBLIC s3mem_result s3mem_fork(s3mem *s, const char *name, const char *source)
@@ -297,13 +308,14 @@ PUBLIC s3mem_result s3mem_fork(s3mem *s, const char *name, const char *source)
     named = store_fork(s->server.store, str_c(name), STR_NONE, from);
     if (named == NAMED_MISSING)
         named = store_fork(s->server.store, str_c(name), from, STR_NONE);
-    return result_of(named);
+    return settle(s, result_of(named));
 }
 
 PUBLIC s3mem_result s3mem_branch_delete(s3mem *s, const char *name)
 {
-    return is_name(name) ? result_of(store_branch_delete(s->server.store, str_c(name)))
-                         : S3MEM_MISSING;
+    return is_name(name)
+               ? settle(s, result_of(store_branch_delete(s->server.store, str_c(name))))
+               : S3MEM_MISSING;
 }
 
 PUBLIC s3mem_result s3mem_clear(s3mem *s, const char *branch, const char *bucket)
@@ -313,8 +325,8 @@ PUBLIC s3mem_result s3mem_clear(s3mem *s, const char *branch, const char *bucket
     if (!b)
         return S3MEM_MISSING;
     if (bucket)
-        return result_of_err(bucket_clear(b, str_c(bucket), NULL));
-    return result_of(branch_clear(&b));
+        return settle(s, result_of_err(bucket_clear(b, str_c(bucket), NULL)));
+    return settle(s, result_of(branch_clear(&b)));
 }
 
 /* ---- documents and numbers --------------------------------------------------------- */
@@ -382,7 +394,7 @@ static s3mem_result read_document(s3mem *s, struct str name, FILE *file)
         return S3MEM_IO;
     if (!err)
         err = document_finish(r, name, false, &named);
-    return err ? result_of_err(err) : result_of(named);
+    return err ? result_of_err(err) : settle(s, result_of(named));
 }
 
 PUBLIC s3mem_result s3mem_load(s3mem *s, const char *snapshot, const char *path)

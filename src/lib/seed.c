@@ -200,11 +200,6 @@ static enum exit_status load_entry(struct seeding *s, int dir_fd, const char *na
     return status;
 }
 
-static bool is_interrupted(const struct server *server)
-{
-    return server->interrupted && server->interrupted(server->interrupted_arg);
-}
-
 /* Calls one for each entry; a signal ends the walk early. */
 static enum exit_status for_each_entry(struct seeding *s, int fd,
                                        enum exit_status (*one)(struct seeding *, int,
@@ -221,7 +216,7 @@ static enum exit_status for_each_entry(struct seeding *s, int fd,
             close(copy);
         return EXIT_FAILED;
     }
-    while (status == EXIT_DONE && !is_interrupted(s->server) && (entry = readdir(dir))) {
+    while (status == EXIT_DONE && !server_interrupted(s->server) && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             status = one(s, fd, entry->d_name);
     }

@@ -76,7 +76,6 @@ static void create_service(struct server *server)
     server->domains = xcalloc(s->domain.count + 1, sizeof(*server->domains));
     for (size_t i = 0; i < s->domain.count; i++)
         server->domains[i] = str_c(s->domain.items[i]);
-    server->store = store_new(&(struct store_options){.max_memory_bytes = s->max_memory});
     server->s3 = s3_service_new(&(struct s3_options){
         .store = server->store,
         .credentials = server->credentials,
@@ -90,6 +89,7 @@ static void create_service(struct server *server)
         .min_part_size = s->min_part_size,
         .branch_per_key = s->branch_per_key[0] ? str_c(s->branch_per_key) : STR_NONE,
         .traffic = &server->traffic,
+        .durable = persist_durable(server),
     });
 }
 
@@ -101,9 +101,20 @@ enum exit_status server_open(struct server *server)
         status = open_state_dirs(server);
     if (status)
         return status;
-    create_service(server);
+    server->store =
+        store_new(&(struct store_options){.max_memory_bytes = server->settings.max_memory});
     status = network_listen(server);
-    return status ? status : network_serve(server);
+    if (!status)
+        status = persist_open(server);
+    if (status)
+        return status;
+    create_service(server);
+    return network_serve(server);
+}
+
+bool server_interrupted(const struct server *server)
+{
+    return server->interrupted && server->interrupted(server->interrupted_arg);
 }
 
 /* ---- filling ----------------------------------------------------------------------- */
@@ -126,17 +137,27 @@ enum exit_status server_fill(struct server *server)
 {
     enum exit_status status = create_buckets(server);
 
-    if (!status && server->settings.seed[0])
-        status = seed_load(server, server->settings.seed);
+    if (!status && server->settings.seed[0]) {
+        /* What was changed or deleted since the first start would come back. */
+        if (persist_is_new(server))
+            status = seed_load(server, server->settings.seed);
+        else
+            log_info("seed: passed over, %s has a state already", server->settings.persist);
+    }
+    if (!status && !server_interrupted(server))
+        persist_filled(server);
     return status;
 }
 
 /* ---- ending ------------------------------------------------------------------------ */
 
-void server_close(struct server *server)
+bool server_close(struct server *server)
 {
+    bool written;
+
     http_server_free(server->http);
     http_listeners_close(&server->listeners);
+    written = persist_close(server);
     admin_free(server->admin);
     s3_service_free(server->s3);
     if (server->store)
@@ -148,4 +169,5 @@ void server_close(struct server *server)
     mem_free(server->domains);
     settings_release(&server->settings);
     buf_release(&server->why);
+    return written;
 }

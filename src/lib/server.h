@@ -2,10 +2,11 @@
 /* server.h - a whole server as an object: the rooms put together. s3memd runs one as a process,
  * libs3mem any number inside somebody else's.
  *
- *   settings -> server_open (listen, serve) -> server_fill (buckets, seed) -> admin_set_ready
- *            -> http_server_quiesce -> server_close
+ *   settings -> server_open (listen, load, serve) -> server_fill (buckets, seed)
+ *            -> admin_set_ready -> http_server_quiesce -> server_close
  *
- * It serves before it is ready, so that init scripts can talk to it; health endpoints tell the
+ * Until what --persist names is loaded, connections wait to be accepted. It serves before it is
+ * ready, so that init scripts can talk to it; health endpoints tell the
  * two apart. What goes wrong is said in `why`, one sentence; nothing is printed here. */
 #ifndef S3MEM_LIB_SERVER_H
 #define S3MEM_LIB_SERVER_H
@@ -13,6 +14,7 @@
 #include "s3mem/admin.h"
 #include "s3mem/auth.h"
 #include "s3mem/config.h"
+#include "s3mem/disk.h"
 #include "s3mem/http.h"
 #include "s3mem/s3.h"
 #include "s3mem/store.h"
@@ -22,6 +24,8 @@ enum exit_status {
     EXIT_DONE = 0,
     EXIT_FAILED = 1, /* the environment: port in use, file unreadable */
     EXIT_USAGE = 2,  /* the settings */
+    /* Never a process's: what was to be loaded was not, because somebody wants the end. */
+    EXIT_INTERRUPTED = -1,
 };
 
 struct server {
@@ -34,6 +38,7 @@ struct server {
 
     struct store *store;
     struct state_dirs *state_dirs;   /* NULL: there is no --state-dir */
+    struct database *database;       /* NULL: state stays in memory */
     struct credentials *credentials; /* NULL: authentication is off */
     struct s3_service *s3;
     struct admin *admin;
@@ -51,13 +56,17 @@ struct server {
 
 /* Of a zeroed server: takes the settings. */
 void server_init(struct server *server, const struct settings *settings);
-/* Listens and serves; no bucket is there yet. server_close is due in any case. */
+/* Listens, loads the state on disk and serves. server_close is due in any case. */
 MUST_CHECK enum exit_status server_open(struct server *server);
-/* --bucket and --seed. */
+/* --bucket and --seed: a bucket that is there already is as good as a new one; a seed is for a
+ * state that nothing was written to yet. */
 MUST_CHECK enum exit_status server_fill(struct server *server);
-/* Cuts what is still open and frees everything. */
-void server_close(struct server *server);
+/* Cuts what is still open, writes what is not yet on disk and frees everything. False: some of
+ * it could not be written, as the log says. */
+bool server_close(struct server *server);
 
+/* Is the start to be cut short? */
+bool server_interrupted(const struct server *server);
 /* Adds a sentence to why. */
 void server_complain(struct server *server, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -71,6 +80,24 @@ MUST_CHECK enum exit_status network_serve(struct server *server);
 void network_url(const struct server *server, size_t listener, struct buf *out);
 /* The one that scripts on this machine use. Empty when there is only a Unix socket. */
 void network_local_url(const struct server *server, struct buf *out);
+
+/* ---- persist.c --------------------------------------------------------------------- */
+
+/* Loads what --persist names, and follows the store under --auto-persist. */
+MUST_CHECK enum exit_status persist_open(struct server *server);
+/* Writes what has changed until now. False: it could not. */
+bool persist_close(struct server *server);
+/* For the rooms that change the store; NULL: nothing follows it. */
+const struct durable *persist_durable(const struct server *server);
+/* Was nothing ever written to the file? True also when there is none. */
+bool persist_is_new(const struct server *server);
+/* Buckets and seed are in: the file has all of them from now on, or none. */
+void persist_filled(const struct server *server);
+/* arg: the server. False: there is no state on disk. */
+bool persist_stats(void *arg, struct persist_stats *out);
+/* On a thread that may wait: until what has changed is as safe as a reply would say it is.
+ * False: it cannot be written. */
+MUST_CHECK bool persist_wait(const struct server *server);
 
 /* ---- the rest ---------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include "s3/fault.h"
 #include "s3/route.h"
 #include "s3/service.h"
+#include "s3/settle.h"
 
 /* 10,000 parts with checksums, or 1,000 keys of 1,024 bytes escaped, take more than one MiB. */
 #define DOCUMENT_MAX   MiB(8)
@@ -406,7 +407,7 @@ static enum s3_err begin(struct s3_call *c)
     }
     enum s3_err err = identify(c);
     announce(c);
-    if (err || fault_begin(c) || authorize(c))
+    if (err || fault_begin(c) || settle_may_write(c) || authorize(c))
         return c->err;
     if (c->op->handler == op_not_implemented)
         return op_not_implemented(c); /* before a body is asked for */
@@ -455,6 +456,29 @@ enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
     return S3_OK;
 }
 
+/* What the handler made of the reply is not to be said. */
+static void forget_reply(struct s3_call *c)
+{
+    reply_release(&c->reply);
+    reply_init(&c->reply);
+    c->reply.text.max = REPLY_TEXT_MAX;
+    add_ids(c);
+}
+
+/* It was carried out; is it safe? */
+static enum app_next settle(struct s3_call *c)
+{
+    bool wait;
+    enum s3_err err = settle_written(c, &wait);
+    c->carried_out = true;
+    if (wait)
+        return APP_WAIT;
+    if (err)
+        forget_reply(c);
+    answer(c, err);
+    return APP_REPLY;
+}
+
 /* One turn of the operation. */
 static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
 {
@@ -464,6 +488,8 @@ static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call 
         c->req->waker->wake(c->req->waker);
         return APP_WAIT;
     }
+    if (!err)
+        return settle(c);
     answer(c, err);
     return APP_REPLY;
 }
@@ -472,6 +498,8 @@ static enum app_next call_finish(void *call)
 {
     struct s3_call *c = call;
     enum s3_err err = S3_OK;
+    if (c->carried_out)
+        return settle(c);
     if (c->later)
         return work(c, c->later);
     if (c->faulty && fault_delays(c))
@@ -480,6 +508,8 @@ static enum app_next call_finish(void *call)
         err = payload_finish(c);
     if (!err && c->faulty)
         err = fault_refuses(c);
+    if (!err)
+        err = settle_may_write(c);
     if (!err)
         return work(c, c->op->handler);
     answer(c, err);
@@ -534,10 +564,11 @@ static void report(struct s3_call *c, uint64_t sent, bool aborted)
 static void call_done(void *call, uint64_t sent, bool aborted)
 {
     struct s3_call *c = call;
+    settle_leave(c);
     if (aborted && !c->err && !c->faulty)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
     report(c, sent, aborted);
-    if (c->err == S3_SLOW_DOWN && !c->faulty)
+    if (c->err == S3_SLOW_DOWN && !c->faulty && !c->undurable)
         log_warn("%s refused with SlowDown: %.*s (see --max-memory)", c->op ? c->op->name : "-",
                  (int)c->detail.len, c->detail.len ? c->detail.ptr : "");
     if (c->state_free)

@@ -87,6 +87,9 @@ struct s3_call {
     bool faulty;                 /* something is to go wrong: fault says what */
     struct fault fault;
     int64_t fault_until_ns; /* monotonic: it is carried out then; 0 before it waits */
+    bool carried_out;       /* only the disk may still be waited for */
+    bool undurable;         /* refused because of the disk */
+    struct durable_wait durable_wait;
     struct arena *arena;
 };
 

@@ -73,6 +73,16 @@ void store_stats(struct store *store, struct store_stats *out)
         .reaping = reaper_pending(store->reaper)};
 }
 
+uint64_t store_sequence(struct store *store)
+{
+    return atomic_load_explicit(&store->sequence, memory_order_relaxed);
+}
+
+void store_continue_after(struct store *store, uint64_t number)
+{
+    store_raise_sequence(store, number < SEQUENCE_MAX ? number : SEQUENCE_MAX);
+}
+
 void store_reap_wait(struct store *store)
 {
     reaper_wait(store->reaper);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* persist.c - the file of --persist: which format it has, and what the rooms that answer
+ * clients are told about it. */
+#include "lib/server.h"
+
+#include <pthread.h>
+
+/* ---- opening ----------------------------------------------------------------------- */
+
+static bool is_database(const char *path)
+{
+    return str_has_suffix(str_c(path), STR(".db"));
+}
+
+static enum exit_status check_settings(struct server *server)
+{
+    const struct settings *s = &server->settings;
+
+    if (!s->persist[0] && s->auto_persist)
+        server_complain(server, "--auto-persist needs --persist=FILE");
+    else if (!s->auto_persist && s->durability == DURABILITY_ALWAYS)
+        server_complain(server, "--durability=always needs --auto-persist");
+    else if (s->persist[0] && !is_database(s->persist))
+        server_complain(server, "--persist: '%s' is not FILE.db, a SQLite database",
+                        s->persist);
+    else
+        return EXIT_DONE;
+    return EXIT_USAGE;
+}
+
+enum exit_status persist_open(struct server *server)
+{
+    const struct settings *s = &server->settings;
+    enum exit_status status = check_settings(server);
+    AUTO_BUF(why, KiB(4));
+
+    if (status || !s->persist[0])
+        return status;
+    server->database = database_open(
+        &(struct database_options){
+            .store = server->store,
+            .path = s->persist,
+            .durability = (enum durability)s->durability,
+            .follow = s->auto_persist,
+            .interrupted = server->interrupted,
+            .interrupted_arg = server->interrupted_arg,
+        },
+        &why);
+    if (server->database)
+        return EXIT_DONE;
+    if (server_interrupted(server))
+        return EXIT_INTERRUPTED;
+    server_complain(server, "--persist: %.*s", (int)why.len, why.ptr);
+    return EXIT_FAILED;
+}
+
+bool persist_close(struct server *server)
+{
+    bool ok = database_close(server->database);
+
+    server->database = NULL;
+    return ok;
+}
+
+/* ---- what others ask --------------------------------------------------------------- */
+
+const struct durable *persist_durable(const struct server *server)
+{
+    return server->database ? database_durable(server->database) : NULL;
+}
+
+bool persist_is_new(const struct server *server)
+{
+    return !server->database || !server->settings.auto_persist ||
+           database_is_new(server->database);
+}
+
+void persist_filled(const struct server *server)
+{
+    if (server->database)
+        database_filled(server->database);
+}
+
+bool persist_stats(void *arg, struct persist_stats *out)
+{
+    const struct server *server = arg;
+
+    if (!server->database)
+        return false;
+    database_stats(server->database, out);
+    return true;
+}
+
+/* ---- waiting on a thread of one's own ---------------------------------------------- */
+
+struct sleeper {
+    struct waker waker; /* first */
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    bool awake;
+};
+
+static void wake(struct waker *waker)
+{
+    struct sleeper *s = (struct sleeper *)waker;
+
+    pthread_mutex_lock(&s->lock);
+    s->awake = true;
+    pthread_cond_signal(&s->woken);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void sleep_until_woken(struct sleeper *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->awake)
+        pthread_cond_wait(&s->woken, &s->lock);
+    s->awake = false;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool persist_wait(const struct server *server)
+{
+    const struct durable *durable = persist_durable(server);
+    struct sleeper sleeper = {.waker = {.wake = wake}};
+    struct durable_wait wait = {0};
+    enum durable_state state;
+
+    if (!durable)
+        return true;
+    pthread_mutex_init(&sleeper.lock, NULL);
+    pthread_cond_init(&sleeper.woken, NULL);
+    while ((state = durable->state(durable->arg, &wait, &sleeper.waker)) == DURABLE_NOT_YET)
+        sleep_until_woken(&sleeper);
+    durable->leave(durable->arg, &wait);
+    pthread_cond_destroy(&sleeper.woken);
+    pthread_mutex_destroy(&sleeper.lock);
+    return state == DURABLE_SAFE;
+}
