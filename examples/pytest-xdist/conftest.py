@@ -43,12 +43,13 @@ def branch():
     except urllib.error.HTTPError as taken:
         assert taken.code == 409  # another worker builds it: wait until it is there
     name = f"worker-{WORKER}"
-    for _ in range(600):
+    give_up = time.monotonic() + 600
+    while True:
         try:
             admin("POST", "branches", {"name": name, "snapshot": "fixture"})
             break
         except urllib.error.HTTPError as missing:
-            assert missing.code == 404
+            assert missing.code == 404 and time.monotonic() < give_up
             time.sleep(0.05)
     yield name
     admin("DELETE", f"branches/{name}")

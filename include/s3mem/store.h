@@ -556,6 +556,8 @@ struct str upload_attrs(const struct upload *u);
 int64_t upload_initiated_ns(const struct upload *u);
 /* The key was deleted after this upload began: completing it with If-None-Match conflicts. */
 bool upload_overtaken(const struct upload *u);
+/* Or that, or written: by the order of numbers, which need not be the same in another store. */
+bool root_upload_overtaken(struct root *root, struct str bucket, const struct upload *u);
 enum checksum_alg upload_checksum_alg(const struct upload *u);
 enum checksum_type upload_checksum_type(const struct upload *u);
 /* The first part whose number is >= number; NULL at the end. Borrowed from u. */

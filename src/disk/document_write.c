@@ -17,9 +17,10 @@ struct document_writer {
     enum stage stage;
     char bucket[64]; /* the one that is being written */
     struct listing *listing;
-    struct upload *upload; /* borrowed from the listing */
-    uint32_t part_number;  /* of the last part */
-    struct buf item;       /* fields, of which item_at are taken */
+    struct listing_entry entry; /* record or upload NULL: the listing is at its end */
+    struct upload *upload;      /* borrowed from the listing */
+    uint32_t part_number;       /* of the last part */
+    struct buf item;            /* fields, of which item_at are taken */
     size_t item_at;
     /* Then these bytes, of which body_at are taken; both NULL: none. */
     const struct record *record;
@@ -143,7 +144,24 @@ static void write_bucket(struct document_writer *w, const struct bucket_info *in
     }
 }
 
-static void write_record(struct document_writer *w, const struct listing_entry *entry)
+/* Of a null version only its place among the key's versions can be seen, not its number, which
+ * tells what else was written before: two equal states give equal bytes. older: the next one of
+ * the listing, or NULL. */
+static uint64_t number_of(const struct record *r, const struct record_place *place,
+                          const struct record *older)
+{
+    struct record_place below;
+
+    if (!place->is_null)
+        return place->number;
+    if (!older || !str_eq(record_key(older), record_key(r)))
+        return 1;
+    record_place(older, &below);
+    return below.number + 1;
+}
+
+static void write_record(struct document_writer *w, const struct listing_entry *entry,
+                         const struct record *older)
 {
     const struct record *r = entry->record;
     struct record_place place;
@@ -162,7 +180,7 @@ static void write_record(struct document_writer *w, const struct listing_entry *
                             : entry->is_latest  ? DOCUMENT_CURRENT
                                                 : 0) |
                            (place.is_null ? DOCUMENT_NULL : 0)));
-    add_number(b, place.number);
+    add_number(b, number_of(r, &place, older));
     add_time(b, record_mtime_ns(r));
     if (place.delete_marker)
         return;
@@ -202,7 +220,7 @@ static void write_upload(struct document_writer *w, struct upload *u)
     buf_add_char(b, (char)upload_checksum_type(u));
     add_text(b, upload_owner(u));
     add_attrs(b, upload_attrs(u));
-    buf_add_char(b, upload_overtaken(u) ? 1 : 0);
+    buf_add_char(b, root_upload_overtaken(w->root, str_c(w->bucket), u) ? 1 : 0);
 }
 
 static void write_part(struct document_writer *w, const struct part *part)
@@ -239,12 +257,19 @@ static void write_end(struct document_writer *w)
 
 /* ---- one after the other ----------------------------------------------------------- */
 
+static void next_entry(struct document_writer *w)
+{
+    if (w->failed || !listing_next(w->listing, &w->entry))
+        w->entry = (struct listing_entry){.record = NULL};
+}
+
 static void open_listing(struct document_writer *w, enum listing_kind kind)
 {
     listing_close(TAKE(w->listing));
     if (listing_open(&w->listing, w->root,
                      &(struct listing_query){.kind = kind, .bucket = str_c(w->bucket)}))
         w->failed = true;
+    next_entry(w);
 }
 
 static void next_bucket(struct document_writer *w)
@@ -265,7 +290,7 @@ static void next_bucket(struct document_writer *w)
 /* Composes the next item, or changes the stage. */
 static void step(struct document_writer *w)
 {
-    struct listing_entry entry;
+    struct listing_entry entry = w->entry;
     const struct part *part;
 
     switch (w->stage) {
@@ -273,15 +298,17 @@ static void step(struct document_writer *w)
         next_bucket(w);
         return;
     case STAGE_RECORDS:
-        if (listing_next(w->listing, &entry)) {
-            write_record(w, &entry);
+        if (entry.record) {
+            next_entry(w);
+            write_record(w, &entry, w->entry.record);
             return;
         }
         open_listing(w, LIST_UPLOADS);
         w->stage = STAGE_UPLOADS;
         return;
     case STAGE_UPLOADS:
-        if (listing_next(w->listing, &entry)) {
+        if (entry.upload) {
+            next_entry(w);
             write_upload(w, entry.upload);
             w->stage = STAGE_PARTS;
         } else {

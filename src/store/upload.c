@@ -340,7 +340,7 @@ void upload_mark_overtaken(struct edit *e, struct str key)
         mark_overtaken(e, newest);
 }
 
-/* The mark on an upload counts for the older ones too. */
+/* Was the key written or deleted since? The mark on an upload counts for the older ones too. */
 static bool is_overtaken(const struct bucket *k, const struct upload *u)
 {
     struct upload_key from = {upload_key(u), upload_sequence(u)};
@@ -376,6 +376,13 @@ static struct upload *remove_upload(struct edit *e, struct upload *u)
 bool upload_overtaken(const struct upload *u)
 {
     return u->overtaken;
+}
+
+bool root_upload_overtaken(struct root *root, struct str bucket, const struct upload *u)
+{
+    const struct bucket *k = root_bucket(root, bucket);
+
+    return k && is_overtaken(k, u);
 }
 
 /* Takes u. */

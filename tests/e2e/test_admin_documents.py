@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from admin import admin, admin_refused, ok
-from harness import PART, SLOW, client, http_request, keys_of, serving
+from harness import PART, SLOW, client, http_request, keys_of, refused, serving
 
 MAGIC = b"s3mem snapshot 1\n"
 
@@ -82,6 +82,53 @@ def test_a_fixture_travels(source):
             latest = s3.list_object_versions(Bucket="old", Prefix="k")["Versions"][0]
             assert latest["IsLatest"]
             assert s3.get_object(Bucket="old", Key="k")["Body"].read() == b"new"
+
+
+def test_equal_states_with_other_pasts_are_equal_bytes():
+    """Two servers that came to hold the same, in another order and with detours."""
+    documents = []
+    for detour in (False, True):
+        with serving("--bucket=spare") as server:
+            ok(admin(server, "PUT", "clock", {"freeze": "2030-01-01T00:00:00Z"}))
+            s3 = client(server)
+            s3.delete_bucket(Bucket="spare")
+            keys = ["a", "m", "z"]
+            for bucket in ("two", "one") if detour else ("one", "two"):
+                s3.create_bucket(Bucket=bucket)
+                for key in reversed(keys) if detour else keys:
+                    if detour:
+                        s3.put_object(Bucket=bucket, Key=key, Body=b"replaced")
+                        s3.put_object(Bucket=bucket, Key="gone", Body=b"x")
+                        s3.delete_object(Bucket=bucket, Key="gone")
+                    s3.put_object(Bucket=bucket, Key=key, Body=key.encode() * 20000, Tagging="t=1",
+                                  Metadata={"one": "1", "two": "2"})
+            s3.put_bucket_versioning(Bucket="two", VersioningConfiguration={"Status": "Suspended"})
+            s3.delete_object(Bucket="two", Key="m")  # a marker that is the null version
+            ok(admin(server, "POST", "snapshots", {"name": "s"}), 201)
+            documents.append(download(server, "s").body)
+            # And they are documents.
+            ok(upload(server, "copy", documents[-1]), 201)
+            assert download(server, "copy").body == documents[-1]
+    assert documents[0] == documents[1]
+
+
+def test_an_upload_that_was_overtaken_stays_so(source):
+    """If-Match: a key that was written since the upload began conflicts."""
+    s3 = client(source)
+    begun = s3.create_multipart_upload(Bucket="data", Key="raced")["UploadId"]
+    s3.put_object(Bucket="data", Key="raced", Body=b"x")
+    s3.put_object(Bucket="data", Key="raced", Body=b"y")
+    etag = s3.upload_part(Bucket="data", Key="raced", UploadId=begun, PartNumber=1, Body=b"p")["ETag"]
+    match = s3.head_object(Bucket="data", Key="raced")["ETag"]
+    ok(admin(source, "POST", "snapshots", {"name": "raced"}), 201)
+    with serving() as other:
+        ok(upload(other, "raced", download(source, "raced").body), 201)
+        ok(admin(other, "POST", "snapshots/raced/restore"))
+        for server in (source, other):
+            with refused("ConditionalRequestConflict", 409):
+                client(server).complete_multipart_upload(
+                    Bucket="data", Key="raced", UploadId=begun, IfMatch=match,
+                    MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
 
 
 def test_many_objects_and_large_ones(source):
