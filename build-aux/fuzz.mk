@@ -10,7 +10,7 @@
 FUZZ_TARGETS := $(patsubst $(SRC)/tests/fuzz/fuzz_%.c,%,$(wildcard $(SRC)/tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS := 60
 FUZZ_CC := clang
-FUZZ_OPTIONS := -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1
+FUZZ_OPTIONS := -timeout=60 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1
 
 # ---- replay --------------------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ VENV ?= $(BUILD)/venv
 VENV_READY = $(VENV)/.ready
 PYTEST_JOBS ?= 2
 PYTEST_ARGS ?=
-# How much slower than a plain build this one may be: scales the tests' time limits.
-PYTEST_SLOW := $(if $(filter address thread,$(SANITIZER)),4,1)
+# How much slower than a plain build on a calm machine this one may be: scales the tests' time limits.
+PYTEST_SLOW := $(if $(filter address thread,$(SANITIZER)),30,10)
 
 $(VENV_READY): $(SRC)/tests/e2e/requirements.txt
 	$(PYTHON) -m venv $(VENV)

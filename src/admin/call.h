@@ -66,8 +66,9 @@ struct route {
 
 /* See admin_settled; zeroed at first. */
 struct settling {
-    uint64_t begun;   /* requests when it was first asked */
-    int64_t until_ns; /* monotonic; 0: was not asked */
+    uint64_t begun;    /* requests when it was first asked */
+    int64_t since_ns;  /* monotonic; 0: was not asked */
+    bool none_leaving; /* since then no reply was on its way, at one moment at least */
 };
 
 struct admin_call {

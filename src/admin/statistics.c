@@ -9,6 +9,7 @@
 struct stripe {
     _Atomic uint64_t begun;
     _Atomic uint64_t ended;
+    _Atomic int64_t leaving;
     pthread_mutex_t lock; /* guards what follows */
     int64_t since_ns;     /* monotonic: requests that have begun before are not counted */
     struct operation_totals *operations[TRAFFIC_OPERATIONS_MAX]; /* made at first use */
@@ -99,6 +100,11 @@ void statistics_begin(struct statistics *s)
     atomic_fetch_add_explicit(&s->stripes[thread_stripe()].begun, 1, memory_order_relaxed);
 }
 
+void statistics_answer(struct statistics *s)
+{
+    atomic_fetch_add_explicit(&s->stripes[thread_stripe()].leaving, 1, memory_order_relaxed);
+}
+
 void statistics_end(struct statistics *s, const struct traffic_call *call)
 {
     struct stripe *stripe = &s->stripes[thread_stripe()];
@@ -116,6 +122,8 @@ void statistics_end(struct statistics *s, const struct traffic_call *call)
     pthread_mutex_unlock(&stripe->lock);
     /* Whoever sees it ended sees it begun and counted. */
     atomic_fetch_add_explicit(&stripe->ended, 1, memory_order_release);
+    if (call->leaving)
+        atomic_fetch_sub_explicit(&stripe->leaving, 1, memory_order_release);
 }
 
 void statistics_reset(struct statistics *s)
@@ -151,6 +159,14 @@ uint64_t statistics_ended(struct statistics *s)
     for (size_t i = 0; i < STRIPES; i++)
         sum += atomic_load_explicit(&s->stripes[i].ended, memory_order_acquire);
     return sum;
+}
+
+bool statistics_leaving(struct statistics *s)
+{
+    for (size_t i = 0; i < STRIPES; i++)
+        if (atomic_load_explicit(&s->stripes[i].leaving, memory_order_acquire))
+            return true;
+    return false;
 }
 
 void totals_add(struct operation_totals *sum, const struct operation_totals *more)

@@ -36,6 +36,8 @@ struct statistics *statistics_new(void);
 void statistics_free(struct statistics *s);
 
 void statistics_begin(struct statistics *s);
+/* Its reply is about to be sent; before the end, on the same thread. */
+void statistics_answer(struct statistics *s);
 void statistics_end(struct statistics *s, const struct traffic_call *call);
 /* Starts again from 0. Requests that have begun before are not counted when they end. */
 void statistics_reset(struct statistics *s);
@@ -43,6 +45,8 @@ void statistics_reset(struct statistics *s);
 /* How many have begun, or ended, since the start; both are never reset. */
 uint64_t statistics_begun(struct statistics *s);
 uint64_t statistics_ended(struct statistics *s);
+/* Whether replies were being sent all the while it looked. */
+bool statistics_leaving(struct statistics *s);
 /* What operation (a traffic_call's number) did; false when it was never asked for. */
 bool statistics_get(struct statistics *s, unsigned operation, struct operation_totals *out);
 /* Adds to sum, whose name stays. */

@@ -26,6 +26,7 @@ struct traffic_call {
     struct str code; /* static: S3 error code, or empty */
     uint64_t bytes_in, bytes_out;
     bool aborted; /* the client left, or was cut off */
+    bool leaving; /* answer() was called */
     void *mark;   /* the observer's own, from begin() to end(); NULL before begin() */
 };
 
@@ -45,13 +46,17 @@ struct fault {
     uint64_t corrupt_at;  /* this byte of the body is changed; beyond its end: none */
 };
 
-/* All of them are called on I/O threads, for several requests at once. */
+/* All of them are called on I/O threads, for several requests at once; those of one request on
+ * one thread. */
 struct traffic {
     void *arg;
     /* Once, when operation and branch are known or it was refused before. */
     void (*begin)(void *arg, struct traffic_call *call);
     /* Between the two: has this request bad luck? *out is filled when true. */
     bool (*fault)(void *arg, const struct traffic_call *call, struct fault *out);
+    /* At most once, when the reply is known and fits a socket's buffer: if the client is there,
+     * it is through in a moment. */
+    void (*answer)(void *arg, struct traffic_call *call);
     /* Once, after the reply. */
     void (*end)(void *arg, struct traffic_call *call);
 };

@@ -82,11 +82,15 @@ static enum exit_status start(struct daemon *d)
 static void drain(struct daemon *d)
 {
     int64_t deadline = clock_monotonic_ns() + DRAIN_S * NS_PER_S;
+    size_t left;
 
     notify_systemd("STOPPING=1");
     http_server_quiesce(d->server.http);
-    while (http_server_active(d->server.http) && clock_monotonic_ns() < deadline)
+    while ((left = http_server_active(d->server.http)) && clock_monotonic_ns() < deadline)
         signals_wait(d, 5);
+    if (left)
+        log_warn("%zu request%s cut off: not finished after %d s", left, left == 1 ? "" : "s",
+                 DRAIN_S);
 }
 
 int main(int argc, char **argv)

@@ -19,6 +19,8 @@
 /* 10,000 parts with checksums, or 1,000 keys of 1,024 bytes escaped, take more than one MiB. */
 #define DOCUMENT_MAX   MiB(8)
 #define REPLY_TEXT_MAX MiB(64)
+/* What a socket takes without asking its reader. */
+#define REPLY_SMALL KiB(16)
 
 /* ---- memory that lives as long as the call ----------------------------------------- */
 
@@ -423,6 +425,8 @@ static void answer(struct s3_call *c, enum s3_err err)
         error_reply(c, err);
     if (c->faulty)
         fault_spoil(c);
+    else if (c->announced && c->reply.text.len + c->reply.slices_len <= REPLY_SMALL)
+        c->options->traffic->answer(c->options->traffic->arg, &c->traffic);
 }
 
 static enum app_next call_begin(void *arg, const struct request *req, void **call)

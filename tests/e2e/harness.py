@@ -32,8 +32,10 @@ from botocore.exceptions import ClientError
 ROOT = Path(__file__).resolve().parents[2]
 S3MEMD = os.environ.get("S3MEMD", str(ROOT / "build" / "s3memd"))
 ATTACHED = os.environ.get("S3MEM_URL")
-# Sanitizer builds are several times slower; only waits scale with it, never what is expected.
-SLOW = float(os.environ.get("S3MEM_SLOW", "1"))
+# How much slower than a calm machine with a plain build this one may be. Only limits grow with it:
+# what is expected, and how long a test waits before it goes on, never do.
+SLOW = float(os.environ.get("S3MEM_SLOW", "10"))
+PATIENCE = 10 * SLOW  # seconds for what takes milliseconds
 
 MIB = 1024 * 1024
 PART = 5 * MIB  # smallest part but the last
@@ -132,7 +134,7 @@ class Server:
 
     def wait(self, seconds=20):
         code = self.process.wait(seconds * SLOW)
-        self._reader.join(5)
+        self._reader.join(PATIENCE)
         self.stopped = True
         return code
 
@@ -393,6 +395,20 @@ def eventually(check, seconds=10):
             return result
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)
+
+
+def in_flight(server):
+    """How many S3 requests the server has begun and not ended."""
+    return http_request(server, "GET", "/_s3mem/stats").json["requests"]["active"]
+
+
+def refuses_connections(server):
+    """Whether it listens no more."""
+    try:
+        connect(server).close()
+        return False
+    except OSError:
+        return True
 
 
 def connect(server, timeout=10):

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from admin import admin, admin_refused, ok
-from harness import PART, SLOW, client, http_request, keys_of, refused, serving
+from harness import PART, PATIENCE, client, http_request, keys_of, refused, serving
 
 MAGIC = b"s3mem snapshot 1\n"
 
@@ -146,7 +146,7 @@ def test_many_objects_and_large_ones(source):
         # In chunks, without a length.
         chunks = (document[i : i + 100_000] for i in range(0, len(document), 100_000))
         reply = requests.put(f"{server.url}/_s3mem/snapshots/chunked", data=chunks,
-                             timeout=60 * SLOW)
+                             timeout=PATIENCE)
         assert reply.status_code == 201, reply.text
         assert download(server, "chunked").body == document
 
@@ -158,7 +158,7 @@ def test_a_download_is_one_instant(source):
             http_request(server, "PUT", f"/live/{i:02}", body=os.urandom(1_000_000))
         ok(admin(server, "POST", "snapshots", {"name": "s"}), 201)
         whole = download(server, "s").body
-        reply = requests.get(f"{server.url}/_s3mem/snapshots/s", stream=True, timeout=60)
+        reply = requests.get(f"{server.url}/_s3mem/snapshots/s", stream=True, timeout=PATIENCE)
         pieces = reply.iter_content(65536)
         got = next(pieces)
         ok(admin(server, "POST", "clear"))

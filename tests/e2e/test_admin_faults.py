@@ -2,6 +2,7 @@
 """Injected failures, and what real clients make of them."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import time
 
@@ -9,7 +10,8 @@ import botocore.exceptions
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import client, http_request, is_error, keys_of, refused, serving
+from harness import (PATIENCE, client, connect, eventually, http_request, in_flight, is_error,
+                     keys_of, refused, serving)
 
 BODY = bytes(range(256)) * 400  # 100 KiB
 
@@ -37,7 +39,7 @@ def fired(server):
 
 
 def s3_of(server, attempts=1, mode="standard", **config):
-    config.setdefault("read_timeout", 30)
+    config.setdefault("read_timeout", PATIENCE)
     return client(server, config={"retries": {"total_max_attempts": attempts, "mode": mode},
                                   **config})
 
@@ -134,20 +136,22 @@ def test_latency(faulty):
     rules(faulty, {"operation": "GetObject", "latency": "200ms"},
           {"operation": "HeadObject", "latency": {"min": 50, "max": "100ms"}})
     reply, seconds = timed(lambda: http_request(faulty, "GET", "/bkt/k"))
-    assert reply.body == BODY and 0.2 <= seconds < 5
+    assert reply.body == BODY and seconds >= 0.2
     _, seconds = timed(lambda: http_request(faulty, "HEAD", "/bkt/k"))
-    assert 0.05 <= seconds < 5
+    assert seconds >= 0.05
 
 
 def test_latency_holds_no_thread(faulty):
-    """Hundreds wait; others are served at once."""
-    rules(faulty, {"operation": "GetObject", "latency": "1s"})
-    with concurrent.futures.ThreadPoolExecutor(64) as pool:
-        waiting = [pool.submit(http_request, faulty, "GET", "/bkt/k") for _ in range(64)]
-        time.sleep(0.2)
-        _, seconds = timed(lambda: http_request(faulty, "HEAD", "/bkt/k"))
-        assert seconds < 0.5
-        assert {w.result().status for w in waiting} == {200}
+    """Many more wait than there are threads; others are served meanwhile."""
+    rules(faulty, {"operation": "GetObject", "latency": "10m"})
+    with contextlib.ExitStack() as opened:
+        for _ in range(64):
+            waiting = opened.enter_context(connect(faulty))
+            waiting.sendall(b"GET /bkt/k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually(lambda: in_flight(faulty) == 64)
+        assert http_request(faulty, "HEAD", "/bkt/k").status == 200
+        assert in_flight(faulty) == 64
+    eventually(lambda: in_flight(faulty) == 0)
 
 
 def test_a_late_error(faulty):
@@ -158,10 +162,9 @@ def test_a_late_error(faulty):
 
 
 def test_read_timeout_and_retry(faulty):
-    rules(faulty, {"operation": "GetObject", "latency": "30s", "times": 1})
-    s3 = s3_of(faulty, attempts=2, read_timeout=1)
-    body, seconds = timed(lambda: s3.get_object(Bucket="bkt", Key="k")["Body"].read())
-    assert body == BODY and seconds < 20
+    rules(faulty, {"operation": "GetObject", "latency": "10m", "times": 1})
+    s3 = s3_of(faulty, attempts=2, read_timeout=3)
+    assert s3.get_object(Bucket="bkt", Key="k")["Body"].read() == BODY
     assert fired(faulty) == [(2, 1)]
 
 

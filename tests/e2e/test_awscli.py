@@ -11,7 +11,7 @@ import pytest
 import requests
 from awscli.clidriver import create_clidriver
 
-from harness import ACCESS_KEY, MIB, SECRET_KEY, SLOW, keys_of, unique
+from harness import ACCESS_KEY, MIB, PATIENCE, SECRET_KEY, SLOW, keys_of, unique
 
 AWS = Path(sys.executable).with_name("aws")
 
@@ -137,7 +137,7 @@ def test_mb_rb(aws, s3):
 def test_presign(aws, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"presigned")
     url = aws("s3", "presign", f"s3://{bucket}/k", "--expires-in", "60").decode().strip()
-    assert requests.get(url, timeout=10).content == b"presigned"
+    assert requests.get(url, timeout=PATIENCE).content == b"presigned"
 
 
 def test_s3api(aws, bucket, tmp_path):

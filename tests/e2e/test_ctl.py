@@ -15,7 +15,8 @@ import pytest
 
 from admin import admin, ok
 from conftest import ALICE
-from harness import ROOT, S3MEMD, SLOW, Server, client, http_request, keys_of, serving
+from harness import (PATIENCE, ROOT, S3MEMD, SLOW, Server, client, eventually, http_request,
+                     keys_of, serving)
 
 CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
@@ -127,10 +128,7 @@ def test_requests(store):
 def test_events(store):
     process = subprocess.Popen([CTL, "events", "--type", "putObject,deleteObject", "--count", "2",
                                 "--endpoint", store.url], stdout=subprocess.PIPE, env=ENV)
-    deadline = time.monotonic() + 10 * SLOW
-    while ok(admin(store, "GET", "stats"))["events"]["subscribers"] == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: ok(admin(store, "GET", "stats"))["events"]["subscribers"] == 1)
     http_request(store, "PUT", "/data/evented", body=b"x")
     http_request(store, "GET", "/data/evented")
     http_request(store, "DELETE", "/data/evented")
@@ -144,8 +142,7 @@ def test_events(store):
 def test_events_are_interrupted(store):
     process = subprocess.Popen([CTL, "events", "--endpoint", store.url, "--json"],
                                stdout=subprocess.PIPE, env=ENV)
-    http_request(store, "GET", "/data/b")
-    time.sleep(0.3 * SLOW)
+    eventually(lambda: ok(admin(store, "GET", "stats"))["events"]["subscribers"] == 1)
     http_request(store, "GET", "/data/b")
     assert json.loads(process.stdout.readline())["type"] == "command.request"
     process.send_signal(signal.SIGINT)
@@ -233,15 +230,20 @@ def test_wait(tmp_path):
     scripts = tmp_path / "ready.d"
     scripts.mkdir()
     script = scripts / "slow.sh"
-    script.write_text("#!/bin/sh\nsleep 0.5\n")
+    gate, begun = tmp_path / "gate", tmp_path / "begun"
+    script.write_text(f"#!/bin/sh\ntouch {begun}\nwhile [ ! -e {gate} ]; do sleep 0.05; done\n")
     script.chmod(0o755)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % probe.getsockname()[1]
     server = Server("--init-dir", tmp_path, listen=address, wait=False)
-    begun = time.monotonic()
-    ctl(None, "wait", "--endpoint", f"http://{address}")
-    assert time.monotonic() - begun >= 0.4
+    waiting = subprocess.Popen([CTL, "wait", "--timeout", "10m", "--endpoint", f"http://{address}"],
+                               env=ENV)
+    eventually(begun.exists)
+    time.sleep(0.3)
+    assert waiting.poll() is None
+    gate.touch()
+    assert waiting.wait(PATIENCE) == 0
     server.wait_ready().stop()
 
 

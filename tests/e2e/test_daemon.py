@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from harness import (
+    PATIENCE,
     S3MEMD,
     SLOW,
     Server,
@@ -24,7 +25,9 @@ from harness import (
     eventually,
     has,
     http_request,
+    in_flight,
     keys_of,
+    refuses_connections,
     run_daemon,
     serving,
     unique,
@@ -209,7 +212,7 @@ def test_several_listeners(tmp_path):
         assert len({u for u in server.urls}) == len(server.urls)
         for url in server.urls:
             if url.startswith("http://127"):
-                assert requests.get(url, timeout=5).status_code == 200
+                assert requests.get(url, timeout=PATIENCE).status_code == 200
         assert unix_get(path, "/").startswith(b"HTTP/1.1 200")
     assert not path.exists(), "the socket is removed at the end"
 
@@ -256,7 +259,7 @@ def test_ipv6():
         pytest.skip("no IPv6 loopback here")
     with serving(listen="[::1]:0") as server:
         assert server.url.startswith("http://[::1]:")
-        assert requests.get(server.url, timeout=5).status_code == 200
+        assert requests.get(server.url, timeout=PATIENCE).status_code == 200
 
 
 def test_notify_socket(tmp_path):
@@ -296,7 +299,7 @@ def test_socket_activation():
             first = process.stdout.readline().decode()
             assert f":{port}" in first, first
             assert process.stdout.readline() == b"Ready.\n"
-            assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 200
+            assert requests.get(f"http://127.0.0.1:{port}/", timeout=PATIENCE).status_code == 200
         finally:
             process.terminate()
             assert process.wait(20 * SLOW) == 0
@@ -310,10 +313,8 @@ def test_socket_activation():
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 def test_stops(which):
     server = Server()
-    started = time.monotonic()
     server.signal(which)
     assert server.wait() == 0
-    assert time.monotonic() - started < 5 * SLOW
     server.stop()
 
 
@@ -322,9 +323,9 @@ def test_finishes_requests_in_flight():
     server = Server("--bucket", "bucket")
     with connect(server) as raw:
         raw.sendall(b"PUT /bucket/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
-        time.sleep(0.3 * SLOW)
+        eventually(lambda: in_flight(server) == 1)
         server.signal()
-        time.sleep(0.3 * SLOW)
+        eventually(lambda: refuses_connections(server))
         assert server.alive()
         raw.sendall(b"world")
         assert raw.recv(4096).startswith(b"HTTP/1.1 200")
@@ -338,10 +339,9 @@ def test_stops_despite_idle_connections():
     with connect(server) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(65536)
-        started = time.monotonic()
         server.signal()
         assert server.wait() == 0
-        assert time.monotonic() - started < 5 * SLOW
+        assert "cut off" not in server.stderr()
     server.stop()
 
 
@@ -349,14 +349,13 @@ def test_second_signal_leaves_at_once():
     server = Server("--bucket", "bucket")
     with connect(server) as raw:
         raw.sendall(b"PUT /bucket/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
-        time.sleep(0.3 * SLOW)
+        eventually(lambda: in_flight(server) == 1)
         server.signal()
-        time.sleep(0.5 * SLOW)
+        eventually(lambda: refuses_connections(server))
         assert server.alive(), "it waits for the request in flight"
-        started = time.monotonic()
         server.signal()
-        server.wait(5)
-        assert time.monotonic() - started < 3 * SLOW
+        assert server.wait() == 128 + signal.SIGTERM
+        assert "cut off" not in server.stderr()
     server.stderr_file.close()
 
 
@@ -365,11 +364,12 @@ def test_gives_up_after_ten_seconds():
     server = Server("--bucket", "bucket")
     with connect(server, timeout=30) as raw:
         raw.sendall(b"PUT /bucket/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello")
-        time.sleep(0.2)
+        eventually(lambda: in_flight(server) == 1)
         started = time.monotonic()
         server.signal()
-        assert server.wait(15) == 0
-        assert time.monotonic() - started < 12.5 * SLOW
+        assert server.wait() == 0
+        assert time.monotonic() - started >= 9.9
+        assert "1 request cut off: not finished after 10 s" in server.stderr()
     server.stop()
 
 
@@ -504,10 +504,10 @@ def test_not_ready_before_scripts_are_done(tmp_path):
         eventually(port_file.exists, 20)
         url = port_file.read_text(encoding="utf-8").strip()
         for path in ("/_localstack/health", "/_s3mem/health", "/minio/health/ready"):
-            reply = requests.get(url + path, timeout=5)
+            reply = requests.get(url + path, timeout=PATIENCE)
             assert reply.status_code == 503, (path, reply.text)
-        assert requests.get(url + "/_localstack/init/ready", timeout=5).json()["completed"] is False
-        assert requests.get(url + "/there", timeout=5).status_code == 200
+        assert requests.get(url + "/_localstack/init/ready", timeout=PATIENCE).json()["completed"] is False
+        assert requests.get(url + "/there", timeout=PATIENCE).status_code == 200
         assert server.stdout == []
     finally:
         gate.touch()
@@ -549,7 +549,7 @@ def test_tls(certificate):
         s3.put_object(Bucket="bucket", Key="s", Body=io.BytesIO(body))
         assert s3.get_object(Bucket="bucket", Key="s")["Body"].read() == body
         url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"})
-        assert requests.get(url, verify=str(cert), timeout=10).content == body
+        assert requests.get(url, verify=str(cert), timeout=PATIENCE).content == body
         upload = s3.create_multipart_upload(Bucket="bucket", Key="m")["UploadId"]
         part = s3.upload_part(Bucket="bucket", Key="m", UploadId=upload, PartNumber=1, Body=b"x")
         done = s3.complete_multipart_upload(
@@ -635,9 +635,7 @@ def test_idle_timeout():
         with connect(server) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert raw.recv(65536)
-            started = time.monotonic()
             assert raw.recv(65536) == b""
-            assert time.monotonic() - started < 6 * SLOW
 
 
 def test_threads():

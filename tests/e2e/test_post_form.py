@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from conftest import ALICE, as_user
-from harness import client, has, http_request, is_error, keys_of, md5_hex
+from harness import PATIENCE, client, has, http_request, is_error, keys_of, md5_hex
 from sign import Signer
 
 pytestmark = pytest.mark.options
@@ -374,9 +374,9 @@ def test_policy_on_open_server_is_evaluated(server, s3, bucket):
 def test_boto3_form(auth_server, alices_bucket, uploaded, version):
     """aws-recorded: test_presigned_post_with_different_user_credentials"""
     alice = as_user(auth_server, ALICE, config={"signature_version": version})
-    presigned = alice.generate_presigned_post(alices_bucket, "my/key", ExpiresIn=60)
+    presigned = alice.generate_presigned_post(alices_bucket, "my/key", ExpiresIn=3600)
     reply = requests.post(
-        presigned["url"], data=presigned["fields"], files={"file": FILE}, timeout=10
+        presigned["url"], data=presigned["fields"], files={"file": FILE}, timeout=PATIENCE
     )
     assert reply.status_code == 204, reply.text
     got = uploaded("my/key")
@@ -400,7 +400,7 @@ def test_boto3_conditions(auth_server, alice, alices_bucket, uploaded):
         presigned["url"],
         data=presigned["fields"],
         files={"file": ("photo.png", FILE)},
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert reply.status_code == 201, reply.text
     has(uploaded("up/photo.png"), ContentType="image/png")
@@ -726,7 +726,7 @@ def test_browser_by_requests(server, s3, bucket):
         f"{server.url}/{bucket}/",
         data={"key": "${filename}"},
         files={"file": ("n\u00e4me.txt", FILE)},
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert reply.status_code == 204, reply.text
     assert len(keys_of(s3.list_objects_v2(Bucket=bucket))) == 1
@@ -735,7 +735,7 @@ def test_browser_by_requests(server, s3, bucket):
 def test_presigned_post_on_open_server(server, s3, bucket):
     presigned = client(server).generate_presigned_post(bucket, "k")
     reply = requests.post(
-        presigned["url"], data=presigned["fields"], files={"file": FILE}, timeout=10
+        presigned["url"], data=presigned["fields"], files={"file": FILE}, timeout=PATIENCE
     )
     assert reply.status_code == 204, reply.text
     assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["k"]

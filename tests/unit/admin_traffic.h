@@ -54,6 +54,11 @@ static inline void fake_begin(const struct traffic *traffic, struct fake *f)
     traffic->begin(traffic->arg, &f->call);
 }
 
+static inline void fake_answer(const struct traffic *traffic, struct fake *f)
+{
+    traffic->answer(traffic->arg, &f->call);
+}
+
 static inline void fake_end(const struct traffic *traffic, struct fake *f, unsigned status)
 {
     f->call.status = status;

@@ -11,7 +11,7 @@ static struct fixture *f;
 static int start(void **state)
 {
     (void)state;
-    f = fixture_start(5000, 5000, 100);
+    f = fixture_start(NEVER_MS, NEVER_MS, 100);
     return 0;
 }
 
@@ -32,20 +32,23 @@ static void expect_echo(int fd, const char *text)
     client_free(&a);
 }
 
-/* One connection, one request, this status; true when the connection survives. */
-static bool status_of(const char *request, unsigned status)
+/* One connection, one request, this status; then the connection serves another, or ends. */
+static void expect_status(const char *request, unsigned status, bool lives)
 {
     struct answer a;
     int fd = client_connect(f);
-    bool lives;
 
     client_send(fd, request);
     client_read(fd, &a, false);
     assert_int_equal(a.status, status);
     client_free(&a);
-    lives = !client_sees_end(fd, 100);
+    if (lives) {
+        client_send(fd, "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+        expect_echo(fd, "GET /next 0");
+    } else {
+        assert_true(client_sees_end(fd, WAIT_MS));
+    }
     close(fd);
-    return lives;
 }
 
 static void test_keep_alive(void **state)
@@ -97,8 +100,8 @@ static void test_raw_target(void **state)
 static void test_absolute_form(void **state)
 {
     (void)state;
-    assert_true(status_of("GET http://h:1/refuse?x HTTP/1.1\r\nHost: h\r\n\r\n", 403));
-    assert_true(status_of("GET https://h HTTP/1.1\r\nHost: h\r\n\r\n", 200));
+    expect_status("GET http://h:1/refuse?x HTTP/1.1\r\nHost: h\r\n\r\n", 403, true);
+    expect_status("GET https://h HTTP/1.1\r\nHost: h\r\n\r\n", 200, true);
 }
 
 /* libmicrohttpd would give each '&' an entry of its pool. */
@@ -238,9 +241,9 @@ static void test_expect_continue(void **state)
 static void test_refusal_with_expect(void **state)
 {
     (void)state;
-    assert_false(status_of("PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n"
-                           "Expect: 100-continue\r\n\r\n",
-                           403));
+    expect_status("PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n"
+                  "Expect: 100-continue\r\n\r\n",
+                  403, false);
     assert_int_equal(counts.body_bytes, 0);
 }
 
@@ -286,9 +289,9 @@ static void test_refusal_in_the_middle(void **state)
 static void test_refusal_of_too_much_closes(void **state)
 {
     (void)state;
-    assert_false(status_of("PUT /refuse HTTP/1.1\r\nHost: h\r\n"
-                           "Content-Length: 5368709120\r\n\r\n",
-                           403));
+    expect_status("PUT /refuse HTTP/1.1\r\nHost: h\r\n"
+                  "Content-Length: 5368709120\r\n\r\n",
+                  403, false);
 }
 
 static void test_client_leaves_in_body(void **state)

@@ -134,7 +134,7 @@ static struct fixture *start(const struct http_mount *mounts, size_t mount_count
     options.mounts = mounts;
     options.mount_count = mount_count;
     options.threads = 2;
-    options.idle_timeout_ms = 5000;
+    options.idle_timeout_ms = NEVER_MS;
     f->server = http_server_start(&options, &why);
     assert_non_null(f->server);
     return f;
@@ -158,8 +158,8 @@ struct fixture *fixture_start_app(const struct http_mount *mounts, size_t mount_
 {
     return start(mounts, mount_count,
                  (struct http_options){.connection_limit = 512,
-                                       .header_timeout_ms = 1000,
-                                       .body_timeout_ms = 1000});
+                                       .header_timeout_ms = NEVER_MS,
+                                       .body_timeout_ms = NEVER_MS});
 }
 
 void fixture_stop(struct fixture *f)
@@ -208,7 +208,7 @@ static size_t receive(int fd, void *out, size_t len)
     struct pollfd p = {.fd = fd, .events = POLLIN};
     ssize_t n;
 
-    assert_int_equal(poll(&p, 1, 10000), 1);
+    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
     n = recv(fd, out, len, 0);
     assert_true(n > 0);
     return (size_t)n;
@@ -276,7 +276,7 @@ bool client_sees_end(int fd, int timeout_ms)
 
 void wait_for(atomic_int *counter, int n)
 {
-    for (int i = 0; i < 1000 && atomic_load(counter) < n; i++)
+    for (int i = 0; i < WAIT_MS / 10 && atomic_load(counter) < n; i++)
         usleep(10000);
     assert_true(atomic_load(counter) >= n);
 }

@@ -25,7 +25,10 @@ struct fixture {
     struct http_server *server;
 };
 
-/* Starts with short timeouts; limits for the tests that are about them. */
+/* For what must come, on however slow a machine; a timeout of the server that must not. */
+#define WAIT_MS  60000
+#define NEVER_MS 3600000
+
 struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms,
                               unsigned connection_limit);
 /* The same with an application of the test's own, which counts itself. */
@@ -49,7 +52,8 @@ void client_read(int fd, struct answer *a, bool bodyless);
 void client_free(struct answer *a);
 /* Value of a header, or NULL. Valid until the next call. */
 const char *client_header(const struct answer *a, const char *name);
-/* True when the server closes within the time; what it still sends is dropped. */
+/* True when the server closes within the time; what it still sends is dropped. For an end that
+ * must come: WAIT_MS. */
 bool client_sees_end(int fd, int timeout_ms);
 /* Waits until *counter is at least n. */
 void wait_for(atomic_int *counter, int n);

@@ -34,7 +34,7 @@ BUILD = pathlib.Path(os.environ.get("S3MEM_SDK_BUILD", ROOT / "build/sdk")).reso
 SERVER = os.environ.get("S3MEMD", str(ROOT / "build/s3memd"))
 MODES = ["open", "signed", "tls"]
 ACCESS_KEY, SECRET_KEY = "AKIAS3MEMDEXAMPLE", "s3memd/secret+key"
-SUITE_SECONDS = 240
+SUITE_SECONDS = 2400
 
 
 class Skip(Exception):
@@ -247,7 +247,7 @@ class Server:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.stdout.read()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=300)
         self.process.stdout.close()
 
 

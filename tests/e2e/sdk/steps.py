@@ -62,7 +62,7 @@ def raises(kind, call, *args, **kwargs):
 
 def run(*command, status=0, says="", **kwargs):
     """The standard output of a command that must end with this status and say this on stderr."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **kwargs)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **kwargs)
     if done.returncode != status or says not in done.stderr:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}, not {status}:\n"
                              f"{done.stdout[-1000:]}{done.stderr[-1000:]}")

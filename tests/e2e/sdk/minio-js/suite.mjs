@@ -190,7 +190,7 @@ await step('presigned URLs and a browser form', async () => {
   const policy = client.newPostPolicy();
   policy.setBucket(bucket);
   policy.setKey('posted');
-  policy.setExpires(new Date(Date.now() + 60_000));
+  policy.setExpires(new Date(Date.now() + 3_600_000));
   policy.setContentLengthRange(1, 1024);
   policy.setUserMetaData({ by: 'form' });
   const { postURL, formData } = await client.presignedPostPolicy(policy);

@@ -68,7 +68,7 @@ def _():
     stat = client.stat_object(bucket, "small")
     same((stat.size, stat.etag, stat.content_type), (5, "5d41402abc4b2a76b9719d911017c592", "text/plain"))
     same((stat.metadata["x-amz-meta-author"], stat.metadata["x-amz-meta-b"]), ("me", "2"))
-    check(abs(stat.last_modified.timestamp() - time.time()) < 60, "modified now")
+    check(abs(stat.last_modified.timestamp() - time.time()) < 600, "modified now")
     same(get("small"), b"hello")
     client.remove_object(bucket, "small")
     refused("NoSuchKey", client.stat_object, bucket, "small")
@@ -175,7 +175,7 @@ def _():
 def _():
     """presigned URLs and a browser form"""
     key = "pre signed/ü+.txt"
-    url = client.presigned_put_object(bucket, key, expires=timedelta(minutes=1))
+    url = client.presigned_put_object(bucket, key, expires=timedelta(hours=1))
     with urlopen(Request(url, data=b"by url", method="PUT")) as reply:
         same(reply.status, 200)
     with urlopen(client.presigned_get_object(bucket, key)) as reply:

@@ -444,12 +444,12 @@ impl Suite {
     /// Used through curl: an HTTP client of another make, as presigned URLs are.
     async fn presigned(&self) -> Outcome<()> {
         let key = "pre signed/ü+.txt";
-        let minute = PresigningConfig::expires_in(Duration::from_secs(60))?;
+        let hour = PresigningConfig::expires_in(Duration::from_secs(3600))?;
         let put = self.client.put_object().bucket(&self.bucket).key(key).content_type("text/plain");
-        let put = put.presigned(minute.clone()).await?;
+        let put = put.presigned(hour.clone()).await?;
         let (code, body) = curl("PUT", put.uri(), put.headers(), Some("by url"))?;
         same(code.as_str(), "200", &body)?;
-        let get = self.client.get_object().bucket(&self.bucket).key(key).presigned(minute).await?;
+        let get = self.client.get_object().bucket(&self.bucket).key(key).presigned(hour).await?;
         let (code, body) = curl("GET", get.uri(), get.headers(), None)?;
         same((code.as_str(), body.as_str()), ("200", "by url"), "download")?;
         if env("S3MEM_VERIFIES") == "1" {
@@ -499,8 +499,8 @@ impl Suite {
         client.put_object().bucket(&own).key(key).body(text("by name")).send().await?;
         let reply = client.get_object().bucket(&own).key(key).send().await?;
         same_bytes(&reply.body.collect().await?.to_vec(), b"by name", "body")?;
-        let minute = PresigningConfig::expires_in(Duration::from_secs(60))?;
-        let url = client.get_object().bucket(&own).key(key).presigned(minute).await?;
+        let hour = PresigningConfig::expires_in(Duration::from_secs(3600))?;
+        let url = client.get_object().bucket(&own).key(key).presigned(hour).await?;
         check(url.uri().contains(&format!("://{own}.")), &format!("the bucket in {}", url.uri()))?;
         let (code, body) = curl("GET", url.uri(), std::iter::empty(), None)?;
         same((code.as_str(), body.as_str()), ("200", "by name"), "presigned")?;
