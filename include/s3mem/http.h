@@ -16,6 +16,7 @@ struct http_listener {
     int fd;
     bool loopback; /* only this machine can reach it (loopback or Unix) */
     bool tcp;
+    bool inherited;                  /* the parent listens on it, too, and goes on */
     char address[HTTP_ADDRESS_SIZE]; /* as bound: "127.0.0.1:4566", "[::1]:4566", "unix:PATH" */
     char *unix_path;                 /* owned: removed when the listener closes; else NULL */
 };
@@ -41,6 +42,9 @@ MUST_CHECK enum http_listen_result http_listen(struct http_listeners *listeners,
  * Unix socket stays where it is: it is the parent's. */
 MUST_CHECK enum http_listen_result http_adopt(struct http_listeners *listeners, int fd,
                                               struct buf *why);
+/* From now on connections are refused, and those not yet accepted are reset; socket files are
+ * removed, so that the next server can have the address. Inherited sockets stay as they are. */
+void http_listeners_refuse(struct http_listeners *listeners);
 /* Closes all of them, removes socket files; the set is empty afterwards. */
 void http_listeners_close(struct http_listeners *listeners);
 

@@ -86,6 +86,7 @@ static void drain(struct daemon *d)
 
     notify_systemd("STOPPING=1");
     http_server_quiesce(d->server.http);
+    http_listeners_refuse(&d->server.listeners);
     while ((left = http_server_active(d->server.http)) && clock_monotonic_ns() < deadline)
         signals_wait(d, 5);
     if (left)

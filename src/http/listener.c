@@ -334,6 +334,7 @@ enum http_listen_result http_adopt(struct http_listeners *listeners, int fd, str
         return HTTP_LISTEN_FAILED;
     }
     add_listener(listeners, fd, (struct sockaddr *)&addr);
+    listeners->items[listeners->count - 1].inherited = true;
     if (addr.ss_family == AF_UNIX)
         snprintf(listeners->items[listeners->count - 1].address, HTTP_ADDRESS_SIZE, "unix:%.*s",
                  (int)sizeof(((struct sockaddr_un *)0)->sun_path),
@@ -341,15 +342,31 @@ enum http_listen_result http_adopt(struct http_listeners *listeners, int fd, str
     return HTTP_LISTEN_OK;
 }
 
-void http_listeners_close(struct http_listeners *listeners)
+static void remove_socket_file(struct http_listener *l)
+{
+    if (l->unix_path)
+        unlink(l->unix_path);
+    mem_free(TAKE(l->unix_path));
+}
+
+void http_listeners_refuse(struct http_listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
         struct http_listener *l = &listeners->items[i];
 
-        close(l->fd);
-        if (l->unix_path)
-            unlink(l->unix_path);
-        mem_free(l->unix_path);
+        if (l->inherited)
+            continue;
+        /* Before another server may put its own there. */
+        remove_socket_file(l);
+        shutdown(l->fd, SHUT_RDWR);
+    }
+}
+
+void http_listeners_close(struct http_listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        close(listeners->items[i].fd);
+        remove_socket_file(&listeners->items[i]);
     }
     listeners->count = 0;
 }

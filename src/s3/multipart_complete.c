@@ -253,13 +253,23 @@ static enum s3_err check_size(struct s3_call *c, const struct completion *w)
 
 /* ---- publishing -------------------------------------------------------------------- */
 
+/* A checksum that nobody asked for is not kept with a customer's key (aws-recorded:
+ * test_multipart_upload_sse_c). */
+static struct checksum kept_checksum(const struct completion *w)
+{
+    bool unasked = upload_checksum_alg(w->upload) == CHECKSUM_NONE;
+    if (unasked && attrs_get(upload_attrs(w->upload), ATTR_SSEC_ALGORITHM).ptr)
+        return (struct checksum){0};
+    return w->checksum;
+}
+
 static enum s3_err build_record(struct s3_call *c, const struct completion *w,
                                 struct record **out)
 {
     struct record_spec spec = {.key = c->at.key,
                                .mtime_ns = clock_now_ns(),
                                .part_count = w->count,
-                               .checksum = w->checksum,
+                               .checksum = kept_checksum(w),
                                .attrs = upload_attrs(w->upload),
                                .parts = w->infos,
                                .upload_id = upload_id(w->upload)};

@@ -2,6 +2,7 @@
 /* http_listener_test.c - addresses, sockets that are taken, socket files. */
 #include "s3mem/http.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -141,6 +142,45 @@ static void test_unix_path_that_is_no_socket(void **state)
     unlink(address + 5);
 }
 
+static bool answers(const struct http_listener *l)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+    int fd;
+    bool ok;
+
+    assert_return_code(getsockname(l->fd, (struct sockaddr *)&addr, &len), errno);
+    fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ok = connect(fd, (struct sockaddr *)&addr, len) == 0;
+    close(fd);
+    return ok;
+}
+
+/* Only what we listen on ourselves; an address is free for the next server at once. */
+static void test_refuse(void **state)
+{
+    AUTO_BUF(why, KiB(1));
+    char address[128];
+    struct http_listeners parent = {0};
+
+    (void)state;
+    snprintf(address, sizeof(address), "unix:%s/refuse", folder);
+    assert_int_equal(http_listen(&parent, STR("127.0.0.1:0"), &why), HTTP_LISTEN_OK);
+    assert_int_equal(try_listen("127.0.0.1:0"), HTTP_LISTEN_OK);
+    assert_int_equal(try_listen(address), HTTP_LISTEN_OK);
+    assert_int_equal(http_adopt(&set, dup(parent.items[0].fd), &why), HTTP_LISTEN_OK);
+    for (size_t i = 0; i < set.count; i++)
+        assert_true(answers(&set.items[i]));
+    http_listeners_refuse(&set);
+    assert_false(answers(&set.items[0]));
+    assert_false(answers(&set.items[1]));
+    assert_true(answers(&set.items[2]));
+    assert_int_equal(http_listen(&parent, str_c(address), &why), HTTP_LISTEN_OK);
+    http_listeners_close(&set);
+    assert_true(answers(&parent.items[1]));
+    http_listeners_close(&parent);
+}
+
 static void test_adopt(void **state)
 {
     AUTO_BUF(why, KiB(1));
@@ -177,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_busy_port),
         cmocka_unit_test(test_unix_socket_file),
         cmocka_unit_test(test_unix_path_that_is_no_socket),
+        cmocka_unit_test(test_refuse),
         cmocka_unit_test(test_adopt),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
