@@ -47,6 +47,16 @@ static struct branch *branch_like(const struct branch *b, struct root *root)
     return other;
 }
 
+/* What was set aside for the next write is wanted where that will be. now's lock is held, and
+ * nobody has seen next. */
+static void hand_over_nodes(struct branch *now, struct branch *next)
+{
+    struct node_cache nodes = now->cache;
+
+    now->cache = next->cache;
+    next->cache = nodes;
+}
+
 /* Takes root. *old: a reference to be dropped without the lock. */
 static enum named reset_locked(struct store *store, struct branch **b, struct root *root,
                                struct str snapshot, struct branch **old)
@@ -61,6 +71,7 @@ static enum named reset_locked(struct store *store, struct branch **b, struct ro
     if (!next)
         return NAMED_NO_MEMORY;
     branch_write_lock(now);
+    hand_over_nodes(now, next);
     branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET, .name = snapshot});
     now->unseen = true;
     branch_unlock(now);
@@ -99,6 +110,8 @@ static struct branch *branch_with_bucket(struct branch *now, const struct root *
 {
     struct branch *next = branch_like(now, root_ref(now->root));
 
+    if (next)
+        hand_over_nodes(now, next);
     if (next && branch_take_bucket(next, source, bucket)) {
         branch_unref(next);
         return NULL;
