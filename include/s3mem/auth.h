@@ -91,6 +91,7 @@ struct auth_config {
                                 * when credentials are on. "" accepts any */
     const struct str *domains; /* virtual-host base domains, as the router's: tell whether */
     size_t domain_count;       /* X-Forwarded-Host names the same bucket as Host */
+    bool real_time;            /* skew and expiry by the real clock, not the server's */
 };
 
 /* Authenticates the headers and the query of a request (first callback: no body yet).

@@ -93,10 +93,10 @@ static void decode_parameters(struct evidence *e)
     }
 }
 
-void evidence_collect(struct evidence *e, const struct request *req, struct str virtual_bucket)
+void evidence_collect(struct evidence *e, const struct request *req, struct str virtual_bucket,
+                      int64_t now_ns)
 {
-    *e = (struct evidence){
-        .req = req, .virtual_bucket = virtual_bucket, .now_ns = clock_now_ns()};
+    *e = (struct evidence){.req = req, .virtual_bucket = virtual_bucket, .now_ns = now_ns};
     buf_init(&e->decoded, MiB(1));
     for (size_t i = 0; i < req->header_count; i++)
         note_header(e, &req->headers[i]);

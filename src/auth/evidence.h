@@ -43,7 +43,8 @@ struct evidence {
     struct buf decoded;          /* owned: query values that were percent-encoded */
 };
 
-void evidence_collect(struct evidence *e, const struct request *req, struct str virtual_bucket);
+void evidence_collect(struct evidence *e, const struct request *req, struct str virtual_bucket,
+                      int64_t now_ns);
 void evidence_release(struct evidence *e);
 
 /* The next "name=value" of a query; has_value tells "a" from "a=". False at the end. Empty

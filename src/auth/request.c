@@ -226,7 +226,8 @@ enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
 {
     struct evidence e;
     memset(out, 0, sizeof(*out));
-    evidence_collect(&e, req, virtual_bucket);
+    evidence_collect(&e, req, virtual_bucket,
+                     config->real_time ? clock_real_ns() : clock_now_ns());
     enum s3_err err = authenticate(out, failure, config, &e);
     if (err)
         out->credential = NULL;

@@ -588,6 +588,29 @@ def test_with_credentials_admin_calls_are_signed(auth_server):
     assert http_request(auth_server, "POST", target, headers=headers, body=body).status == 201
 
 
+def test_a_clock_that_was_moved_can_be_moved_back(credentials_path):
+    """Though whoever signs by the real time is out of time for S3 then."""
+    with serving("--credentials", credentials_path) as server:
+        signer = Signer(ALICE, f"127.0.0.1:{server.port}")
+
+        def signed(method, target, body=b""):
+            return http_request(server, method, target, body=body,
+                                headers=signer.headers(method, target, body=body))
+
+        clock = "/_s3mem/clock"
+        for change in (b'{"offset":"2h"}', b'{"freeze":"2020-01-01T00:00:00Z"}'):
+            ok(signed("PUT", clock, change))
+            assert signed("GET", "/").code == "RequestTimeTooSkewed"
+            assert signed("GET", "/_s3mem/stats").status == 200
+            assert http_request(server, "GET", signer.presign("GET", clock)).status == 200
+            thief = Signer({**ALICE, "secretKey": "not hers"}, signer.host)
+            reply = http_request(server, "DELETE", clock, headers=thief.headers("DELETE", clock))
+            admin_refused(reply, 403, "SignatureDoesNotMatch")
+            admin_refused(admin(server, "DELETE", "clock"), 403, "AccessDenied")
+            ok(signed("DELETE", clock))
+        assert signed("GET", "/").status == 200
+
+
 def test_pages_of_other_sites_are_refused(server):
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"},
                     {"Host": "evil.example", "User-Agent": "Mozilla/5.0"}):
