@@ -26,6 +26,9 @@ struct admin_options {
     void *authorise_arg;
     size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */
+    /* Of buckets that a loaded file brings: */
+    struct str region, owner;
+    bool (*bucket_name_ok)(struct str name);
     const struct state_dirs *state_dirs; /* where clients may name files; NULL: nowhere */
     uint64_t max_memory_bytes;           /* the store's limit, for the statistics; 0: none */
     const struct durable *durable;       /* asked before and after each change; may be NULL */
@@ -36,6 +39,8 @@ struct admin_options {
 
 struct admin;
 struct admin *admin_new(const struct admin_options *options);
+/* No call is open any more: cancels long work and waits for its end. Accepts NULL. */
+void admin_end_jobs(struct admin *admin);
 void admin_free(struct admin *admin);
 /* For the mounts below: */
 struct app admin_app(struct admin *admin);

@@ -4,6 +4,7 @@
 #ifndef S3MEM_BASE_H
 #define S3MEM_BASE_H
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/digest.h"

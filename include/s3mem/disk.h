@@ -2,6 +2,7 @@
 /* disk.h - the door of room disk: state outside of memory.
  *
  *   document  one state in a portable stream of bytes, to be kept, sent and loaded elsewhere
+ *   memory    one bucket in the JSON file of s3db.js's MemoryClient
  *   database  a SQLite file that follows every change of a store
  *   paths     files that clients name, which must lie below --state-dir
  */
@@ -70,6 +71,76 @@ struct persist_stats {
     int64_t behind_ns; /* since when the oldest of those that are not waits; 0: there is none */
     char error[256];   /* of the last failure, empty while the state is OK */
 };
+
+/* ---- MemoryClient's JSON file ------------------------------------------------------ */
+
+/*
+ *   {"timestamp", "bucket", "objectCount", "objects": {KEY: {"body" (base64), "metadata",
+ *    "contentType", "etag", "lastModified", "size", "contentEncoding"?, "contentLength"}}}
+ *
+ * as JSON.stringify(..., null, 2) writes it, keys in byte order. It holds the current objects
+ * of one bucket, and of those no more than these members. */
+
+/* What a bucket has that the file cannot hold. */
+struct memory_json_lost {
+    uint64_t versions;                        /* noncurrent ones and delete markers */
+    uint64_t uploads;                         /* in progress */
+    uint64_t tags, checksums, headers, parts; /* objects that have them; checksums but the
+                                               * CRC64NVME that every object can be given */
+    uint64_t bucket_settings;                 /* versioning, tags of the bucket */
+};
+bool memory_json_loses(const struct memory_json_lost *lost);
+
+/* Takes a reference of its own on root. One thread. */
+struct memory_json_writer;
+/* NULL: there is no such bucket. */
+MUST_CHECK struct memory_json_writer *
+memory_json_writer_new(struct root *root, struct str bucket, struct work *work);
+void memory_json_writer_free(struct memory_json_writer *w);
+/* To be called first, again and again: looks at `most` objects to see what would be lost.
+ * False: all have been seen. */
+MUST_CHECK bool memory_json_look(struct memory_json_writer *w, size_t most);
+/* Whole after the look. */
+const struct memory_json_lost *memory_json_lost(const struct memory_json_writer *w);
+uint64_t memory_json_objects(const struct memory_json_writer *w);
+/* As document_write. */
+MUST_CHECK enum document_state memory_json_write(struct memory_json_writer *w, void *out,
+                                                 size_t max, size_t *len);
+
+struct memory_json_target {
+    struct store *store;
+    struct str bucket;        /* ptr NULL: the one that the file names */
+    struct str region, owner; /* of a bucket that is not there yet */
+    bool (*name_ok)(struct str bucket);
+    struct work *work;
+};
+/* One thread. The file may come in pieces of any size; memory is taken for what was decoded of
+ * it only. All texts of target are copied. */
+struct memory_json_reader;
+struct memory_json_reader *memory_json_reader_new(const struct memory_json_target *target);
+void memory_json_reader_free(struct memory_json_reader *r);
+/* Sticky: INVALID_ARGUMENT (the file is not good), SLOW_DOWN (memory). */
+MUST_CHECK enum s3_err memory_json_feed(struct memory_json_reader *r, const void *data,
+                                        size_t len);
+/* Its end was reached. Errors as above; nobody has seen anything of it yet. */
+MUST_CHECK enum s3_err memory_json_finish(struct memory_json_reader *r);
+/* Then: the objects become the branch's bucket, in place of all that it held (settings stay);
+ * in one step. */
+MUST_CHECK enum s3_err memory_json_replace(struct memory_json_reader *r, struct branch **b);
+/* Or they are put beside what it holds, at most `most` a call, until *done. Who reads meanwhile
+ * sees some of them. */
+MUST_CHECK enum s3_err memory_json_merge(struct memory_json_reader *r, struct branch *b,
+                                         size_t most, bool *done);
+/* One sentence: what is wrong, and where. */
+const char *memory_json_error(const struct memory_json_reader *r);
+struct memory_json_loaded {
+    char bucket[64];
+    uint64_t objects, bytes;
+    uint64_t etags_kept;     /* that are not the MD5 of their bodies */
+    uint64_t etags_replaced; /* that are no S3 ETags at all: by the MD5 */
+    bool created;            /* the bucket was not there */
+};
+void memory_json_loaded(const struct memory_json_reader *r, struct memory_json_loaded *out);
 
 /* ---- the database ------------------------------------------------------------------ */
 
@@ -150,5 +221,7 @@ void new_file_drop(struct new_file *f);
 
 AUTO_DEFINE(document_writer, document_writer_free)
 AUTO_DEFINE(document_reader, document_reader_free)
+AUTO_DEFINE(memory_json_writer, memory_json_writer_free)
+AUTO_DEFINE(memory_json_reader, memory_json_reader_free)
 
 #endif

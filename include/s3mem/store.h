@@ -244,8 +244,15 @@ MUST_CHECK enum s3_err replay_no_upload(struct replay *r, const struct target *a
 /* Takes part->body, even on failure. */
 MUST_CHECK enum s3_err replay_part(struct replay *r, const struct target *at,
                                    struct str upload_id, const struct part *part);
+/* Is there a current object? */
+bool replay_has(struct replay *r, const struct target *at);
 /* The state as it is now, a reference. */
 struct root *replay_root(struct replay *r);
+
+/* The branch's bucket, be it there or not, becomes the one that root has of that name, as
+ * store_snapshot_restore_bucket does it. O(1). NO_MEMORY; MISSING: root has none. */
+MUST_CHECK enum named store_adopt_bucket(struct store *store, struct branch **b,
+                                         struct root *root, struct str bucket);
 
 /* Gives states their names: a snapshot, or a branch (of "main" the state). They take root.
  * EXISTS, NO_MEMORY */

@@ -231,11 +231,17 @@ struct admin *admin_new(const struct admin_options *options)
     return admin;
 }
 
+void admin_end_jobs(struct admin *admin)
+{
+    if (admin)
+        jobs_free(TAKE(admin->jobs));
+}
+
 void admin_free(struct admin *admin)
 {
     if (!admin)
         return;
-    jobs_free(admin->jobs);
+    admin_end_jobs(admin);
     for (size_t i = 0; i < admin->script_count; i++)
         mem_free(admin->scripts[i].name);
     mem_free(admin->scripts);

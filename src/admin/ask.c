@@ -50,7 +50,11 @@ bool admin_param_duration(struct admin_call *c, const char *name, int64_t *ns)
 
 struct branch *admin_branch(struct admin_call *c)
 {
-    struct str name = admin_param(c, "branch");
+    return admin_branch_named(c, admin_param(c, "branch"));
+}
+
+struct branch *admin_branch_named(struct admin_call *c, struct str name)
+{
     struct branch *b;
 
     if (!name.ptr)

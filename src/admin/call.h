@@ -104,6 +104,7 @@ struct admin_call {
 
 /* Begin functions named there. */
 bool admin_begin_upload(struct admin_call *c);
+bool admin_begin_memory_upload(struct admin_call *c);
 
 /* ---- answers (answer.c) ------------------------------------------------------------ */
 
@@ -136,6 +137,8 @@ MUST_CHECK bool admin_param_u64(struct admin_call *c, const char *name, uint64_t
 MUST_CHECK bool admin_param_duration(struct admin_call *c, const char *name, int64_t *ns);
 /* The branch that ?branch= names, default main; a reference. NULL: answered. */
 MUST_CHECK struct branch *admin_branch(struct admin_call *c);
+/* The same of a name that was asked for elsewhere; ptr NULL: main. Blames "branch". */
+MUST_CHECK struct branch *admin_branch_named(struct admin_call *c, struct str name);
 
 /* Is value (NULL counts as empty) an object with no other fields than these ("name from")? */
 MUST_CHECK bool admin_fields(struct admin_call *c, const json_t *value, const char *fields);

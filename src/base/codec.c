@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* codec.c - hex and base64 (RFC 4648), strict. */
+#include "base/base64.h"
 #include "base/buf.h"
-
-static const char base64_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void buf_add_hex(struct buf *b, struct str bytes)
 {
@@ -21,33 +19,14 @@ void buf_add_hex(struct buf *b, struct str bytes)
     }
 }
 
-/* One to three bytes as four characters. */
-static void encode_quantum(char out[4], const unsigned char *in, size_t len)
-{
-    uint32_t bits = (uint32_t)in[0] << 16;
-
-    if (len > 1)
-        bits |= (uint32_t)in[1] << 8;
-    if (len > 2)
-        bits |= in[2];
-    out[0] = base64_alphabet[bits >> 18];
-    out[1] = base64_alphabet[bits >> 12 & 63];
-    out[2] = len > 1 ? base64_alphabet[bits >> 6 & 63] : '=';
-    out[3] = len > 2 ? base64_alphabet[bits & 63] : '=';
-}
-
 void buf_add_base64(struct buf *b, struct str bytes)
 {
-    const unsigned char *in = (const unsigned char *)bytes.ptr;
-
-    if (bytes.len > SIZE_MAX / 2 || !buf_reserve(b, (bytes.len + 2) / 3 * 4)) {
+    if (bytes.len > SIZE_MAX / 2 || !buf_reserve(b, base64_length(bytes.len))) {
         b->failed = true;
         return;
     }
-    for (size_t at = 0; at < bytes.len; at += 3) {
-        encode_quantum(b->ptr + b->len, in + at, bytes.len - at);
-        b->len += 4;
-    }
+    base64_encode(b->ptr + b->len, bytes.ptr, bytes.len);
+    b->len += base64_length(bytes.len);
 }
 
 static int hex_value(char c)

@@ -157,6 +157,7 @@ bool server_close(struct server *server)
 
     http_server_free(server->http);
     http_listeners_close(&server->listeners);
+    admin_end_jobs(server->admin);
     written = persist_close(server);
     admin_free(server->admin);
     s3_service_free(server->s3);

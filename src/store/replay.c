@@ -183,6 +183,13 @@ enum s3_err replay_no_record(struct replay *r, const struct target *at,
     return err;
 }
 
+bool replay_has(struct replay *r, const struct target *at)
+{
+    AUTO(record) found = NULL;
+
+    return object_get(&found, r->branch, at, STR_NONE) == S3_OK;
+}
+
 /* ---- uploads ----------------------------------------------------------------------- */
 
 enum s3_err replay_upload(struct replay *r, struct str bucket, const struct upload_spec *spec,

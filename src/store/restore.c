@@ -178,6 +178,40 @@ enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
     return result;
 }
 
+static void tell_of_passing(struct store *store, enum change_kind kind,
+                            const struct snapshot *passing)
+{
+    store_notify_locked(store, &(struct change){.kind = kind,
+                                                .branch = str_c(passing->label.from),
+                                                .name = str_c(passing->label.name),
+                                                .time_ns = passing->label.created_ns,
+                                                .root = passing->root});
+}
+
+enum named store_adopt_bucket(struct store *store, struct branch **b, struct root *root,
+                              struct str bucket)
+{
+    struct branch *old = NULL;
+    struct snapshot *passing;
+    enum named result;
+
+    if (!root_bucket(root, bucket))
+        return NAMED_MISSING;
+    /* To the observers a snapshot comes, is restored and goes; no client has one of this name.
+     */
+    passing = snapshot_new(STR("/adopted"), branch_name(*b), clock_now_ns(), root_ref(root));
+    if (!passing)
+        return NAMED_NO_MEMORY;
+    pthread_rwlock_wrlock(&store->lock);
+    tell_of_passing(store, CHANGE_SNAPSHOT_LOADED, passing);
+    result = reset_bucket_locked(store, b, passing, bucket, &old);
+    tell_of_passing(store, CHANGE_SNAPSHOT_DROPPED, passing);
+    pthread_rwlock_unlock(&store->lock);
+    branch_unref(old);
+    snapshot_unref(passing);
+    return result;
+}
+
 enum named branch_clear(struct branch **b)
 {
     struct store *store = (*b)->store;

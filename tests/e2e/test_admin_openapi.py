@@ -15,8 +15,8 @@ from harness import ROOT, http_request, serving
 
 
 @pytest.fixture(scope="module")
-def described():
-    with serving("--bucket", "demo") as server:
+def described(tmp_path_factory):
+    with serving("--bucket", "demo", "--state-dir", tmp_path_factory.mktemp("state")) as server:
         http_request(server, "PUT", "/demo/k", body=b"x")
         server.description = admin(server, "GET", "openapi.json").json
         yield server
@@ -98,12 +98,19 @@ CALLS = [
     ("getClock", "clock", None, 200),
     ("resetClock", "clock", None, 200),
     ("dropSnapshot", "snapshots/s", None, 204),
+    ("saveMemoryFile", "save", {"path": "demo.json"}, 200),
+    ("downloadMemoryFile", "save?strict=false", None, 200),
+    ("loadMemoryFile", "load", {"path": "demo.json", "bucket": "other", "clear": True}, 200),
+    ("uploadMemoryFile", "load?clear=false",
+     {"bucket": "demo", "objects": {"k": {"body": "eA==", "metadata": {"a": "1"}}}}, 200),
     ("listJobs", "jobs", None, 200),
+    ("getJob", "jobs/2", None, 200),
+    ("endJob", "jobs/2", None, 204),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]
 # A stream without an end, and a body that is no JSON, have tests of their own.
-ELSEWHERE = {"followEvents", "uploadSnapshot", "getJob", "endJob"}
+ELSEWHERE = {"followEvents", "uploadSnapshot"}
 
 
 def test_each_path_answers_as_described(described):
