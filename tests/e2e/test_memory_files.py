@@ -337,3 +337,18 @@ def test_asynchronous(disk):
 def test_bad_directory():
     done = run_daemon("--state-dir", "/nowhere/at/all")
     assert done.returncode == 2 and "/nowhere/at/all" in done.stderr
+
+
+def test_what_was_loaded_is_in_the_database(tmp_path):
+    """What a load brings is followed like every other change."""
+    document = FIXTURES[-1].read_text(encoding="utf-8")
+    args = ("--persist", tmp_path / "state.db", "--auto-persist", "--durability", "always")
+    with serving(*args) as server:
+        ok(load(server, document, bucket="kept"))
+        ok(load(server, '{"objects":{"k":%s}}' % GOOD, bucket="kept"))
+        ok(load(server, document, bucket="kept", clear="false"))
+        client(server).delete_object(Bucket="kept", Key="k")
+        wanted = without_time(saved(server, "kept"))
+    with serving(*args) as server:
+        assert without_time(saved(server, "kept")) == wanted
+        assert wanted.count('"body"') == 52
