@@ -372,8 +372,16 @@ static bool snapshot_has_bucket(struct database *db, int64_t node, struct str na
 static bool restore_bucket(struct database *db, struct head *head, struct str bucket,
                            int64_t snapshot)
 {
-    if (snapshot_has_bucket(db, snapshot, bucket))
+    if (snapshot_has_bucket(db, snapshot, bucket)) {
+        /* Nodes are loaded in their order: a bucket's base has to be an older one, and a
+         * snapshot that was loaded need not be. */
+        if (snapshot > head->node) {
+            if (!move_head(db, head, head->node))
+                return false;
+            head->written = true;
+        }
         return reset_bucket(db, head, bucket, snapshot, snapshot);
+    }
     if (db->err)
         return false;
     return see_bucket(db, head, bucket)->contents == 0 ||
@@ -742,11 +750,12 @@ static bool write_listing(struct database *db, const struct head *head, int64_t 
 static bool apply_loaded(struct database *db, const struct batch *batch, const struct queued *e)
 {
     struct head head = {.node = new_node(db, 0)};
-    struct bucket_info info = {.name = ""};
-    bool ok = head.node > 0, first = true;
+    struct bucket_info info;
+    char after[sizeof(info.name)] = "";
+    bool ok = head.node > 0;
 
-    while (ok && root_bucket_next(e->root, str_c(info.name), first, &info)) {
-        first = false;
+    while (ok && root_bucket_next(e->root, str_c(after), false, &info)) {
+        memcpy(after, info.name, sizeof(after));
         ok = apply_bucket_created(db, &head, &info);
         if (ok) {
             int64_t contents = see_bucket(db, &head, str_c(info.name))->contents;
