@@ -81,12 +81,17 @@ MUST_CHECK enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_
 /* As ctl_call with GET, without a word: is anybody there, and what does it say? 0: nobody. */
 long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out);
 /* Into a file, with a progress bar; out of one. */
-MUST_CHECK enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to);
+/* lost (may be NULL): what the server says it has not saved, owned; NULL: nothing was said. */
+MUST_CHECK enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to,
+                                      json_t **lost);
 MUST_CHECK enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from,
                                     json_t **out);
 /* Each line of an endless answer, until line() says false or the connection ends. */
 MUST_CHECK enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
                                     bool (*line)(void *arg, struct str line), void *arg);
+/* Draws how far something is, on a terminal; and takes it away again. */
+void ctl_bar(struct ctl *c, int64_t done, int64_t total);
+void ctl_bar_end(struct ctl *c);
 void ctl_http_start(void);
 void ctl_http_end(void);
 
@@ -110,6 +115,12 @@ void ctl_print_table(const json_t *rows, const struct ctl_column *columns);
 /* "1.5 MB" */
 void ctl_format_bytes(uint64_t bytes, char out[32]);
 
+/* ---- state_cmds.c ------------------------------------------------------------------ */
+
+/* Into a new file, or with --force an old one's place; never half of it. */
+MUST_CHECK enum ctl_exit ctl_download_to(struct ctl *c, struct ctl_target *t, const char *path,
+                                         json_t **lost);
+
 /* ---- commands ---------------------------------------------------------------------- */
 
 extern const struct ctl_command ctl_commands[];
@@ -122,6 +133,9 @@ COMMAND(restore);
 COMMAND(drop);
 COMMAND(download);
 COMMAND(upload);
+COMMAND(save);
+COMMAND(load);
+COMMAND(jobs);
 COMMAND(branch);
 COMMAND(branches);
 COMMAND(clear);

@@ -47,6 +47,7 @@ struct exchange {
     CURL *curl;
     struct curl_slist *headers;
     struct buf url, answer;
+    json_t *lost; /* the header x-s3mem-not-saved */
     long status;
     FILE *to;   /* where a good answer goes; NULL: into answer */
     FILE *from; /* the body; NULL: text */
@@ -175,7 +176,22 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 #define BAR_WIDTH   30
 #define BAR_STEP_NS (100 * NS_PER_MS)
 
-static void draw_bar(struct exchange *x, curl_off_t done, curl_off_t total)
+#define LOST_HEADER STR("x-s3mem-not-saved:")
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    struct str line = str_of(data, size * count), value;
+
+    if (str_has_prefix_nocase(line, LOST_HEADER)) {
+        value = str_trim(str_from(line, LOST_HEADER.len));
+        json_decref(x->lost);
+        x->lost = json_loadb(value.ptr, value.len, JSON_DISABLE_EOF_CHECK, NULL);
+    }
+    return line.len;
+}
+
+static void draw_bar(curl_off_t done, curl_off_t total)
 {
     char amount[32], bar[BAR_WIDTH + 1];
     int filled = total > 0 ? (int)(done * BAR_WIDTH / total) : 0;
@@ -188,7 +204,6 @@ static void draw_bar(struct exchange *x, curl_off_t done, curl_off_t total)
         fprintf(stderr, "\r[%s] %3d%% %s  ", bar, (int)(done * 100 / total), amount);
     else
         fprintf(stderr, "\r%s  ", amount);
-    x->progress_shown = true;
 }
 
 static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -200,11 +215,29 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     if (now_ns - x->progress_ns < BAR_STEP_NS)
         return 0;
     x->progress_ns = now_ns;
+    x->progress_shown = true;
     if (x->from)
-        draw_bar(x, up, up_total);
+        draw_bar(up, up_total);
     else
-        draw_bar(x, down, down_total);
+        draw_bar(down, down_total);
     return 0;
+}
+
+static bool shows_progress(const struct ctl *c)
+{
+    return !c->quiet && isatty(STDERR_FILENO);
+}
+
+void ctl_bar(struct ctl *c, int64_t done, int64_t total)
+{
+    if (shows_progress(c))
+        draw_bar(done, total);
+}
+
+void ctl_bar_end(struct ctl *c)
+{
+    if (shows_progress(c))
+        fputs("\r\033[K", stderr);
 }
 
 /* ---- asking ------------------------------------------------------------------------ */
@@ -255,7 +288,7 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
 
 static void show_progress(struct exchange *x)
 {
-    if (x->c->quiet || !isatty(STDERR_FILENO))
+    if (!shows_progress(x->c))
         return;
     curl_easy_setopt(x->curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(x->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -352,15 +385,20 @@ long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
     return status;
 }
 
-enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to)
+enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to, json_t **lost)
 {
     struct exchange x;
     enum ctl_exit status;
 
     exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
     x.to = to;
+    curl_easy_setopt(x.curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(x.curl, CURLOPT_HEADERDATA, &x);
     show_progress(&x);
     status = perform(&x);
+    if (lost)
+        *lost = TAKE(x.lost);
+    json_decref(x.lost);
     exchange_end(&x);
     return status;
 }

@@ -113,7 +113,8 @@ static enum ctl_exit settle(FILE *file, const char *temporary, const char *path)
 }
 
 /* Never half a file: it gets its name when it is whole. */
-static enum ctl_exit download_to(struct ctl *c, struct ctl_target *t, const char *path)
+enum ctl_exit ctl_download_to(struct ctl *c, struct ctl_target *t, const char *path,
+                              json_t **lost)
 {
     AUTO_BUF(temporary, KiB(4));
     enum ctl_exit status;
@@ -128,7 +129,7 @@ static enum ctl_exit download_to(struct ctl *c, struct ctl_target *t, const char
     file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!file)
         return ctl_complain(CTL_REFUSED, "%s: %s", path, strerror(errno));
-    status = ctl_download(c, t, file);
+    status = ctl_download(c, t, file, lost);
     if (!status)
         status = settle(file, temporary.ptr, path);
     fclose(file);
@@ -152,8 +153,8 @@ enum ctl_exit cmd_download(struct ctl *c)
         ctl_target_param(&t, "gzip", "true");
     buf_add_char(&path, '\0');
     if (is_standard(path.ptr))
-        return ctl_download(c, &t, stdout);
-    status = download_to(c, &t, path.ptr);
+        return ctl_download(c, &t, stdout, NULL);
+    status = ctl_download_to(c, &t, path.ptr, NULL);
     if (!status && !c->quiet && !c->json)
         printf("%s\n", path.ptr);
     return status;

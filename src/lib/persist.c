@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* persist.c - the file of --persist: which format it has, and what the rooms that answer
  * clients are told about it. */
+#include "lib/persist_json.h"
 #include "lib/server.h"
+#include "s3mem/s3.h"
 
 #include <pthread.h>
 
@@ -12,6 +14,11 @@ static bool is_database(const char *path)
     return str_has_suffix(str_c(path), STR(".db"));
 }
 
+static bool is_json(const char *path)
+{
+    return str_has_suffix(str_c(path), STR(".json"));
+}
+
 static enum exit_status check_settings(struct server *server)
 {
     const struct settings *s = &server->settings;
@@ -20,9 +27,15 @@ static enum exit_status check_settings(struct server *server)
         server_complain(server, "--auto-persist needs --persist=FILE");
     else if (!s->auto_persist && s->durability == DURABILITY_ALWAYS)
         server_complain(server, "--durability=always needs --auto-persist");
-    else if (s->persist[0] && !is_database(s->persist))
-        server_complain(server, "--persist: '%s' is not FILE.db, a SQLite database",
+    else if (s->persist[0] && !is_database(s->persist) && !is_json(s->persist))
+        server_complain(server,
+                        "--persist: '%s' is neither FILE.db, a SQLite database, nor FILE.json",
                         s->persist);
+    else if (is_json(s->persist) && s->durability == DURABILITY_ALWAYS)
+        server_complain(server, "--durability=always needs --persist=FILE.db");
+    else if (is_json(s->persist) && s->bucket.count > 1)
+        server_complain(server, "--persist: a JSON file holds one bucket, and --bucket names "
+                                "several; use --persist=FILE.db");
     else
         return EXIT_DONE;
     return EXIT_USAGE;
@@ -34,7 +47,7 @@ enum exit_status persist_open(struct server *server)
     enum exit_status status = check_settings(server);
     AUTO_BUF(why, KiB(4));
 
-    if (status || !s->persist[0])
+    if (status || !s->persist[0] || is_json(s->persist))
         return status;
     server->database = database_open(
         &(struct database_options){
@@ -54,9 +67,31 @@ enum exit_status persist_open(struct server *server)
     return EXIT_FAILED;
 }
 
+enum exit_status persist_load(struct server *server)
+{
+    const struct settings *s = &server->settings;
+    const struct memory_json_target target = {
+        .store = server->store,
+        .bucket = s->bucket.count == 1 ? str_c(s->bucket.items[0]) : STR_NONE,
+        .region = str_c(s->region),
+        .owner = s3_service_default_owner(server->s3),
+        .name_ok = s3_bucket_name_ok,
+    };
+    AUTO_BUF(why, KiB(4));
+
+    if (!is_json(s->persist))
+        return EXIT_DONE;
+    server->json_file =
+        json_file_open(s->persist, &target, s->auto_persist, &server->json_file_found, &why);
+    if (server->json_file)
+        return EXIT_DONE;
+    server_complain(server, "--persist: %s: %.*s", s->persist, (int)why.len, why.ptr);
+    return EXIT_FAILED;
+}
+
 bool persist_close(struct server *server)
 {
-    bool ok = database_close(server->database);
+    bool ok = database_close(server->database) && json_file_close(TAKE(server->json_file));
 
     server->database = NULL;
     return ok;
@@ -71,6 +106,8 @@ const struct durable *persist_durable(const struct server *server)
 
 bool persist_is_new(const struct server *server)
 {
+    if (server->json_file)
+        return !server->json_file_found;
     return !server->database || !server->settings.auto_persist ||
            database_is_new(server->database);
 }
@@ -85,6 +122,10 @@ bool persist_stats(void *arg, struct persist_stats *out)
 {
     const struct server *server = arg;
 
+    if (server->json_file) {
+        json_file_stats(server->json_file, out);
+        return true;
+    }
     if (!server->database)
         return false;
     database_stats(server->database, out);

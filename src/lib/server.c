@@ -109,7 +109,8 @@ enum exit_status server_open(struct server *server)
     if (status)
         return status;
     create_service(server);
-    return network_serve(server);
+    status = persist_load(server);
+    return status ? status : network_serve(server);
 }
 
 bool server_interrupted(const struct server *server)

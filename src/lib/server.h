@@ -38,6 +38,8 @@ struct server {
 
     struct store *store;
     struct state_dirs *state_dirs;   /* NULL: there is no --state-dir */
+    struct json_file *json_file;     /* of --persist=FILE.json; NULL: it is not that */
+    bool json_file_found;            /* it was there */
     struct database *database;       /* NULL: state stays in memory */
     struct credentials *credentials; /* NULL: authentication is off */
     struct s3_service *s3;
@@ -85,6 +87,8 @@ void network_local_url(const struct server *server, struct buf *out);
 
 /* Loads what --persist names, and follows the store under --auto-persist. */
 MUST_CHECK enum exit_status persist_open(struct server *server);
+/* What is loaded into a store that the service is there for: FILE.json. */
+MUST_CHECK enum exit_status persist_load(struct server *server);
 /* Writes what has changed until now. False: it could not. */
 bool persist_close(struct server *server);
 /* For the rooms that change the store; NULL: nothing follows it. */

@@ -21,11 +21,15 @@ CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
 
 
+def run_ctl(server, *args, env=None, stdin=None):
+    endpoint = {"S3MEMCTL_ENDPOINT": server.url} if server else {}
+    return subprocess.run([CTL, *map(str, args)], capture_output=True, timeout=60 * SLOW,
+                          check=False, input=stdin, env={**ENV, **endpoint, **(env or {})})
+
+
 def ctl(server, *args, env=None, status=0, stdin=None):
     """Runs it; returns what it printed on standard output."""
-    endpoint = {"S3MEMCTL_ENDPOINT": server.url} if server else {}
-    done = subprocess.run([CTL, *map(str, args)], capture_output=True, timeout=60 * SLOW,
-                          check=False, input=stdin, env={**ENV, **endpoint, **(env or {})})
+    done = run_ctl(server, *args, env=env, stdin=stdin)
     err = done.stderr.decode()
     assert done.returncode == status, (args, done.returncode, done.stdout, err)
     assert (status == 0) == (not err), err
