@@ -94,13 +94,8 @@ json_t *admin_string(struct str bytes)
 
 struct str admin_time_text(int64_t unix_ns, char out[ADMIN_TIME_SIZE])
 {
-    size_t seconds_len = strlen("2026-01-31T08:49:37");
-    int64_t ms = unix_ns / NS_PER_MS % 1000;
-
-    clock_format_iso(unix_ns, out);
-    /* S3's own times have no milliseconds. */
-    snprintf(out + seconds_len, 6, ".%03dZ", (int)(ms < 0 ? ms + 1000 : ms));
-    return str_of(out, seconds_len + 5);
+    clock_format_iso_ms(unix_ns, out);
+    return str_c(out);
 }
 
 json_t *admin_time(int64_t unix_ns)

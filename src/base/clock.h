@@ -34,6 +34,8 @@ void clock_format_http(int64_t unix_ns, char out[HTTP_DATE_SIZE]);
 /* Milliseconds as S3 prints them in XML: S3 rounds objects' times down to the second: ".000Z".
  */
 void clock_format_iso(int64_t unix_ns, char out[ISO_DATE_SIZE]);
+/* The same with its milliseconds: JavaScript's toISOString. */
+void clock_format_iso_ms(int64_t unix_ns, char out[ISO_DATE_SIZE]);
 void clock_format_amz(int64_t unix_ns, char out[AMZ_DATE_SIZE]);
 
 /* A date beyond what int64_t nanoseconds hold (1677-09-21 .. 2262-04-11; "9999-12-31" is a

@@ -2,6 +2,8 @@
 /* date.c - the dates of HTTP, S3's XML and SigV4, without locale, time zone or locks. */
 #include "base/clock.h"
 
+#include <stdio.h>
+
 #define SECONDS_PER_DAY 86400
 
 /* UTC, proleptic Gregorian calendar. */
@@ -184,6 +186,15 @@ void clock_format_iso(int64_t unix_ns, char out[ISO_DATE_SIZE])
     static _Thread_local struct printed last;
 
     print_cached(&last, unix_ns, print_iso, out, ISO_DATE_SIZE);
+}
+
+void clock_format_iso_ms(int64_t unix_ns, char out[ISO_DATE_SIZE])
+{
+    size_t seconds_len = strlen("2026-01-31T08:49:37");
+    int64_t ms = unix_ns / NS_PER_MS % 1000;
+
+    clock_format_iso(unix_ns, out);
+    snprintf(out + seconds_len, 6, ".%03dZ", (int)(ms < 0 ? ms + 1000 : ms));
 }
 
 void clock_format_amz(int64_t unix_ns, char out[AMZ_DATE_SIZE])

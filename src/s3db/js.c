@@ -2,6 +2,7 @@
 /* js.c - JSON as JavaScript reads and writes it, over jansson's values. */
 #include "s3db/js.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define INDEX_MAX 4294967294U /* 2^32 - 2: beyond it a name is no array index */
@@ -34,6 +35,13 @@ json_t *js_get(const json_t *object, struct str name)
 bool js_set(json_t *object, struct str name, json_t *value)
 {
     return json_object_setn_new(object, name.len > 0 ? name.ptr : "", name.len, value) == 0;
+}
+
+void js_must_set(json_t *object, struct str name, json_t *value)
+{
+    bool set = js_set(object, name, value);
+
+    assert(set);
 }
 
 static bool equal(const json_t *a, const json_t *b, unsigned depth);

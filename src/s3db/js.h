@@ -17,6 +17,8 @@ json_t *js_ordered(const json_t *object);
 json_t *js_get(const json_t *object, struct str name);
 /* Takes the value; false when it is NULL or memory is out (the value is dropped then). */
 MUST_CHECK bool js_set(json_t *object, struct str name, json_t *value);
+/* The same of small things: memory that is out ends the program, as with xmalloc. */
+void js_must_set(json_t *object, struct str name, json_t *value);
 /* Either value may be NULL. Numbers are equal by value. */
 bool js_equal(const json_t *a, const json_t *b);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* values.h - how s3db.js writes one value as text.
  *
- * Two layers. A codec turns a value of a type into text (codec.c and its neighbours); the header
- * layer makes text fit for an HTTP header (header_text.c). Values in a body have only the first.
+ * Two layers. A codec turns a value of a type into text (codec.c and its neighbours); the
+ * header layer makes text fit for an HTTP header (header_text.c). Values in a body have only
+ * the first.
  */
 #ifndef S3MEM_S3DB_VALUES_H
 #define S3MEM_S3DB_VALUES_H
