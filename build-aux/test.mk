@@ -21,6 +21,9 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CMOCKA_LIBS) $(LIB_LIBS) -lm -o $@
 
+# Files that tests read: under TEST_DATA.
+$(BUILD)/tests/unit/%.o: ALL_CPPFLAGS += -DTEST_DATA='"$(abspath $(SRC))/tests/data"'
+
 .PHONY: unit check-unit
 unit: $(UNIT_BIN)
 check-unit: $(UNIT_BIN)
