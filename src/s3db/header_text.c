@@ -235,7 +235,7 @@ static void add_url(struct buf *out, struct str text)
 
     buf_add(out, STR("u:"));
     for (size_t i = 0; i < text.len && buf_ok(out); i++) {
-        if (str_find_char(STR(kept), text.ptr[i]) != SIZE_MAX)
+        if (str_find_char(str_c(kept), text.ptr[i]) != SIZE_MAX)
             buf_add_char(out, text.ptr[i]);
         else
             buf_addf(out, "%%%02X", (unsigned char)text.ptr[i]);
