@@ -40,8 +40,11 @@ codec_encoder strings_encode, integers_encode, numbers_encode;
 codec_decoder ip4_decode, ip6_decode;
 codec_encoder ip4_encode, ip6_encode;
 /* codec_dates.c */
-codec_decoder datetime_decode, dateonly_decode, timeonly_decode, duration_decode;
-codec_encoder datetime_encode, dateonly_encode, timeonly_encode, duration_encode;
+codec_decoder datetime_decode, dateonly_decode, timeonly_decode;
+codec_encoder datetime_encode, dateonly_encode, timeonly_encode;
+/* codec_duration.c */
+codec_decoder duration_decode;
+codec_encoder duration_encode;
 /* codec_ids.c */
 codec_decoder uuid_decode, mac_decode, cidr_decode, semver_decode, phone_decode, color_decode,
     ean_decode;

@@ -111,10 +111,12 @@ static bool take_clock(struct str *s, int64_t *ms)
     if (!codec_take_digits(s, 2, 2, &hours) || !codec_take(s, ':') ||
         !codec_take_digits(s, 2, 2, &minutes))
         return false;
-    if (codec_take(s, ':') && !codec_take_digits(s, 2, 2, &seconds))
-        return false;
-    if (codec_take(s, '.') && !take_milliseconds(s, &fraction))
-        return false;
+    if (codec_take(s, ':')) {
+        if (!codec_take_digits(s, 2, 2, &seconds))
+            return false;
+        if (codec_take(s, '.') && !take_milliseconds(s, &fraction))
+            return false;
+    }
     *ms = (int64_t)(hours * 3600 + minutes * 60 + seconds) * MS_PER_S + fraction;
     return hours < 24 && minutes < 60 && seconds < 60;
 }

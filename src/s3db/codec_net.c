@@ -100,7 +100,7 @@ json_t *ip6_decode(struct codec codec, struct str text)
             at += gap_len;
             continue;
         }
-        if (at > 0 && out.ptr[out.len - 1] != ':')
+        if (at > 0 && at != gap + gap_len)
             buf_add_char(&out, ':');
         buf_addf(&out, "%x", groups[at++]);
     }
