@@ -46,10 +46,11 @@ codec_encoder datetime_encode, dateonly_encode, timeonly_encode;
 codec_decoder duration_decode;
 codec_encoder duration_encode;
 /* codec_ids.c */
-codec_decoder uuid_decode, mac_decode, cidr_decode, semver_decode, phone_decode, color_decode,
-    ean_decode;
-codec_encoder uuid_encode, mac_encode, cidr_encode, semver_encode, phone_encode, color_encode,
-    ean_encode;
+codec_decoder uuid_decode, mac_decode, cidr_decode, color_decode;
+codec_encoder uuid_encode, mac_encode, cidr_encode, color_encode;
+/* codec_digits.c */
+codec_decoder semver_decode, phone_decode, ean_decode;
+codec_encoder semver_encode, phone_encode, ean_encode;
 /* codec_secret.c */
 json_t *secret_decode(struct str text, struct str passphrase, bool *closed);
 MUST_CHECK bool secret_encode(const json_t *value, struct str passphrase, struct buf *out,

@@ -15,7 +15,6 @@
 #define CIDR_DIGITS 7
 #define COLOR_LEN   5
 #define COLOR_MAX   16777215.0
-#define PHONE_MAX   15 /* digits; ITU-T E.164, and all of them fit a double */
 
 static bool needs_text(const json_t *value, const char *needed, struct buf *why)
 {
