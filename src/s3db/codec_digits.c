@@ -55,8 +55,8 @@ static bool parse_semver(struct str s, uint64_t *packed)
     return true;
 }
 
-/* "1.2.3" has no place for "1.0.0-beta" or "1.2000.0": as text they are told by their points.
- * But three plain numbers s3db.js would pack, and get others back. */
+/* There is no place for "1.0.0-beta" or "1.2000.0": these stay texts, which their points tell
+ * from numbers. */
 bool semver_encode(struct codec codec, const json_t *value, struct buf *out, struct buf *why)
 {
     static const char needed[] = "a version such as 1.20.3";

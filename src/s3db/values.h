@@ -68,7 +68,9 @@ struct codec codec_of(const json_t *definition, bool datetimes);
 
 /* The value that text stands for; never NULL. Text that is not of the codec comes back as a
  * string, as it is stored. passphrase: opens secrets, STR_NONE: they stay as they are.
- * *closed is set when the value is still ciphertext. */
+ * *closed is set when the value is still ciphertext, and left alone otherwise. A secret is null
+ * when what was encrypted is the text `undefined` or `null`, which s3db.js writes where there
+ * was no value: the attribute is absent. (null as a secret's text never comes here.) */
 json_t *codec_decode(struct codec codec, struct str text, struct str passphrase, bool *closed);
 /* Appends the text of a value (not null). False: it is none of this type; why says what is
  * needed ("a number is needed, not text"). */
@@ -77,7 +79,8 @@ MUST_CHECK bool codec_encode(struct codec codec, const json_t *value, struct str
 
 /* ---- base 62 (base62.c) ------------------------------------------------------------ */
 
-/* "0" to "9", "a" to "z", "A" to "Z" are the digits. Of a whole number, rounded down. */
+/* "0" to "9", "a" to "z", "A" to "Z" are the digits. Of a number, rounded down; of one that is
+ * not finite the buf fails. */
 void base62_add(struct buf *out, double value);
 /* Left-padded with "0". */
 void base62_add_padded(struct buf *out, uint64_t value, unsigned digits);
