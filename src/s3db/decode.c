@@ -119,6 +119,10 @@ static json_t *read_text(struct decoding *d, const struct attribute *a, struct s
     value = codec_decode(a ? a->codec : plain, text, d->passphrase, &closed);
     if (closed && a)
         note_text(&d->notes->secrets, a->path);
+    if (a && a->codec.kind == CODEC_SECRET && json_is_null(value)) {
+        json_decref(value); /* sealed nothing */
+        return NULL;
+    }
     return value;
 }
 
@@ -135,10 +139,8 @@ static void take_text(struct decoding *d, struct str name, struct str text)
         a = NULL;
     }
     value = read_text(d, a, text);
-    if (value && path.ptr)
-        set_at(d->record, path, value);
-    else if (value)
-        js_must_set(d->record, name, value);
+    if (value)
+        set_at(d->record, path.ptr ? path : name, value);
 }
 
 static void take_pair(struct decoding *d, const struct s3db_pair *pair)
@@ -173,10 +175,8 @@ static void take_member(struct decoding *d, struct str name, json_t *value)
     path = path_of(d, name, &a);
     if (path.ptr && json_is_string(value))
         take_text(d, name, js_str(value));
-    else if (path.ptr)
-        set_at(d->record, path, json_incref(value));
     else
-        js_must_set(d->record, name, json_incref(value));
+        set_at(d->record, path.ptr ? path : name, json_incref(value));
 }
 
 /* The record's own map, JSON text in metadata. */

@@ -19,6 +19,8 @@ struct value {
     bool own_name;
     bool is_null, is_plain;
     size_t text, len; /* in texts */
+    json_t *as_is;    /* borrowed from the record: a body has numbers and booleans without a
+                         codec as they are; NULL: as text */
 };
 
 struct splitting {
@@ -32,7 +34,7 @@ struct splitting {
 
 static struct str text_of(const struct splitting *p, const struct value *v)
 {
-    return v->is_null ? STR("null") : str_of(p->texts.ptr + v->text, v->len);
+    return v->is_null ? STR("null") : str_of(str_from(buf_str(&p->texts), v->text).ptr, v->len);
 }
 
 static size_t size_of(const struct splitting *p, const struct value *v)
@@ -72,6 +74,8 @@ static bool take_value(struct splitting *p, const struct attribute *a, const jso
 
     v->is_null = json_is_null(value);
     v->is_plain = !a || a->codec.kind == CODEC_PLAIN;
+    if (v->is_plain && !json_is_string(value))
+        v->as_is = js_unconst(value);
     if (!v->is_null &&
         !codec_encode(a ? a->codec : plain, value, p->passphrase, &p->texts, &problem)) {
         buf_addf(p->why, "%.*s: %.*s", (int)p->path.len, p->path.ptr, (int)problem.len,
@@ -88,11 +92,13 @@ static bool is_internal(struct str name)
            (name.ptr[0] == '_' && !str_has_prefix(name, STR("_geohash")));
 }
 
-/* Attributes that hold attributes are gone into; one that says its type is a value. */
-static bool holds_attributes(const struct attribute *a)
+/* What holds attributes is gone into. One that says its type is a value, and so is what the
+ * schema does not know: as JSON text it comes back, in pieces it would not. */
+static bool holds_attributes(const struct s3db_schema *s, struct str path)
 {
-    return a && json_is_object(a->definition) &&
-           !json_is_string(js_get(a->definition, STR("type")));
+    const json_t *definition = record_at(s->attributes, path);
+
+    return json_is_object(definition) && !json_is_string(js_get(definition, STR("type")));
 }
 
 static bool take_members(struct splitting *p, const json_t *object, unsigned depth)
@@ -116,7 +122,7 @@ static bool take_members(struct splitting *p, const json_t *object, unsigned dep
         buf_add(&p->path, member);
 
         const struct attribute *a = attribute_at(p->s, buf_str(&p->path));
-        bool inside = json_object_size(value) > 0 && (!a || holds_attributes(a));
+        bool inside = json_object_size(value) > 0 && holds_attributes(p->s, buf_str(&p->path));
 
         if (!buf_ok(&p->path) || depth == DEPTH_MAX) {
             buf_add(p->why, STR("members are nested too deep, or have too long names"));
@@ -164,9 +170,11 @@ static json_t *new_body(const struct splitting *p, bool with_version)
 /* False: the text is no UTF-8, which JSON cannot hold. */
 static bool into_body(const struct splitting *p, const struct value *v, json_t *body)
 {
-    json_t *text = v->is_null ? json_null() : js_string(text_of(p, v));
+    json_t *value = v->is_null ? json_null()
+                    : v->as_is ? json_incref(v->as_is)
+                               : js_string(text_of(p, v));
 
-    return text && js_set(body, v->name, text);
+    return value && js_set(body, v->name, value);
 }
 
 static bool all_into_body(const struct splitting *p, struct encoding *e)
@@ -197,7 +205,8 @@ static size_t fill_metadata(struct splitting *p, struct encoding *e, size_t *lef
     size_t n = 0;
 
     *left = budget(p->s);
-    qsort_r(p->values, p->count, sizeof(*p->values), cmp_size, p);
+    if (p->count > 0)
+        qsort_r(p->values, p->count, sizeof(*p->values), cmp_size, p);
     while (n < p->count && size_of(p, &p->values[n]) <= *left) {
         *left -= size_of(p, &p->values[n]);
         into_metadata(p, &p->values[n++], e);
