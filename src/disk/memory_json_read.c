@@ -126,6 +126,17 @@ static bool pass(struct memory_json_reader *r, enum s3_err err)
     return err == S3_SLOW_DOWN ? no_memory(r) : fail(r, "%s", s3_err_message(err));
 }
 
+/* Appends: it may be too much, or memory may be out. */
+static bool keep(struct memory_json_reader *r, struct buf *to, struct str text)
+{
+    bool fits = text.len <= to->max - to->len;
+
+    buf_add(to, text);
+    if (buf_ok(to))
+        return true;
+    return fits ? no_memory(r) : fail(r, "a text of more than %zu bytes", to->max);
+}
+
 const char *memory_json_error(const struct memory_json_reader *r)
 {
     return r->why;
@@ -242,8 +253,7 @@ static bool keep_decoded(struct memory_json_reader *r, const char *bytes, size_t
     digest_update(&r->crc, bytes, len);
     r->body_len += len;
     if (!r->body && r->short_body.len + len <= SHORT_BODY) {
-        buf_add(&r->short_body, str_of(bytes, len));
-        return buf_ok(&r->short_body) || no_memory(r);
+        return keep(r, &r->short_body, str_of(bytes, len));
     }
     if (!r->body) {
         r->body = body_new(r->target.store, BODY_LENGTH_UNKNOWN);
@@ -314,6 +324,17 @@ static void settle_etag(struct memory_json_reader *r, struct record_spec *spec)
         r->loaded.etags_replaced++;
 }
 
+/* What was added to attrs is all there. */
+static bool attrs_are_kept(struct memory_json_reader *r)
+{
+    if (buf_ok(&r->attrs))
+        return true;
+    /* The longest that is added at once is a text. */
+    return r->attrs.len + 2 * TEXT_MAX > METADATA_MAX
+               ? fail(r, "metadata: more than %zu bytes", METADATA_MAX)
+               : no_memory(r);
+}
+
 /* What the file says of the object becomes a record. */
 static bool make_record(struct memory_json_reader *r)
 {
@@ -330,8 +351,8 @@ static bool make_record(struct memory_json_reader *r)
               r->type.len ? buf_str(&r->type) : STR("application/octet-stream"));
     if (r->encoding.len > 0)
         attrs_add(&r->attrs, ATTR_CONTENT_ENCODING, buf_str(&r->encoding));
-    if (!buf_ok(&r->attrs))
-        return fail(r, "metadata: more than %zu bytes", METADATA_MAX);
+    if (!attrs_are_kept(r))
+        return false;
     spec.attrs = buf_str(&r->attrs);
     settle_etag(r, &spec);
     body = whole_body(r);
@@ -365,7 +386,8 @@ static bool end_key(struct memory_json_reader *r)
     if (at.key.len == 0 || at.key.len > KEY_MAX)
         return fail(r, "a key has 1 to %d bytes, this one %zu", KEY_MAX, at.key.len);
     buf_reset(&r->key);
-    buf_add(&r->key, at.key);
+    if (!keep(r, &r->key, at.key))
+        return false;
     if (replay_has(r->replay, &at))
         return fail(r, "the key '%.*s' occurs twice",
                     (int)(at.key.len < 150 ? at.key.len : 150), at.key.ptr);
@@ -396,7 +418,8 @@ static bool end_metadata_name(struct memory_json_reader *r)
         if (!is_token_char(c))
             return fail(r, "metadata: '%.*s' cannot be part of a header's name",
                         (int)(r->text.len < 100 ? r->text.len : 100), r->text.ptr);
-        buf_add_char(&r->name, c);
+        if (!keep(r, &r->name, str_of(&c, 1)))
+            return false;
     }
     while (attrs_next(buf_str(&r->attrs), &at, &a, &name, &value)) {
         if (str_eq(name, buf_str(&r->name)))
@@ -431,11 +454,9 @@ static bool end_text(struct memory_json_reader *r)
     case MEMBER_BUCKET:
         return end_bucket_name(r);
     case MEMBER_CONTENT_TYPE:
-        buf_add(&r->type, text);
-        return true;
+        return keep(r, &r->type, text);
     case MEMBER_CONTENT_ENCODING:
-        buf_add(&r->encoding, text);
-        return true;
+        return keep(r, &r->encoding, text);
     case MEMBER_ETAG:
         r->etag_given = parse_etag(r, text);
         return true;
@@ -463,9 +484,8 @@ static bool take_scalar(struct memory_json_reader *r, struct str text)
 static bool collect(struct memory_json_reader *r, struct str piece, bool last, bool *whole)
 {
     *whole = last;
-    buf_add(&r->text, piece);
-    if (!buf_ok(&r->text))
-        return fail(r, "a text of more than %zu bytes", TEXT_MAX);
+    if (!keep(r, &r->text, piece))
+        return false;
     if (last && !str_is_utf8(buf_str(&r->text)))
         return fail(r, "a text is not UTF-8");
     return true;

@@ -347,6 +347,18 @@ class Bench:
         self.row(f"memory an object at {self.objects:,}", big["overhead_bytes"], "bytes", "<= 100",
                  big["overhead_bytes"] <= 100)
 
+    def files(self):
+        """Saving and loading, inside the process by store_bench: rates of a second of CPU time. No
+        mark is set; they are to be seen beside each other."""
+        n = self.objects // 10
+        out = subprocess.run(pinned(SERVER_CPU, [self.build / "tests/bench/store_bench", "files", n]),
+                             capture_output=True, text=True, check=True)
+        got = json.loads(out.stdout)
+        for name, file in (("json", "MemoryClient's JSON file"), ("document", "snapshot document")):
+            for what in ("save", "load"):
+                self.row(f"{what} {n:,} objects, {file}", got[f"{name}_{what}_objects_s"], "a second",
+                         "-", True, MB_s=got[f"{name}_{what}_MB_s"])
+
     def start(self):
         def first_answer():
             begun = time.monotonic()
@@ -413,7 +425,7 @@ class Bench:
             "get": lambda: self.small("GET", 0.85, 0.65),
             "put": lambda: self.small("PUT", 0.65, 0.50),
             "large": lambda: (self.large_get(), self.large_put()),
-            "list": self.listing, "store": self.store, "start": self.start,
+            "list": self.listing, "store": self.store, "files": self.files, "start": self.start,
             "beside": self.rivals,
         }
         others = Others()

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* store_bench.c - what can only be measured inside the process.
  *   store_bench state N    snapshot, restore, fork at N objects (microseconds), bytes an object
+ *   store_bench files N    a file of N objects written and read: objects and MB a second
  *   store_bench md5 SIZE   MD5 alone over SIZE bytes of memory (MiB a second of CPU time) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "s3mem/store.h"
+#include "s3mem/disk.h"
 
 #define BODY_BYTES 100
 #define ROUNDS     201
@@ -101,6 +102,139 @@ static void state(uint64_t count)
            median_us(fork, ROUNDS), median_us(drop, ROUNDS), overhead);
 }
 
+/* ---- files ------------------------------------------------------------------------- */
+
+#define PIECE KiB(256)
+
+/* One format: from the store to an open file, and back into the store. */
+struct format {
+    const char *name;
+    void (*save)(struct store *store, FILE *file);
+    void (*load)(struct store *store, FILE *file);
+};
+
+static bool any_name(struct str bucket)
+{
+    return bucket.len > 0;
+}
+
+static void save_json(struct store *store, FILE *file)
+{
+    AUTO(branch) b = store_branch(store, STR("main"));
+    AUTO(root) root = branch_root(b);
+    AUTO(memory_json_writer) w = memory_json_writer_new(root, STR("bench"), NULL);
+    enum document_state state = DOCUMENT_MORE;
+    char *piece = xmalloc(PIECE);
+    size_t len;
+
+    must(w, "writer");
+    while (memory_json_look(w, SIZE_MAX))
+        continue;
+    while (state == DOCUMENT_MORE) {
+        state = memory_json_write(w, piece, PIECE, &len);
+        must(fwrite(piece, 1, len, file) == len, "write");
+    }
+    must(state == DOCUMENT_END, "save");
+    mem_free(piece);
+}
+
+static void load_json(struct store *store, FILE *file)
+{
+    AUTO(branch) b = store_branch(store, STR("main"));
+    AUTO(memory_json_reader)
+    r = memory_json_reader_new(&(struct memory_json_target){.store = store,
+                                                            .region = STR("us-east-1"),
+                                                            .owner = STR("o\nn\n000000000000"),
+                                                            .name_ok = any_name});
+    char *piece = xmalloc(PIECE);
+    size_t len;
+
+    while ((len = fread(piece, 1, PIECE, file)) > 0)
+        must(!memory_json_feed(r, piece, len), memory_json_error(r));
+    must(!memory_json_finish(r) && !memory_json_replace(r, &b), memory_json_error(r));
+    mem_free(piece);
+}
+
+static void save_document(struct store *store, FILE *file)
+{
+    AUTO(branch) b = store_branch(store, STR("main"));
+    AUTO(root) root = branch_root(b);
+    AUTO(document_writer) w = document_writer_new(root, false);
+    enum document_state state = DOCUMENT_MORE;
+    char *piece = xmalloc(PIECE);
+    size_t len;
+
+    while (state == DOCUMENT_MORE) {
+        state = document_write(w, piece, PIECE, &len);
+        must(fwrite(piece, 1, len, file) == len, "write");
+    }
+    must(state == DOCUMENT_END, "save");
+    mem_free(piece);
+}
+
+static void load_document(struct store *store, FILE *file)
+{
+    AUTO(document_reader) r = document_reader_new(store);
+    char *piece = xmalloc(PIECE);
+    enum named result;
+    size_t len;
+
+    while ((len = fread(piece, 1, PIECE, file)) > 0)
+        must(!document_feed(r, piece, len), document_error(r));
+    must(!document_finish(r, STR("loaded"), true, &result) && !result, document_error(r));
+    mem_free(piece);
+}
+
+/* Objects a second and MB of the file a second, by the thread's CPU time: the disk is not what
+ * is measured. */
+static void rates(const char *what, const struct format *f, uint64_t count, long bytes,
+                  double seconds)
+{
+    printf("\"%s_%s_objects_s\":%.0f,\"%s_%s_MB_s\":%.1f,", f->name, what,
+           (double)count / seconds, f->name, what, (double)bytes / 1e6 / seconds);
+}
+
+static double cpu_seconds(void);
+
+static void run_format(struct store *store, const struct format *f, uint64_t count)
+{
+    FILE *file = tmpfile();
+    double start;
+    long bytes;
+
+    must(file, "temporary file");
+    start = cpu_seconds();
+    f->save(store, file);
+    must(fflush(file) == 0, "flush");
+    bytes = ftell(file);
+    rates("save", f, count, bytes, cpu_seconds() - start);
+    rewind(file);
+    start = cpu_seconds();
+    f->load(store, file);
+    rates("load", f, count, bytes, cpu_seconds() - start);
+    fclose(file);
+}
+
+static void files(uint64_t count)
+{
+    static const struct format formats[] = {{"json", save_json, load_json},
+                                            {"document", save_document, load_document}};
+    struct store *store = store_new(&(struct store_options){0});
+    AUTO(branch) b = store_branch(store, STR("main"));
+    struct bucket_spec bucket = {
+        .name = STR("bench"), .region = STR("us-east-1"), .owner = STR("o\nn\n000000000000")};
+
+    must(bucket_create(b, &bucket) == S3_OK, "bucket");
+    for (uint64_t i = 0; i < count; i++)
+        put_object(store, b, i);
+    putchar('{');
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+        run_format(store, &formats[i], count);
+    printf("\"objects\":%llu}\n", (unsigned long long)count);
+}
+
+/* ---- the rest ---------------------------------------------------------------------- */
+
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -126,11 +260,13 @@ int main(int argc, char **argv)
 {
     uint64_t n = 0;
     if (argc != 3 || !str_to_u64(str_c(argv[2]), &n)) {
-        fputs("usage: store_bench state N | md5 SIZE\n", stderr);
+        fputs("usage: store_bench state N | files N | md5 SIZE\n", stderr);
         return 2;
     }
     if (strcmp(argv[1], "md5") == 0)
         md5(n);
+    else if (strcmp(argv[1], "files") == 0)
+        files(n);
     else
         state(n);
     return 0;

@@ -300,7 +300,8 @@ def run_mode(mode, suites, folder, report, with_names):
         options += tls_options
         environment.update(tls_environment)
     with Server(options, folder) as server:
-        environment.update(AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1",
+        environment.update(S3MEMCTL=str(pathlib.Path(SERVER).with_name("s3memctl")),
+                           AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1",
                            AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
         if with_names and mode != "tls":
             port = server.url.rsplit(":", 1)[1]

@@ -2,8 +2,13 @@
 // s3db.js (a document database that keeps its records in S3) against the server: a connection
 // string, as its users write it. S3MEM_VERIFIES=1: the server checks signatures.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { S3db } from 's3db.js';
+import { MemoryClient, S3db } from 's3db.js';
 
 const endpoint = new URL(process.env.AWS_ENDPOINT_URL);
 const key = process.env.AWS_ACCESS_KEY_ID;
@@ -148,6 +153,74 @@ await step('delete, delete many', async () => {
   assert.deepEqual(await users.list(), []);
   assert.deepEqual((await storedKeys('app/resource=users/')), []);
 });
+
+// ---- MemoryClient's file, in both directions ----------------------------------------------------
+
+const run = promisify(execFile);
+const ctl = (...args) => run(process.env.S3MEMCTL, [
+  '--endpoint', endpoint.origin,
+  ...(process.env.SSL_CERT_FILE ? ['--cacert', process.env.SSL_CERT_FILE] : []), ...args,
+]);
+
+const RECORDS = [
+  record('m1'), record('m 2', { note: 'é世|'.repeat(20), age: -0.5, active: false, tags: [] }),
+  record('m3', { note: 'n'.repeat(5000), tags: ['a', 'b|c', 'd\\e'] }),
+];
+
+async function inMemory(name) {
+  const client = new MemoryClient({ bucket: name, keyPrefix: 'app', logLevel: 'silent' });
+  const own = new S3db({ client, logLevel: 'silent', executorPool: false });
+  return { client, own };
+}
+
+async function fill(database) {
+  const resource = await database.createResource({ name: 'people', attributes, behavior: 'body-overflow' });
+  for (const r of RECORDS) await resource.insert(r);
+}
+
+async function assertFilled(database) {
+  const resource = await database.getResource('people');
+  assert.deepEqual((await resource.listIds()).sort(), RECORDS.map((r) => r.id).sort());
+  for (const wanted of RECORDS) {
+    const back = await resource.get(wanted.id);
+    for (const [name, value] of Object.entries(wanted)) assert.deepEqual(back[name], value, `${wanted.id} ${name}`);
+  }
+}
+
+const folder = await mkdtemp(join(tmpdir(), 's3db-files-'));
+
+if (process.env.S3MEMCTL) {
+  await step('what MemoryClient saved to disk is loaded', async () => {
+    const { client, own } = await inMemory('saved');
+    await own.connect();
+    await fill(own);
+    await client.storage.saveToDisk(join(folder, 'saved.json'));
+    const before = JSON.parse(JSON.stringify(client.snapshot().objects));
+    await own.disconnect();
+    await ctl('load', join(folder, 'saved.json'), '--bucket', bucket);
+    const remote = await connect('app');
+    await assertFilled(remote);
+    await remote.disconnect();
+    // And saved again it is the same, object by object.
+    await ctl('save', join(folder, 'again.json'), '--bucket', bucket);
+    const { objects } = JSON.parse(await readFile(join(folder, 'again.json'), 'utf8'));
+    assert.deepEqual(objects, before);
+  });
+
+  await step('what the server saved MemoryClient loads from disk', async () => {
+    const remote = await connect('app');
+    await (await remote.getResource('people')).insert(record('m4'));
+    RECORDS.push(record('m4'));
+    await remote.disconnect();
+    await ctl('save', join(folder, 'served.json'), '--bucket', bucket);
+    const { client, own } = await inMemory('served');
+    await client.storage.loadFromDisk(join(folder, 'served.json'));
+    await own.connect();
+    await assertFilled(own);
+    await own.disconnect();
+  });
+}
+await rm(folder, { recursive: true });
 
 if (process.env.S3MEM_VERIFIES === '1')
   await step('a wrong secret key is refused', async () => {
