@@ -9,6 +9,7 @@
 #include "disk/json_stream.h"
 #include "s3mem/disk.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -271,8 +272,7 @@ static bool take_body_text(struct memory_json_reader *r, struct str text, bool l
         size_t len = text.len < DECODE_PIECE ? text.len : DECODE_PIECE, given = len;
 
         if (!base64_feed(&r->base64, bytes, text.ptr, &len))
-            return fail(r, "body: not base64 (at byte %llu of it)",
-                        (unsigned long long)(r->base64_at + len));
+            return fail(r, "body: not base64 (at byte %" PRIu64 " of it)", r->base64_at + len);
         if (!keep_decoded(r, bytes, len))
             return false;
         r->base64_at += given;
