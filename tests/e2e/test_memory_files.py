@@ -352,3 +352,27 @@ def test_what_was_loaded_is_in_the_database(tmp_path):
     with serving(*args) as server:
         assert without_time(saved(server, "kept")) == wanted
         assert wanted.count('"body"') == 52
+
+
+def test_a_cancelled_job_leaves_nothing(disk):
+    """However far it was: done, or cancelled without a trace."""
+    s3 = client(disk)
+    s3.create_bucket(Bucket="large")
+    for n in range(4):
+        s3.put_object(Bucket="large", Key=f"k{n}", Body=bytes(16 * MIB))
+    (disk.folder / "large.json").write_text("as it was")
+    number = ok(admin(disk, "POST", "save", {"path": "large.json", "bucket": "large",
+                                             "async": True}), 202)["id"]
+    assert admin(disk, "DELETE", f"jobs/{number}").status in (202, 204)
+
+    def ended():
+        reply = admin(disk, "GET", f"jobs/{number}")
+        return reply.status == 404 or reply.json["state"] in ("done", "cancelled") and reply.json
+
+    job = eventually(ended)
+    if job is not True and job["state"] == "cancelled":
+        assert job["error"]["code"] == "Cancelled"
+        assert (disk.folder / "large.json").read_text() == "as it was"
+    else:
+        assert json.loads((disk.folder / "large.json").read_text())["objectCount"] == 4
+    assert [p.name for p in disk.folder.iterdir() if p.name.startswith(".")] == []
