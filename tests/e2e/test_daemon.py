@@ -398,6 +398,9 @@ def test_seed(tmp_path):
         assert got["Body"].read() == b"B" * 100_000
         has(got, ChecksumCRC64NVME=...)
         assert keys_of(s3.list_objects_v2(Bucket="second")) == []
+        for key, kind in (("a.txt", "text/plain"), ("\u00e9.json", "application/json"),
+                          ("dir/b c.bin", "binary/octet-stream")):
+            has(s3.head_object(Bucket="first", Key=key), ContentType=kind)
 
 
 def test_seed_links_are_not_followed(tmp_path):
