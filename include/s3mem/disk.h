@@ -151,7 +151,8 @@ struct database_options {
     struct store *store; /* still empty */
     const char *path;
     enum durability durability;
-    bool follow; /* false: what is there is loaded and never written again */
+    bool follow;      /* false: what is there is loaded and never written again */
+    int64_t retry_ns; /* pause before what could not be written is tried again; 0: 500 ms */
     /* Asked now and then while much is loaded; NULL: never. */
     bool (*interrupted)(void *arg);
     void *interrupted_arg;

@@ -53,8 +53,9 @@ void store_free(struct store *store);
 void store_stats(struct store *store, struct store_stats *out);
 /* Versions and uploads are numbered by one counter: the last number that was given. */
 uint64_t store_sequence(struct store *store);
-/* Larger ones are given from now on. */
-void store_continue_after(struct store *store, uint64_t number);
+/* Larger ones are given from now on, and segments (see struct extent) get larger ones than
+ * that. */
+void store_continue_after(struct store *store, uint64_t number, uint64_t segment);
 /* Blocks until the reaper has nothing to do (tests, stats). */
 void store_reap_wait(struct store *store);
 

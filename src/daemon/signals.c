@@ -15,6 +15,8 @@ void signals_setup(struct daemon *d)
     /* Threads inherit it. */
     pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* A limit on the size of files is a full disk, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_wait(struct daemon *d, int timeout_ms)

@@ -432,9 +432,10 @@ static bool put_segment(struct database *db, const struct extent *x)
 
     sqlite3_bind_int64(s, 1, (int64_t)x->segment);
     bool there = sql_row(db, s);
+    bool same = there && (uint64_t)sqlite3_column_int64(s, 0) == x->segment_len;
     sqlite3_reset(s);
     if (there || db->err)
-        return there;
+        return same || unknown(db);
     for (uint64_t at = 0; at < x->segment_len; at += CHUNK_SIZE) {
         if (!put_chunk(db, x, at))
             return false;

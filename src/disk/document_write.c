@@ -201,6 +201,7 @@ static void write_record(struct document_writer *w, const struct listing_entry *
     add_attrs(b, record_attrs(r));
     add_number(b, record_size(r));
     w->record = r;
+    w->body = NULL;
     w->body_len = record_size(r);
 }
 
@@ -236,6 +237,7 @@ static void write_part(struct document_writer *w, const struct part *part)
     add_checksum(b, &part->checksum);
     add_number(b, part->size);
     w->body = part->body;
+    w->record = NULL; /* an empty one was not taken */
     w->body_len = part->size;
 }
 

@@ -327,7 +327,7 @@ static void write_out(struct database *db, const struct batch *batch)
     while (!write_batch(db, batch)) {
         if (!note_failure(db) || (stopping(db) && ++retries == LAST_RETRIES))
             return;
-        pause_ns(db, RETRY_NS);
+        pause_ns(db, db->options.retry_ns > 0 ? db->options.retry_ns : RETRY_NS);
     }
     note_success(db, batch);
 }

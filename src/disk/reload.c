@@ -48,8 +48,9 @@ static bool refused(struct reloading *l, enum s3_err err, const char *what)
 {
     if (!err)
         return true;
-    return err == S3_SLOW_DOWN ? complain(l, "it does not fit into memory (see --max-memory)")
-                               : complain(l, "a row of table %s makes no sense", what);
+    return err == S3_SLOW_DOWN
+               ? complain(l, "it does not fit into memory (see --max-memory)")
+               : complain(l, "a row of table %s makes no sense (%s)", what, s3_err_code(err));
 }
 
 /* After each row: tells how far it is; false: interrupted. */
@@ -493,7 +494,9 @@ bool reload(struct database *db, struct buf *why)
     /* All of it as it is at one instant: somebody else may be writing. */
     bool ok = sql_exec(db, "BEGIN") && read_nodes(&l);
 
-    store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE));
+    /* Segments that nothing refers to are there, too, until they are collected. */
+    store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE),
+                         (uint64_t)sql_number(db, SQL_LAST_SEGMENT));
     l.total = (uint64_t)sql_number(db, SQL_COUNT_OBJECTS);
     l.next_progress_ns = started_ns + PROGRESS_NS;
     skip_dead_nodes(&l);

@@ -8,7 +8,7 @@
 -- What a bucket contains is found by the number of its contents: clearing it, or deleting and
 -- creating it again, gives it another.
 CREATE TABLE node (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a parent's is smaller
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a parent's and a base's is smaller
     parent INTEGER                        -- NULL: nothing is below
 );
 CREATE INDEX node_parent ON node (parent);

@@ -78,9 +78,18 @@ uint64_t store_sequence(struct store *store)
     return atomic_load_explicit(&store->sequence, memory_order_relaxed);
 }
 
-void store_continue_after(struct store *store, uint64_t number)
+static void raise_to(_Atomic uint64_t *counter, uint64_t number)
 {
-    store_raise_sequence(store, number < SEQUENCE_MAX ? number : SEQUENCE_MAX);
+    uint64_t last = atomic_load_explicit(counter, memory_order_relaxed);
+
+    while (last < number && !atomic_compare_exchange_weak(counter, &last, number))
+        continue;
+}
+
+void store_continue_after(struct store *store, uint64_t number, uint64_t segment)
+{
+    raise_to(&store->sequence, number < SEQUENCE_MAX ? number : SEQUENCE_MAX);
+    raise_to(&store->segment, segment);
 }
 
 void store_reap_wait(struct store *store)

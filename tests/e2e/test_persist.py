@@ -3,19 +3,38 @@
 Python's own sqlite3."""
 
 import hashlib
+import http.client
+import os
+import random
+import re
+import resource
 import sqlite3
+import threading
+import time
+import urllib.parse
 
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import ATTACHED, client, eventually, has, multipart, run_daemon, serving, upload_parts
+from harness import (
+    ATTACHED,
+    MIB,
+    SLOW,
+    client,
+    eventually,
+    has,
+    http_request,
+    is_error,
+    multipart,
+    run_daemon,
+    serving,
+    upload_parts,
+)
 
 pytestmark = [
     pytest.mark.options,
     pytest.mark.skipif(bool(ATTACHED), reason="needs servers with their own options"),
 ]
-
-MIB = 1 << 20
 
 
 def persistent(path, *args, **options):
@@ -101,3 +120,368 @@ def test_it_is_loaded_and_never_written_without_auto_persist(path):
 def test_settings_that_make_no_sense_are_refused(args, message):
     result = run_daemon("--listen", "127.0.0.1:0", *args)
     assert result.returncode == 2 and message in result.stderr
+
+
+@pytest.mark.parametrize("durability", ["relaxed", "always"])
+def test_everything_the_admin_endpoints_make_survives(path, durability):
+    with persistent(path, "--durability", durability, "--bucket", "first") as server:
+        s3 = client(server)
+        s3.put_bucket_versioning(
+            Bucket="first", VersioningConfiguration={"Status": "Enabled"}
+        )
+        versions = [
+            s3.put_object(Bucket="first", Key="v", Body=b"%d" % n)["VersionId"] for n in range(3)
+        ]
+        marker = s3.delete_object(Bucket="first", Key="v")["VersionId"]
+        ok(admin(server, "POST", "snapshots", {"name": "fixture"}), 201)
+        ok(admin(server, "POST", "branches", {"name": "worker", "from": "fixture"}), 201)
+        worker = client(server, key="worker")
+        worker.put_object(Bucket="first", Key="only-here", Body=b"x")
+        upload = s3.create_multipart_upload(Bucket="first", Key="u")["UploadId"]
+        parts = upload_parts(s3, "first", "u", upload, [pattern(5 * MIB), b"end"])
+        ok(admin(server, "POST", "snapshots", {"name": "dropped"}), 201)
+        ok(admin(server, "DELETE", "snapshots/dropped"), 204)
+        before = [document(server), document(server, "worker")]
+        if durability == "always":
+            assert persistence(server)["error"] is None
+    with persistent(path, "--durability", durability, "--bucket", "first") as server:
+        s3 = client(server)
+        assert [document(server), document(server, "worker")] == before
+        listed = s3.list_object_versions(Bucket="first", Prefix="v")
+        assert [v["VersionId"] for v in listed["Versions"]] == versions[::-1]
+        assert [m["VersionId"] for m in listed["DeleteMarkers"]] == [marker]
+        names = [s["name"] for s in ok(admin(server, "GET", "snapshots"))["snapshots"]]
+        assert names == ["fixture"]
+        worker = client(server, key="worker")
+        assert worker.get_object(Bucket="first", Key="only-here")["Body"].read() == b"x"
+        s3.complete_multipart_upload(
+            Bucket="first", Key="u", UploadId=upload, MultipartUpload={"Parts": parts}
+        )
+        newest = s3.put_object(Bucket="first", Key="v", Body=b"again")["VersionId"]
+        assert newest not in [*versions, marker]
+        ok(admin(server, "POST", "snapshots/fixture/restore"))
+        with pytest.raises(s3.exceptions.ClientError):
+            s3.head_object(Bucket="first", Key="u")
+
+
+def test_shared_bytes_are_stored_once_and_rows_can_be_read(path):
+    body = pattern(3 * MIB, b"shared")
+    with persistent(path, "--durability", "always") as server:
+        s3 = client(server)
+        s3.create_bucket(Bucket="box")
+        s3.put_object(Bucket="box", Key="one", Body=body)
+        for key in ("two", "three"):
+            s3.copy_object(Bucket="box", Key=key, CopySource="box/one")
+        # While it runs.
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            stored = db.execute("SELECT sum(length(bytes)), count(DISTINCT segment) FROM chunk")
+            assert stored.fetchone() == (len(body), 1)
+            rows = db.execute("SELECT CAST(key AS TEXT), size, lower(hex(md5)) FROM object")
+            md5 = hashlib.md5(body).hexdigest()
+            assert sorted(rows) == [(k, len(body), md5) for k in ("one", "three", "two")]
+            whole = b"".join(
+                bytes for (bytes,) in db.execute("SELECT bytes FROM chunk ORDER BY number")
+            )
+            assert whole == body
+        db.close()
+        for key in ("one", "two", "three"):
+            s3.delete_object(Bucket="box", Key=key)
+
+        def nothing_left():
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+                left = db.execute("SELECT count(*) FROM chunk").fetchone()[0]
+            db.close()
+            return left == 0
+
+        eventually(nothing_left, seconds=30)
+
+
+# ---- seeds --------------------------------------------------------------------------------------
+
+
+def test_a_seed_fills_a_new_file_only(path, tmp_path):
+    seed = tmp_path / "seed"
+    (seed / "site").mkdir(parents=True)
+    (seed / "site" / "index.html").write_text("<p>one</p>")
+    with persistent(path, "--seed", seed) as server:
+        s3 = client(server)
+        s3.get_object(Bucket="site", Key="index.html")
+        s3.put_object(Bucket="site", Key="index.html", Body=b"changed")
+    (seed / "site" / "new.html").write_text("<p>two</p>")
+    with persistent(path, "--seed", seed, "--bucket", "more") as server:
+        s3 = client(server)
+        assert s3.get_object(Bucket="site", Key="index.html")["Body"].read() == b"changed"
+        assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["more", "site"]
+        assert s3.list_objects_v2(Bucket="site")["KeyCount"] == 1
+    # What is only loaded may be added to.
+    with serving("--persist", path, "--seed", seed) as server:
+        s3 = client(server)
+        assert s3.get_object(Bucket="site", Key="index.html")["Body"].read() == b"<p>one</p>"
+        assert s3.list_objects_v2(Bucket="site")["KeyCount"] == 2
+
+
+# ---- what goes wrong ----------------------------------------------------------------------------
+
+
+def start_fails(*args):
+    result = run_daemon("--listen", "127.0.0.1:0", *args)
+    assert result.returncode == 1, result
+    return result.stderr
+
+
+def test_a_second_server_is_refused(path):
+    with persistent(path):
+        message = start_fails("--persist", path, "--auto-persist")
+        assert f"--persist: {path} is in use by another s3memd" in message
+        # Only to look at it is no trouble.
+        with serving("--persist", path):
+            pass
+
+
+def test_files_of_others_and_of_the_future_stay_as_they_are(path, tmp_path):
+    with persistent(path, "--bucket", "kept"):
+        pass
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 2000")
+    db.close()
+    text = tmp_path / "text.db"
+    text.write_text("this is a letter, not a database\n" * 100)
+    other = tmp_path / "other.db"
+    db = sqlite3.connect(other)
+    db.execute("CREATE TABLE t (x)")
+    db.commit()
+    db.close()
+    for name, message in [
+        (path, "was written by a newer s3memd"),
+        (text, "not a database"),
+        (other, "is a database of something else"),
+    ]:
+        before = name.read_bytes()
+        for more in ([], ["--auto-persist"]):
+            assert message in start_fails("--persist", name, *more)
+            assert name.read_bytes() == before
+    missing = tmp_path / "missing.db"
+    assert "No such file" in start_fails("--persist", missing)
+    assert not missing.exists()
+    assert "No such file" in start_fails("--persist", tmp_path / "no" / "x.db", "--auto-persist")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_what_may_not_be_written_is_told(path):
+    with persistent(path, "--bucket", "kept"):
+        pass
+    path.chmod(0o400)
+    path.parent.chmod(0o500)
+    try:
+        assert "Permission denied" in start_fails("--persist", path, "--auto-persist")
+        with serving("--persist", path) as server:
+            client(server).head_bucket(Bucket="kept")
+    finally:
+        path.parent.chmod(0o700)
+
+
+def limit_file_size(server, size):
+    """What is beyond it cannot be written: a full disk, for one process."""
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def put(server, key, body):
+    return http_request(server, "PUT", f"/box/{key}", body=body)
+
+
+@pytest.mark.parametrize("durability", ["relaxed", "always"])
+def test_a_full_disk(path, durability):
+    with persistent(path, "--durability", durability, "--bucket", "box") as server:
+        eventually(lambda: persistence(server)["behindMs"] == 0)
+        limit_file_size(server, 256 * 1024)
+        big = pattern(MIB, b"big")
+        first = put(server, "big", big)
+        if durability == "always":
+            is_error(first, "SlowDown", 503, message=re.compile("could not be written"))
+        else:
+            assert first.status == 200
+        stats = eventually(
+            lambda: (p := persistence(server))["state"] == "behind" and p, seconds=30
+        )
+        assert stats["error"] and stats["changes"] > stats["written"]
+        metrics = admin(server, "GET", "metrics").text
+        assert "s3mem_persist_up 0" in metrics
+        # Memory is still served.
+        assert http_request(server, "GET", "/box/big").body == big
+        second = put(server, "small", b"x")
+        if durability == "always":
+            is_error(second, "SlowDown", 503, message=re.compile("nothing was changed"))
+            assert http_request(server, "HEAD", "/box/small").status == 404
+            admin_refused(admin(server, "POST", "clear"), 503, "SlowDown")
+            assert http_request(server, "GET", "/box/big").body == big
+        else:
+            assert second.status == 200
+        limit_file_size(server, resource.RLIM_INFINITY)
+        eventually(lambda: persistence(server)["state"] == "ok", seconds=30)
+        assert put(server, "after", b"y").status == 200
+        assert "written again" in server.stderr()
+        before = document(server)
+    with persistent(path) as server:
+        assert document(server) == before
+        assert http_request(server, "GET", "/box/big").body == big
+
+
+# ---- the power goes out -------------------------------------------------------------------------
+
+
+class Worker(threading.Thread):
+    """Changes keys of its own as fast as it is answered, and remembers what it asked for. The
+    last operation may or may not have been carried out when the server dies."""
+
+    KEYS = 6
+
+    def __init__(self, server, number, round_, state):
+        super().__init__(daemon=True)
+        parts = urllib.parse.urlsplit(server.url)
+        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60 * SLOW)
+        self.random = random.Random(number * 1000 + round_)
+        self.number = number
+        self.state = state  # key -> body, before the first operation
+        self.asked = []  # (key, body or None), one after the other
+        self.answered = 0
+        self.safe = 0  # of these, known to be on disk
+        self.refused = None
+
+    def keys(self):
+        return [f"w{self.number}-{n}" for n in range(self.KEYS)]
+
+    def request(self, method, target, body=None, headers=None):
+        self.connection.request(method, target, body=body, headers=headers or {})
+        reply = self.connection.getresponse()
+        content = reply.read()
+        if reply.status >= 300:
+            self.refused = (method, target, reply.status, content)
+            raise http.client.HTTPException(str(self.refused))
+        return content
+
+    def body(self):
+        kind = self.random.random()
+        size = 0 if kind < 0.1 else self.random.randrange(1, 6000)
+        if kind > 0.9:
+            size = self.random.randrange(100_000, 700_000)
+        rest = pattern(size, self.random.randbytes(8))
+        return hashlib.sha256(rest).digest() + rest
+
+    def multipart(self, key, body):
+        target = f"/box/{key}"
+        text = self.request("POST", target + "?uploads").decode()
+        upload = re.search("<UploadId>(.*)</UploadId>", text)[1]
+        half = len(body) // 2
+        for n, part in enumerate([body[:half], body[half:]], 1):
+            self.request("PUT", f"{target}?partNumber={n}&uploadId={upload}", part)
+        parts = "".join(
+            f"<Part><PartNumber>{n}</PartNumber><ETag>{hashlib.md5(p).hexdigest()}</ETag></Part>"
+            for n, p in enumerate([body[:half], body[half:]], 1)
+        )
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"
+        self.request("POST", f"{target}?uploadId={upload}", document.encode())
+
+    def step(self, now):
+        key, kind = self.random.choice(self.keys()), self.random.random()
+        source = self.random.choice(self.keys())
+        if kind < 0.15:
+            self.asked.append((key, None))
+            self.request("DELETE", f"/box/{key}")
+        elif kind < 0.3 and now.get(source) is not None and source != key:
+            self.asked.append((key, now[source]))
+            self.request("PUT", f"/box/{key}", headers={"x-amz-copy-source": f"box/{source}"})
+        else:
+            body = self.body()
+            self.asked.append((key, body))
+            if kind < 0.4:
+                self.multipart(key, body)
+            else:
+                self.request("PUT", f"/box/{key}", body)
+        now.update([self.asked[-1]])
+        self.answered += 1
+
+    def run(self):
+        now = dict(self.state)
+        try:
+            while True:
+                self.step(now)
+        except (OSError, http.client.HTTPException):
+            self.connection.close()
+
+    def states(self):
+        """What may be found: after each operation from the last safe one on."""
+        now = dict(self.state)
+        for n, (key, body) in enumerate([(None, None), *self.asked]):
+            if key:
+                now[key] = body
+            if n >= self.safe:
+                yield {k: v for k, v in now.items() if v is not None}
+
+
+def note_what_is_safe(server, workers, until):
+    """For `relaxed`: what had been answered before the server counted its changes is safe once
+    it has written so many."""
+    while True:
+        answered = [w.answered for w in workers]
+        changes = persistence(server)["changes"]
+        while persistence(server)["written"] < changes:
+            if time.monotonic() >= until:
+                return
+            time.sleep(0.005)
+        for worker, count in zip(workers, answered):
+            worker.safe = count
+        if time.monotonic() >= until:
+            return
+
+
+def found(server, keys):
+    """Key -> body of those that are there, each whole."""
+    bodies = {}
+    for key in keys:
+        reply = http_request(server, "GET", f"/box/{key}")
+        if reply.status == 404:
+            continue
+        assert reply.status == 200
+        assert hashlib.sha256(reply.body[32:]).digest() == reply.body[:32]
+        if "-" not in reply.headers["etag"]:
+            assert reply.headers["etag"].strip('"') == hashlib.md5(reply.body).hexdigest()
+        bodies[key] = reply.body
+    return bodies
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("durability", ["relaxed", "always"])
+def test_killed_at_any_moment(path, durability, part):
+    rounds = 15 if SLOW == 1 else 3
+    moments = random.Random(part * 100)
+    states = [{} for _ in range(3)]
+    operations = safe = 0
+    for round_ in range(rounds):
+        with serving(
+            "--persist", path, "--auto-persist", "--durability", durability, "--bucket", "box",
+            "--min-part-size", "0",
+        ) as server:  # fmt: skip
+            workers = [
+                Worker(server, n, part * 1000 + round_, state) for n, state in enumerate(states)
+            ]
+            for worker in workers:
+                worker.start()
+            until = time.monotonic() + moments.uniform(0, 0.25) * SLOW
+            if durability == "relaxed":
+                note_what_is_safe(server, workers, until)
+            time.sleep(max(0, until - time.monotonic()))
+            server.kill()
+            for worker in workers:
+                worker.join()
+                assert not worker.refused
+                if durability == "always":
+                    worker.safe = worker.answered
+                operations += worker.answered
+                safe += worker.safe
+        with serving("--persist", path) as server:
+            for n, worker in enumerate(workers):
+                states[n] = found(server, worker.keys())
+                assert any(states[n] == s for s in worker.states()), (
+                    f"round {round_}: {worker.answered} answered, {worker.safe} safe"
+                )
+    assert safe > 0, operations
