@@ -4,7 +4,7 @@
 
 DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config git ca-certificates \
                        libmicrohttpd-dev libxml2-dev libssl-dev zlib1g-dev libjansson-dev \
-                       libxxhash-dev libsqlite3-dev libcurl4-openssl-dev
+                       libxxhash-dev libsqlite3-dev libcurl4-openssl-dev libarchive-dev
 # The tests in C and Python; clang for the second compiler, fuzzing, tidy and format.
 DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl zsh \
                        clang clang-tidy clang-format llvm libclang-rt-dev

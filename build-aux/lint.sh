@@ -18,7 +18,7 @@ allowed() {
     s3) echo s3 auth store base ;;
     admin) echo admin store disk base ;;
     disk) echo disk store s3db base ;;
-    ctl) echo ctl auth base ;;
+    ctl) echo ctl auth disk base ;;
     lib) echo lib http s3 auth admin store disk s3db config base ;;
     daemon) echo daemon lib http s3 auth admin store disk s3db config base ;;
     esac
@@ -45,6 +45,7 @@ only 'curl' ctl
 only 'openssl' base
 only 'xxhash' base
 only 'sqlite3' disk
+only 'archive' disk
 only 'zlib' 'base|disk'
 
 code=$(sources)
