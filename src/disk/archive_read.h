@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* archive_read.h - BackupPlugin's archives, turned into what a backup folder would have. */
+#ifndef S3MEM_DISK_ARCHIVE_READ_H
+#define S3MEM_DISK_ARCHIVE_READ_H
+
+#include "disk/backup.h"
+
+/* One resource of an archive. */
+struct archive_part {
+    char *name;         /* owned: the resource's */
+    char *file;         /* owned: what errors call it */
+    json_t *definition; /* owned; NULL: it has none */
+    int lines;          /* an unlinked file, one record a line; owned */
+};
+struct archive_parts {
+    struct archive_part *list; /* owned */
+    size_t count;
+};
+/* False: why. Files that hold no records of a resource, as restore's own eyes see it, are
+ * passed over and named in skipped (an array). */
+MUST_CHECK bool archive_read(struct archive_parts *out, struct source *source, struct str name,
+                             json_t *skipped, struct work *work, struct buf *why);
+void archive_parts_release(struct archive_parts *parts);
+
+#endif
