@@ -23,8 +23,10 @@ struct sink;
 
 /* A folder that is there as a whole or not at all: made beside its place under a temporary
  * name, synced, renamed. An empty folder of that name is replaced; with replace also one that
- * holds nothing but files of a backup (backup_file_name). NULL: it cannot be made. */
-MUST_CHECK struct sink *sink_folder_new(const char *path, bool replace, struct buf *why);
+ * holds nothing but files of a backup (backup_file_name). dir: the folder that path is relative
+ * to, or AT_FDCWD. NULL: it cannot be made. */
+MUST_CHECK struct sink *sink_folder_new(int dir, const char *path, bool replace,
+                                        struct buf *why);
 /* A tar, given to write() as it comes into being; false ends it. Each file waits in an unlinked
  * temporary file for its end, since a tar says sizes first. */
 typedef bool container_write(void *arg, const void *data, size_t len);
@@ -50,9 +52,10 @@ struct source;
 /* 0 at the end, -1 when it cannot be read. */
 typedef ssize_t container_read(void *arg, void *out, size_t max);
 
-/* The folder, or the file: a tar, a tar.gz, or whatever else as the one file of its name. NULL:
- * it cannot be read. */
-MUST_CHECK struct source *source_path_new(const char *path, struct buf *why);
+/* The folder, or the file: a tar, a tar.gz, or whatever else as the one file of its name. dir
+ * is what path is relative to: then it may not be a link; or AT_FDCWD. NULL: it cannot be read.
+ */
+MUST_CHECK struct source *source_path_new(int dir, const char *path, struct buf *why);
 /* A tar or tar.gz, or else one file: BackupPlugin's archive, called SOURCE_ARCHIVE. What is
  * read waits in unlinked temporary files. Folders in the tar count for nothing: DIR/s3db.json
  * is s3db.json. Refused: names that lead elsewhere ("..", "/..."), links and devices, two files

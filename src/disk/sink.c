@@ -20,6 +20,7 @@ struct sink {
     struct buf name;
 
     /* folder */
+    int dir;                /* what both are relative to; AT_FDCWD, or owned */
     char *path, *temporary; /* owned; temporary NULL: it is a tar, or finished */
     int folder;             /* descriptor of the temporary one */
     bool replace;
@@ -90,6 +91,7 @@ static struct sink *sink_new(void)
     buf_init(&s->why, KiB(8));
     buf_init(&s->name, 256);
     s->file = s->folder = -1;
+    s->dir = AT_FDCWD;
     return s;
 }
 
@@ -150,9 +152,9 @@ static bool is_empty_folder(int folder)
 }
 
 /* False: what stands at path has to stay. */
-static bool may_take_place(const char *path, bool replace, struct buf *why)
+static bool may_take_place(int dir, const char *path, bool replace, struct buf *why)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool may;
 
     if (fd < 0) {
@@ -175,38 +177,59 @@ static bool may_take_place(const char *path, bool replace, struct buf *why)
     return may;
 }
 
-struct sink *sink_folder_new(const char *path, bool replace, struct buf *why)
+/* Beside path, under a name that nobody has. 0 or errno. */
+static int make_temporary(struct sink *s)
+{
+    int error = EEXIST;
+
+    for (int i = 0; i < 100 && error == EEXIST; i++) {
+        AUTO_BUF(name, KiB(8));
+
+        buf_addf(&name, "%s.%08llx", s->path, (unsigned long long)random_u64() & 0xFFFFFFFFU);
+        buf_add_char(&name, '\0');
+        if (!buf_ok(&name))
+            return ENAMETOOLONG;
+        error = mkdirat(s->dir, name.ptr, 0755) == 0 ? 0 : errno;
+        if (!error)
+            s->temporary = xstrdup(name.ptr);
+    }
+    return error;
+}
+
+struct sink *sink_folder_new(int dir, const char *path, bool replace, struct buf *why)
 {
     struct sink *s;
     size_t len = strlen(path);
-    AUTO_BUF(temporary, KiB(8));
+    int error;
 
     while (len > 1 && path[len - 1] == '/')
         len--;
-    if (!may_take_place(path, replace, why))
-        return NULL;
-    buf_add(&temporary, str_of(path, len));
-    buf_add(&temporary, STR(".XXXXXX"));
-    buf_add_char(&temporary, '\0');
-    if (!buf_ok(&temporary) || !mkdtemp(temporary.ptr)) {
-        buf_addf(why, "%s: %s", path, buf_ok(&temporary) ? strerror(errno) : "too long");
-        return NULL;
-    }
     s = sink_new();
     s->path = xstrndup(str_of(path, len));
-    s->temporary = xstrdup(temporary.ptr);
     s->replace = replace;
-    s->folder = open(s->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* mkdtemp's 0700 is for secrets of a moment; a backup is as open as other files. */
-    if (s->folder < 0 || fchmod(s->folder, 0755) != 0)
+    if (dir != AT_FDCWD)
+        s->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (!may_take_place(s->dir, s->path, replace, why)) {
+        sink_free(s);
+        return NULL;
+    }
+    error = make_temporary(s);
+    if (error) {
+        buf_addf(why, "%s: %s", path, strerror(error));
+        sink_free(s);
+        return NULL;
+    }
+    s->folder = openat(s->dir, s->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->folder < 0)
         fail(s, s->path, errno);
     return s;
 }
 
 /* Removes a folder with the plain files in it. */
-static void remove_folder(const char *path)
+static void remove_folder(int parent, const char *path)
 {
-    DIR *dir = opendir(path);
+    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir)))
@@ -214,10 +237,12 @@ static void remove_folder(const char *path)
             unlinkat(dirfd(dir), entry->d_name, 0);
     if (dir)
         closedir(dir);
-    rmdir(path);
+    else if (fd >= 0)
+        close(fd);
+    unlinkat(parent, path, AT_REMOVEDIR);
 }
 
-static bool sync_parent(const char *path)
+static bool sync_parent(int dir, const char *path)
 {
     AUTO_BUF(parent, KiB(8));
     const char *slash = strrchr(path, '/');
@@ -227,7 +252,7 @@ static bool sync_parent(const char *path)
     buf_add(&parent,
             !slash ? STR(".") : str_of(path, slash == path ? 1 : (size_t)(slash - path)));
     buf_add_char(&parent, '\0');
-    fd = open(parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = openat(dir, parent.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     good = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
@@ -238,12 +263,12 @@ static bool finish_folder(struct sink *s)
 {
     if (fsync(s->folder) != 0)
         return fail(s, s->path, errno);
-    if (rename(s->temporary, s->path) == 0) {
+    if (renameat(s->dir, s->temporary, s->dir, s->path) == 0) {
         mem_free(TAKE(s->temporary));
     } else if (s->replace && (errno == ENOTEMPTY || errno == EEXIST) &&
-               may_take_place(s->path, true, &s->why) &&
-               renameat2(AT_FDCWD, s->temporary, AT_FDCWD, s->path, RENAME_EXCHANGE) == 0) {
-        remove_folder(s->temporary);
+               may_take_place(s->dir, s->path, true, &s->why) &&
+               renameat2(s->dir, s->temporary, s->dir, s->path, RENAME_EXCHANGE) == 0) {
+        remove_folder(s->dir, s->temporary);
         mem_free(TAKE(s->temporary));
     } else if (s->why.len > 0) {
         s->failed = true;
@@ -251,7 +276,7 @@ static bool finish_folder(struct sink *s)
     } else {
         return fail(s, s->path, errno);
     }
-    return sync_parent(s->path) || fail(s, s->path, errno);
+    return sync_parent(s->dir, s->path) || fail(s, s->path, errno);
 }
 
 /* ---- the tar ----------------------------------------------------------------------- */
@@ -397,13 +422,15 @@ void sink_free(struct sink *s)
     if (s->folder >= 0)
         close(s->folder);
     if (s->temporary)
-        remove_folder(s->temporary);
+        remove_folder(s->dir, s->temporary);
     if (s->archive) {
         /* Unless it was closed, it must not write an end that looks whole. */
         s->failed = true;
         s->lib->archive_write_fail(s->archive);
         s->lib->archive_write_free(s->archive);
     }
+    if (s->dir >= 0)
+        close(s->dir);
     mem_free(s->path);
     mem_free(s->temporary);
     buf_release(&s->why);

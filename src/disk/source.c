@@ -440,9 +440,10 @@ static ssize_t read_fd(void *arg, void *out, size_t max)
     return n;
 }
 
-struct source *source_path_new(const char *path, struct buf *why)
+struct source *source_path_new(int dir, const char *path, struct buf *why)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(dir, path,
+                    O_RDONLY | O_NONBLOCK | O_CLOEXEC | (dir == AT_FDCWD ? 0 : O_NOFOLLOW));
     struct source *s = NULL;
     struct stat st;
     AUTO_BUF(detail, KiB(4));

@@ -119,15 +119,21 @@ static struct branch *branch_with_bucket(struct branch *now, const struct root *
     return next;
 }
 
+/* expected: see store_snapshot_swap_bucket; NULL: whatever it is. */
 static enum named reset_bucket_locked(struct store *store, struct branch **b,
                                       const struct snapshot *snapshot, struct str bucket,
-                                      struct branch **old)
+                                      const struct root *expected, struct branch **old)
 {
     struct branch *now = current_locked(store, *b), *next;
 
     if (!now)
         return NAMED_OK;
     branch_write_lock(now);
+    /* Whoever holds a root keeps its buckets from being changed in place. */
+    if (expected && root_bucket(now->root, bucket) != root_bucket(expected, bucket)) {
+        branch_unlock(now);
+        return NAMED_EXISTS;
+    }
     next = branch_with_bucket(now, snapshot->root, bucket);
     if (next) {
         branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET,
@@ -163,8 +169,8 @@ enum named store_snapshot_restore(struct store *store, struct branch **b, struct
     return result;
 }
 
-enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
-                                         struct str name, struct str bucket)
+enum named store_snapshot_swap_bucket(struct store *store, struct branch **b, struct str name,
+                                      struct str bucket, struct root *expected)
 {
     struct branch *old = NULL;
     enum named result = NAMED_MISSING;
@@ -172,10 +178,16 @@ enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
     pthread_rwlock_wrlock(&store->lock);
     const struct snapshot *snapshot = find_snapshot_locked(store, name);
     if (snapshot && bucket.len > 0 && bucket.len < BUCKET_NAME_SIZE)
-        result = reset_bucket_locked(store, b, snapshot, bucket, &old);
+        result = reset_bucket_locked(store, b, snapshot, bucket, expected, &old);
     pthread_rwlock_unlock(&store->lock);
     branch_unref(old);
     return result;
+}
+
+enum named store_snapshot_restore_bucket(struct store *store, struct branch **b,
+                                         struct str name, struct str bucket)
+{
+    return store_snapshot_swap_bucket(store, b, name, bucket, NULL);
 }
 
 static void tell_of_passing(struct store *store, enum change_kind kind,
@@ -204,7 +216,7 @@ enum named store_adopt_bucket(struct store *store, struct branch **b, struct roo
         return NAMED_NO_MEMORY;
     pthread_rwlock_wrlock(&store->lock);
     tell_of_passing(store, CHANGE_SNAPSHOT_LOADED, passing);
-    result = reset_bucket_locked(store, b, passing, bucket, &old);
+    result = reset_bucket_locked(store, b, passing, bucket, NULL, &old);
     tell_of_passing(store, CHANGE_SNAPSHOT_DROPPED, passing);
     pthread_rwlock_unlock(&store->lock);
     branch_unref(old);

@@ -140,7 +140,7 @@ static void test_folder(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        AUTO(sink) sink = sink_folder_new(path, i > 0, &why);
+        AUTO(sink) sink = sink_folder_new(AT_FDCWD, path, i > 0, &why);
 
         assert_non_null(sink);
         fill(sink);
@@ -149,7 +149,7 @@ static void test_folder(void **state)
         assert_true(sink_finish(sink));
         assert_int_equal(access(path, F_OK), 0);
     }
-    AUTO(source) s = source_path_new(path, &why);
+    AUTO(source) s = source_path_new(AT_FDCWD, path, &why);
     assert_non_null(s);
     check_filled(s);
     assert_int_equal(source_open(s, STR("other"), &why), -1);
@@ -163,7 +163,7 @@ static void test_folder_unfinished(void **state)
 {
     char *top = folder_new(), *path = below(top, "backup");
     AUTO_BUF(why, KiB(4));
-    struct sink *sink = sink_folder_new(path, false, &why);
+    struct sink *sink = sink_folder_new(AT_FDCWD, path, false, &why);
 
     (void)state;
     fill(sink);
@@ -182,10 +182,10 @@ static void test_folder_taken(void **state)
 
     (void)state;
     close(fd);
-    assert_null(sink_folder_new(top, false, &why));
+    assert_null(sink_folder_new(AT_FDCWD, top, false, &why));
     assert_true(str_has_suffix(buf_str(&why), STR("is there already and is not empty")));
     buf_reset(&why);
-    assert_null(sink_folder_new(top, true, &why));
+    assert_null(sink_folder_new(AT_FDCWD, top, true, &why));
     assert_true(str_find(buf_str(&why), STR("thesis.tex")) != SIZE_MAX);
     assert_int_equal(access(file, F_OK), 0);
     mem_free(file);
@@ -199,7 +199,7 @@ static void test_folder_links(void **state)
 
     (void)state;
     assert_int_equal(symlink("/etc/passwd", link), 0);
-    AUTO(source) s = source_path_new(top, &why);
+    AUTO(source) s = source_path_new(AT_FDCWD, top, &why);
     assert_non_null(s);
     assert_int_equal(source_open(s, STR("users.jsonl"), &why), -1);
     mem_free(link);
@@ -214,7 +214,7 @@ static void test_bad_names(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         AUTO_BUF(why, KiB(4));
-        AUTO(sink) sink = sink_folder_new(path, false, &why);
+        AUTO(sink) sink = sink_folder_new(AT_FDCWD, path, false, &why);
 
         assert_false(sink_begin(sink, str_c(names[i])));
         assert_false(sink_finish(sink));
@@ -402,7 +402,7 @@ static void gzip_of(struct buf *out, struct str text, int times)
     uint8_t wanted[SHA256_SIZE];
     size_t before = out->len;
     AUTO_BUF(why, KiB(1));
-    AUTO(sink) sink = sink_folder_new(path, false, &why);
+    AUTO(sink) sink = sink_folder_new(AT_FDCWD, path, false, &why);
     AUTO(text_file) f = text_file_new(sink, STR("a.jsonl.gz"), true);
 
     for (int i = 0; i < times; i++)
