@@ -105,6 +105,7 @@ struct admin_call {
 /* Begin functions named there. */
 bool admin_begin_upload(struct admin_call *c);
 bool admin_begin_memory_upload(struct admin_call *c);
+bool admin_begin_backup_upload(struct admin_call *c);
 
 /* ---- answers (answer.c) ------------------------------------------------------------ */
 
