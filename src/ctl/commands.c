@@ -10,6 +10,16 @@
         "key", "PATTERN", "only keys like this (* and ?)"                                      \
     }
 
+#define BACKUP_OPTIONS                                                                         \
+    {"bucket", "BUCKET", "of this bucket"},                                                    \
+        {"prefix", "PREFIX", "of the database under this prefix"},                             \
+        {"resources", "NAMES", "only these resources (users,orders)"},                         \
+        {"passphrase-file", "FILE",                                                            \
+         "what secrets are encrypted with (else $S3MEMCTL_PASSPHRASE)"},                       \
+    {                                                                                          \
+        "server", NULL, "the path is one on the server, below its --state-dir"                 \
+    }
+
 const struct ctl_command ctl_commands[] = {
     {"snapshot", "[NAME]", "take a snapshot of the branch", 0, 1, cmd_snapshot, {{0}}},
     {"snapshots", "", "list snapshots", 0, 0, cmd_snapshots, {{0}}},
@@ -79,6 +89,26 @@ const struct ctl_command ctl_commands[] = {
      {{"bucket", "BUCKET", "only this bucket; its settings stay"},
       {"prefix", "PREFIX", "only keys of the bucket that start with it"},
       {"stats", NULL, "request statistics start at 0, too"}}},
+    {"export",
+     "DIR | FILE.tar[.gz]",
+     "write the s3db.js records of a bucket as JSONL (- is standard output)",
+     1,
+     1,
+     cmd_export,
+     {BACKUP_OPTIONS,
+      {"no-compress", NULL, "plain .jsonl files"},
+      {"archive", NULL, "what s3db.js's BackupPlugin restores, in place of JSONL"},
+      {"force", NULL, "replace the backup that is there"}}},
+    {"import",
+     "DIR | FILE",
+     "bring a backup into a bucket: a folder, a .tar[.gz], a .backup (- is standard input)",
+     1,
+     1,
+     cmd_import,
+     {BACKUP_OPTIONS,
+      {"clear", NULL, "what is there of these resources goes first"},
+      {"atomic", NULL, "all or nothing, in one step"},
+      {"raw", NULL, "store lines as MemoryClient's importBackup does"}}},
     {"stats",
      "",
      "counts, bytes, memory and requests",

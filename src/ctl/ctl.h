@@ -45,6 +45,7 @@ struct ctl {
     const char *endpoint, *branch, *region;
     const char *access_key, *secret_key, *session_token; /* key NULL: requests are unsigned */
     const char *ca_file;
+    const char *passphrase; /* for secrets in backups; NULL: none */
     bool insecure, json, quiet, terminal;
     const struct ctl_command *command;
     const char *args[CTL_ARGS_MAX];
@@ -100,6 +101,8 @@ void ctl_http_end(void);
 /* The answer as it came: for --json. Takes value. Returns CTL_DONE. */
 enum ctl_exit ctl_print_json(const struct ctl *c, json_t *value);
 
+/* "users.jsonl:3: what is wrong", of what an import says; on standard error. */
+void ctl_print_backup_errors(const json_t *result);
 /* What json_dumps returned. */
 void ctl_free_json_text(char *text);
 
@@ -137,6 +140,8 @@ COMMAND(save);
 COMMAND(load);
 COMMAND(jobs);
 COMMAND(branch);
+COMMAND(export);
+COMMAND(import);
 COMMAND(branches);
 COMMAND(clear);
 COMMAND(events);

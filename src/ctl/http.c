@@ -282,6 +282,8 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
     add_header(x, "Host", authority(c));
     /* No question whether the body is wanted: it is small, or checked at its end anyway. */
     add_header(x, "Expect", STR(""));
+    if (c->passphrase)
+        add_header(x, "x-s3mem-passphrase", str_c(c->passphrase));
     if (c->access_key)
         sign(x, method, target, hash);
 }
@@ -309,6 +311,7 @@ static enum ctl_exit complain_refusal(const struct exchange *x)
                      field ? field : "");
     else
         ctl_complain(CTL_REFUSED, "the server answered %ld", x->status);
+    ctl_print_backup_errors(json_object_get(error, "result"));
     json_decref(answer);
     return CTL_REFUSED;
 }
