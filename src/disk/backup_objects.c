@@ -179,7 +179,7 @@ bool import_objects(struct import *x)
     sidecar_object_init(&o);
     while (next_object(x, l, &o))
         take(x, &o, lines_number(l));
-    if (o.body && import_go_on(x))
+    if (o.body && body_len(o.body) < o.size && import_go_on(x))
         import_sidecar_error(x, lines_number(l), STR("the last object is not complete"));
     sidecar_object_release(&o);
     return import_go_on(x);

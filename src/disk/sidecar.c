@@ -390,11 +390,11 @@ static enum s3_err read_line(struct sidecar_object *o, struct store *store, stru
         return S3_INVALID_ARGUMENT;
     piece = json_object_get(line, "more");
     if (!piece) {
-        if (o->body)
+        if (o->body && body_len(o->body) < o->size)
             return refuse(why, "the object before it is not complete");
         err = begin(o, store, line, why);
         piece = json_object_get(line, "body");
-    } else if (!o->body) {
+    } else if (!o->body || body_len(o->body) == o->size) {
         return refuse(why, "there is no object that it goes on with");
     }
     if (err)
