@@ -22,7 +22,7 @@ _s3memctl() {
                 grep -o '"name": *"[^"]*"' | cut -d'"' -f4)" -- "$word") ;;
         fault) mapfile -t COMPREPLY < <(compgen -W "add list clear remove set" -- "$word") ;;
         clock) mapfile -t COMPREPLY < <(compgen -W "show freeze unfreeze offset advance reset" -- "$word") ;;
-        upload | save | load) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        upload | save | load | export | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         esac
     fi
 }

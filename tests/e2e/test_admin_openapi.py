@@ -18,6 +18,7 @@ from harness import ROOT, http_request, serving
 def described(tmp_path_factory):
     with serving("--bucket", "demo", "--state-dir", tmp_path_factory.mktemp("state")) as server:
         http_request(server, "PUT", "/demo/k", body=b"x")
+        http_request(server, "PUT", "/demo/resource=users/id=u1", body=b'{"name":"A"}')
         server.description = admin(server, "GET", "openapi.json").json
         yield server
 
@@ -106,11 +107,14 @@ CALLS = [
     ("listJobs", "jobs", None, 200),
     ("getJob", "jobs/2", None, 200),
     ("endJob", "jobs/2", None, 204),
+    ("exportBackup", "export", {"path": "backup", "bucket": "demo"}, 200),
+    ("importBackup", "import", {"path": "backup", "bucket": "copy", "atomic": True}, 200),
+    ("downloadBackup", "export?bucket=demo&format=tar.gz", None, 200),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]
 # A stream without an end, and a body that is no JSON, have tests of their own.
-ELSEWHERE = {"followEvents", "uploadSnapshot"}
+ELSEWHERE = {"followEvents", "uploadSnapshot", "uploadBackup"}
 
 
 def test_each_path_answers_as_described(described):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """s3db.js records out of buckets as JSONL, and back: exact, edited, written by hand, broken."""
 
-import base64
 import gzip
 import hashlib
 import io
@@ -136,13 +135,21 @@ def run_ctl(server, *args, status=0, env=None, **options):
 VECTORS = sorted((ROOT / "tests/data/s3db").glob("vec*.json"))
 
 
-def load_vector(server, path, prefix=""):
+def load_vector(server, path):
+    """As a sidecar: in-process clients may have stored more metadata than HTTP lets pass."""
     vector = json.loads(path.read_text(encoding="utf-8"))
-    s3, bucket = client(server), unique("vector")
-    s3.create_bucket(Bucket=bucket)
-    for key, o in vector["snapshot"]["objects"].items():
-        s3.put_object(Bucket=bucket, Key=prefix + key, Body=base64.b64decode(o["body"]),
-                      Metadata=o["metadata"], ContentType=o["contentType"])
+    lines = lines_of(
+        {"key": key.removeprefix("pre/fix/"), "size": o["size"], "etag": o["etag"], "lastModified": o["lastModified"],
+         "metadata": {name.lower(): value for name, value in o["metadata"].items()},
+         "contentType": o["contentType"], "body": o["body"]}
+        for key, o in vector["snapshot"]["objects"].items() if "core/locks/" not in key)
+    manifest = {"version": "1.0", "resources": {}, "x-s3memd": {
+        "sidecar": {"file": "objects.ndjson", "sha256": hashlib.sha256(lines).hexdigest()}}}
+    bucket = unique("vector")
+    result = ok(put_tar(server, tar_of({"s3db.json": json.dumps(manifest).encode(),
+                                        "objects.ndjson": lines}), bucket=bucket,
+                        prefix="pre/fix"))
+    assert result["errors"] == result["warnings"] == [], result
     return bucket, vector
 
 
@@ -151,10 +158,10 @@ def load_vector(server, path, prefix=""):
 def test_vectors_come_back_as_they_were(server, path, form):
     bucket, vector = load_vector(server, path)
     before = objects(server, bucket)
-    prefix = next(k for k in before if k.endswith("s3db.json"))[: -len("s3db.json")]
+    assert before
     tar = get_tar(server, bucket, format=form)
     manifest = json.loads(files_of(tar)["s3db.json"])
-    assert manifest["keyPrefix"] == prefix and manifest["totalRecords"] > 0
+    assert manifest["keyPrefix"] == "pre/fix/" and manifest["totalRecords"] > 0
     records = {json.loads(line)["id"] for name in manifest["resources"]
                for line in text_of(files_of(tar), name + ".jsonl").splitlines()}
     assert {key.split("/", 1)[1] for key in vector["expected"]} <= records
@@ -163,7 +170,7 @@ def test_vectors_come_back_as_they_were(server, path, form):
         assert result["errors"] == [] and result["reencoded"] == [], result
         assert result["recordsImported"] == manifest["totalRecords"]
         after = objects(empty, bucket)
-    assert after.keys() == {k for k in before if "plugin=s3db-core/locks/" not in k}
+    assert after.keys() == before.keys()
     for key, value in after.items():
         assert value == before[key], key
 
@@ -229,7 +236,7 @@ def test_several_databases_need_a_prefix(server):
     assert "'app/'" in error["message"] and "'deep/er/'" in error["message"]
     assert exported_people(server, bucket, prefix="app") == PEOPLE
     assert exported_people(server, bucket, prefix="deep/er/") == PEOPLE[:1]
-    admin_refused(admin(server, "GET", "export", bucket=bucket, prefix="a/.."), 400, "InvalidBackup")
+    admin_refused(admin(server, "GET", "export", bucket=bucket, prefix="../a"), 400, "InvalidBackup")
 
 
 def test_raw_objects(server):
