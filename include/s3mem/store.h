@@ -137,8 +137,9 @@ struct str branch_name(const struct branch *b);
 /* Snapshots, O(1). take replaces nothing. */
 MUST_CHECK enum named store_snapshot_take(struct store *store, struct branch *b,
                                           struct str name);
-/* The same, if the bucket is still what it was in `expected` (or missing, as it was there): else
- * EXISTS, and nothing has changed. Who prepared a bucket aside makes it seen in one step. */
+/* The same, if the bucket is still what it was in `expected` (or missing, as it was there):
+ * else EXISTS, and nothing has changed. Who prepared a bucket aside makes it seen in one step.
+ */
 MUST_CHECK enum named store_snapshot_swap_bucket(struct store *store, struct branch **b,
                                                  struct str name, struct str bucket,
                                                  struct root *expected);
