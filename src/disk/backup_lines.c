@@ -204,6 +204,16 @@ struct reader {
     struct buf stale;
 };
 
+/* Members that the schema does not know may come to one name ("a.b" and "a_b"): HTTP would join
+ * their values, which is neither. */
+static bool is_repeated(const struct s3db_object *object, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (str_eq(object->pairs[i].name, object->pairs[index].name))
+            return true;
+    return false;
+}
+
 static bool put_encoded(struct reader *in, const struct s3db_object *object)
 {
     struct record_spec spec = {.key = buf_str(&in->key), .mtime_ns = clock_now_ns()};
@@ -216,7 +226,8 @@ static bool put_encoded(struct reader *in, const struct s3db_object *object)
     }
     buf_reset(&in->attrs);
     for (size_t i = 0; i < object->pair_count; i++)
-        attrs_add_meta(&in->attrs, object->pairs[i].name, object->pairs[i].value);
+        if (!is_repeated(object, i))
+            attrs_add_meta(&in->attrs, object->pairs[i].name, object->pairs[i].value);
     attrs_add(&in->attrs, ATTR_CONTENT_TYPE, object->content_type);
     md5_once(object->body, spec.md5);
     spec.attrs = buf_str(&in->attrs);

@@ -99,8 +99,9 @@ def build_step(command, cwd, **environment):
 
 
 def build_node(source, target):
-    for name in ("package.json", "package-lock.json", ".npmrc", "suite.mjs"):
-        shutil.copy(source / name, target / name)
+    for path in (source / "package.json", source / "package-lock.json", source / ".npmrc",
+                 *source.glob("*.mjs")):
+        shutil.copy(path, target / path.name)
     build_step([NPM.need(), "ci", "--ignore-scripts", "--omit=peer"], target)
 
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { MemoryClient, S3db } from 's3db.js';
+import { backupSteps } from './backup.mjs';
 
 const endpoint = new URL(process.env.AWS_ENDPOINT_URL);
 const key = process.env.AWS_ACCESS_KEY_ID;
@@ -34,10 +35,10 @@ async function step(name, work) {
 // DELETE, from any S3) and on "Expect". So most steps take the plain one of the AWS SDK instead.
 const PLAIN = { clientOptions: { httpClientOptions: { useReckerHandler: false } } };
 
-async function connect(prefix, secretKey = secret, options = PLAIN) {
+async function connect(prefix, secretKey = secret, options = PLAIN, name = bucket) {
   const login = `${encodeURIComponent(key)}:${encodeURIComponent(secretKey)}`;
   const db = new S3db({
-    connectionString: `${endpoint.protocol}//${login}@${endpoint.host}/${bucket}/${prefix}`,
+    connectionString: `${endpoint.protocol}//${login}@${endpoint.host}/${name}/${prefix}`,
     logLevel: 'silent',
     executorPool: false,
     ...options,
@@ -226,6 +227,13 @@ if (process.env.S3MEM_VERIFIES === '1')
   await step('a wrong secret key is refused', async () => {
     await assert.rejects(connect('app', 'wrong'), /403|SignatureDoesNotMatch|denied|forbidden|permission/i);
   });
+
+await backupSteps({
+  step,
+  bucket,
+  connect: (prefix, name) => connect(prefix, secret, PLAIN, name),
+  createBucket: (name) => s3.send(new CreateBucketCommand({ Bucket: name })),
+});
 
 await db?.disconnect();
 console.log(`${passed} passed, ${failed} failed`);
