@@ -3,9 +3,11 @@
 // into an empty bucket its own client must find everything again.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadBackupPlugin } from 's3db.js';
 
 const folder = mkdtempSync(join(tmpdir(), 's3db-backup-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
@@ -154,10 +156,31 @@ export async function backupSteps({ step, connect, createBucket, bucket }) {
     await again.disconnect();
   });
 
-  await step('backup: the archive has what BackupPlugin.restore takes', async () => {
+  await step('backup: BackupPlugin.restore takes the archive', async () => {
     const path = join(folder, 'archive');
-    s3memctl('export', path, '--bucket', source, '--archive');
-    assert.equal(readdirSync(path).filter((name) => name.endsWith('.backup')).length, 1);
+    const target = `${bucket}-restored`;
+    s3memctl('export', path, '--bucket', source, '--archive', '--resources', 'user-managed');
+    const id = readdirSync(path).find((name) => name.endsWith('.backup')).replace('.backup', '');
+    const { timestamp, resources } = JSON.parse(readFileSync(join(path, `${id}.manifest.json`), 'utf8'));
+    await createBucket(target);
+    const again = await connect('app', target);
+    const BackupPlugin = await loadBackupPlugin();
+    const plugin = new BackupPlugin({ driver: 'filesystem', config: { path }, tempDir: join(folder, 'temporary') });
+    await again.usePlugin(plugin);
+    await (await again.getResource('plg_backup_metadata')).insert({
+      id, type: 'full', timestamp, resources, driverInfo: { path: join(path, `${id}.backup`) }, size: 1, compressed: true,
+      encrypted: false, checksum: createHash('sha256').update(readFileSync(join(path, `${id}.backup`))).digest('hex'),
+      status: 'completed', error: '', duration: 0, createdAt: new Date(timestamp).toISOString(),
+    });
+    const { restored } = await plugin.restore(id);
+    assert.deepEqual(restored.map((r) => [r.name, r.recordsRestored ?? r.imported ?? r.count]), [['user-managed', 5]]);
+    const after = await everything(again, 'user-managed');
+    assert.deepEqual(after.ids, before['user-managed'].ids);
+    assert.deepEqual(after.cities, before['user-managed'].cities);
+    for (const [i, record] of after.records.entries())
+      for (const name of ['name', 'age', 'rate', 'active', 'tags', 'scores', 'city', 'note', 'profile'])
+        assert.deepEqual(record[name], before['user-managed'].records[i][name], `${record.id} ${name}`);
+    await again.disconnect();
   });
 
   await db?.disconnect();
