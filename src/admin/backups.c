@@ -525,6 +525,7 @@ static void import_from(struct backup_job *b, struct job *job, struct source *so
                                             .raw = b->raw,
                                             .owner = b->admin->options.owner,
                                             .region = b->admin->options.region,
+                                            .bucket_name_ok = b->admin->options.bucket_name_ok,
                                             .work = job_work(job)};
     json_t *result = NULL;
     enum backup_status status = BACKUP_INVALID;

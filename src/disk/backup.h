@@ -70,7 +70,9 @@ struct backup_import_options {
     bool clear;  /* what is there of the chosen resources goes first */
     bool atomic; /* all or nothing, in one step */
     bool raw;    /* lines become objects as importBackup of MemoryClient stores them */
-    struct str owner, region; /* of the bucket, if it has to be made */
+    /* Of the bucket, if it has to be made: */
+    struct str owner, region;
+    bool (*bucket_name_ok)(struct str name);
     struct work *work;
 };
 /* *result: {resourcesImported, recordsImported, objectsImported, errorCount, errors:

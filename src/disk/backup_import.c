@@ -116,15 +116,6 @@ bool import_put(struct import *x, const struct record_spec *spec, struct body *b
 
 /* ---- the bucket -------------------------------------------------------------------- */
 
-static bool bucket_name_ok(struct str name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789.-", name.ptr[i]) || !name.ptr[i])
-            return false;
-    return name.len >= 3 && name.len <= 63 && !strchr(".-", name.ptr[0]) &&
-           !strchr(".-", name.ptr[name.len - 1]);
-}
-
 static bool make_bucket(struct import *x)
 {
     enum s3_err err =
@@ -415,7 +406,7 @@ enum backup_status backup_import(struct store *store, struct source *source,
     x.reencoded = json_array();
     x.warnings = json_array();
     if (import_plan(&x)) {
-        if (!bucket_name_ok(buf_str(&x.bucket)))
+        if (!options->bucket_name_ok(buf_str(&x.bucket)))
             import_stop(&x, BACKUP_INVALID, "'%.*s' cannot be the name of a bucket",
                         (int)x.bucket.len, x.bucket.ptr ? x.bucket.ptr : "");
         else if (options->atomic)
