@@ -281,16 +281,16 @@ static bool finish_folder(struct sink *s)
 
 /* ---- the tar ----------------------------------------------------------------------- */
 
+/* Never an error: libarchive forgets its buffers once it has seen one. Bytes that nobody takes
+ * go nowhere instead, and the sink has failed. */
 static la_ssize_t on_tar_bytes(struct archive *archive, void *arg, const void *data, size_t len)
 {
     struct sink *s = arg;
 
     (void)archive;
-    if (s->failed || !s->write(s->write_arg, data, len)) {
-        if (!s->failed)
-            buf_add(&s->why, STR("nobody takes the tar any more"));
+    if (!s->failed && !s->write(s->write_arg, data, len)) {
+        buf_add(&s->why, STR("nobody takes the tar any more"));
         s->failed = true;
-        return -1;
     }
     return (la_ssize_t)len;
 }
@@ -410,7 +410,7 @@ bool sink_finish(struct sink *s)
         return false;
     if (!s->archive)
         return finish_folder(s);
-    return s->lib->archive_write_close(s->archive) == ARCHIVE_OK || fail_tar(s);
+    return (s->lib->archive_write_close(s->archive) == ARCHIVE_OK || fail_tar(s)) && !s->failed;
 }
 
 void sink_free(struct sink *s)
@@ -424,9 +424,8 @@ void sink_free(struct sink *s)
     if (s->temporary)
         remove_folder(s->dir, s->temporary);
     if (s->archive) {
-        /* Unless it was closed, it must not write an end that looks whole. */
+        /* Unless it was finished, it must not write an end that looks whole. */
         s->failed = true;
-        s->lib->archive_write_fail(s->archive);
         s->lib->archive_write_free(s->archive);
     }
     if (s->dir >= 0)

@@ -36,7 +36,8 @@ static ssize_t give(void *arg, void *out, size_t max)
 
     n = n < max ? n : max;
     n = n < m->piece ? n : m->piece;
-    memcpy(out, m->bytes.ptr + m->at, n);
+    if (n > 0)
+        memcpy(out, m->bytes.ptr + m->at, n);
     m->at += n;
     return (ssize_t)n;
 }
@@ -267,6 +268,37 @@ static void test_tar_cut_off(void **state)
     }
 }
 
+static bool take_some(void *arg, const void *data, size_t len)
+{
+    size_t *left = arg;
+
+    (void)data;
+    if (len > *left)
+        return false;
+    *left -= len;
+    return true;
+}
+
+static void test_tar_nobody_takes(void **state)
+{
+    (void)state;
+    for (int gzip = 0; gzip < 2; gzip++) {
+        size_t left = KiB(100);
+        char block[KiB(4)];
+        AUTO_BUF(why, KiB(4));
+        AUTO(sink) sink = sink_tar_new(take_some, &left, gzip, &why);
+
+        assert_true(sink_begin(sink, STR("users.jsonl")));
+        for (int i = 0; i < 1000; i++) {
+            random_bytes(block, sizeof(block));
+            assert_true(sink_write(sink, block, sizeof(block)));
+        }
+        assert_false(sink_end(sink));
+        assert_false(sink_finish(sink));
+        assert_true(str_eq(sink_why(sink), STR("nobody takes the tar any more")));
+    }
+}
+
 /* A tar as `tar` makes it of such files. */
 static void tar_of(struct memory *m, const char *command)
 {
@@ -484,21 +516,14 @@ static void test_gzip_bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folder),
-        cmocka_unit_test(test_folder_unfinished),
-        cmocka_unit_test(test_folder_taken),
-        cmocka_unit_test(test_folder_links),
-        cmocka_unit_test(test_bad_names),
-        cmocka_unit_test(test_tar),
-        cmocka_unit_test(test_tar_cut_off),
-        cmocka_unit_test(test_tar_refused),
-        cmocka_unit_test(test_tar_of_a_folder),
-        cmocka_unit_test(test_json_stream),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_gzip),
-        cmocka_unit_test(test_gzip_truncated),
-        cmocka_unit_test(test_gzip_bomb),
+        cmocka_unit_test(test_folder),         cmocka_unit_test(test_folder_unfinished),
+        cmocka_unit_test(test_folder_taken),   cmocka_unit_test(test_folder_links),
+        cmocka_unit_test(test_bad_names),      cmocka_unit_test(test_tar),
+        cmocka_unit_test(test_tar_cut_off),    cmocka_unit_test(test_tar_nobody_takes),
+        cmocka_unit_test(test_tar_refused),    cmocka_unit_test(test_tar_of_a_folder),
+        cmocka_unit_test(test_json_stream),    cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_long_line),      cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_gzip_truncated), cmocka_unit_test(test_gzip_bomb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
