@@ -129,6 +129,7 @@ def test_an_upload_that_was_overtaken_stays_so(source):
                 client(server).complete_multipart_upload(
                     Bucket="data", Key="raced", UploadId=begun, IfMatch=match,
                     MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    ok(admin(source, "DELETE", "snapshots/raced"), 204)
 
 
 def test_many_objects_and_large_ones(source):

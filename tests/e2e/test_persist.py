@@ -114,7 +114,7 @@ def test_it_is_loaded_and_never_written_without_auto_persist(path):
     [
         (["--auto-persist"], "--auto-persist needs --persist"),
         (["--persist", "x.db", "--durability", "always"], "needs --auto-persist"),
-        (["--persist", "x.tar"], "'x.tar' is not"),
+        (["--persist", "x.tar"], "'x.tar' is neither"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(args, message):
