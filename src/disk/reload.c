@@ -314,7 +314,8 @@ static bool copy_name(char *out, size_t size, struct str text)
 {
     if (text.len >= size)
         return false;
-    memcpy(out, text.ptr, text.len);
+    if (text.len > 0) /* of NULL there is no pointer */
+        memcpy(out, text.ptr, text.len);
     return true;
 }
 
