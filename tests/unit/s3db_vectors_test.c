@@ -177,7 +177,8 @@ static void assert_same(json_t *got, json_t *want, const char *what)
 
 static void assert_order(const struct s3db_schema *schema, json_t *record)
 {
-    json_t *attributes = json_object_get(s3db_schema_definition(schema), "attributes");
+    AUTO(json_t) definition = s3db_schema_definition(schema);
+    json_t *attributes = json_object_get(definition, "attributes");
     const char *name, *last_stray = "";
     json_t *value, *at;
     size_t position = 0, rank;
@@ -327,9 +328,9 @@ static void check_hashes(const char *file)
         AUTO(s3db_schema) schema = schema_of(descriptor, str_c(name));
         json_t *version = json_object_get(json_object_get(entry, "versions"), "v1");
         AUTO_BUF(why, KiB(1));
+        AUTO(json_t) definition = s3db_schema_definition(schema);
         AUTO(s3db_schema)
-        by_definition =
-            s3db_schema_of_definition(str_c(name), s3db_schema_definition(schema), &why);
+        by_definition = s3db_schema_of_definition(str_c(name), definition, &why);
         AUTO(json_t) collisions = s3db_schema_collisions(schema);
         char hash[S3DB_HASH_SIZE];
 
