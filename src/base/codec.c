@@ -25,6 +25,8 @@ void buf_add_base64(struct buf *b, struct str bytes)
         b->failed = true;
         return;
     }
+    if (bytes.len == 0)
+        return; /* there may be no memory yet */
     base64_encode(b->ptr + b->len, bytes.ptr, bytes.len);
     b->len += base64_length(bytes.len);
 }
