@@ -19,9 +19,16 @@ $(BUILD)/bench-node/node_modules/s3rver/package.json:
 	@mkdir -p $(BUILD)/bench-node
 	-cd $(BUILD)/bench-node && npm install --silent --no-save s3rver@3.7.1
 
+# The same s3db.js as the end-to-end tests'.
+$(BUILD)/bench-s3db/node_modules/s3db.js/package.json: $(SRC)/tests/e2e/sdk/s3db/package-lock.json
+	@mkdir -p $(BUILD)/bench-s3db
+	cp $(SRC)/tests/e2e/sdk/s3db/package.json $< $(BUILD)/bench-s3db
+	-cd $(BUILD)/bench-s3db && npm ci --silent && touch node_modules/s3db.js/package.json
+
 .PHONY: bench bench-bin
 bench-bin: all $(BENCH_BIN)
-bench: bench-bin $(BUILD)/bench-venv/bin/moto_server $(BUILD)/bench-node/node_modules/s3rver/package.json
+bench: bench-bin $(BUILD)/bench-venv/bin/moto_server $(BUILD)/bench-node/node_modules/s3rver/package.json \
+    $(BUILD)/bench-s3db/node_modules/s3db.js/package.json
 	python3 $(SRC)/tests/bench/bench.py --build $(BUILD) $(BENCH_ARGS)
 
 -include $(BENCH_BIN:%=%.d)

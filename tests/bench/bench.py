@@ -31,6 +31,8 @@ import sys
 import tempfile
 import time
 
+from bench_disk import DiskRows
+
 HERE = pathlib.Path(__file__).resolve().parent
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SERVER_CPU, CLIENT_CPU = "0", "1"
@@ -102,7 +104,7 @@ class Server:
             os.killpg(self.proc.pid, signal.SIGKILL)
 
 
-class Bench:
+class Bench(DiskRows):
     def __init__(self, args):
         self.build = pathlib.Path(args.build).resolve()
         self.quick = args.quick
@@ -425,7 +427,8 @@ class Bench:
             "get": lambda: self.small("GET", 0.85, 0.65),
             "put": lambda: self.small("PUT", 0.65, 0.50),
             "large": lambda: (self.large_get(), self.large_put()),
-            "list": self.listing, "store": self.store, "files": self.files, "start": self.start,
+            "list": self.listing, "store": self.store, "files": self.files,
+            "persist": self.persist, "s3db": self.s3db, "start": self.start,
             "beside": self.rivals,
         }
         others = Others()
@@ -482,7 +485,7 @@ if __name__ == "__main__":
     parser.add_argument("--build", default="build")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 100,000 objects")
-    parser.add_argument("only", nargs="*", help="get put large list store start beside")
+    parser.add_argument("only", nargs="*", help="steps, all if none: get put large list store files persist s3db start beside")
     arguments = parser.parse_args()
     # So that servers are stopped then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))

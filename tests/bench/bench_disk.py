@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""bench_disk.py - the rows of bench.py that need a disk: writes that are kept in a database, and
+backups of s3db records beside s3db.js.
+
+Writes are compared by the clock, not by CPU time: waiting for the disk is what is measured. The
+folder is below the build folder, because a temporary folder is often in memory.
+"""
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+CONNECTIONS = 32
+
+
+class DiskRows:
+    """A part of Bench (bench.py), which has the servers, the load and the table."""
+
+    def persist(self):
+        """PUT of 1 KiB without a database, with one that follows, and with one that is waited for."""
+        got = {}
+        run = {"method": "PUT", "path": "/bench/key-%u", "keys": 10_000, "size": 1024,
+               "connections": CONNECTIONS, "seconds": 4 * self.seconds}
+        for _ in range(self.instances):
+            with tempfile.TemporaryDirectory(dir=self.build) as folder, \
+                    self.s3memd() as none, \
+                    self.s3memd(*self.kept(folder, "relaxed")) as relaxed, \
+                    self.s3memd(*self.kept(folder, "always")) as always:
+                self.versus({"none": lambda: self.load(none, **run),
+                             "relaxed": lambda: self.put_and_settle(relaxed, run),
+                             "always": lambda: self.put_and_settle(always, run)}, got)
+        none = self.median(got["none"], "rps")
+        for name, must in (("relaxed", 0.5), ("always", 0.2)):
+            ours = self.median(got[name], "rps")
+            self.row(f"PUT 1 KiB, kept on disk, {name}", ours / none, "of memory", f">= {must}",
+                     ours / none >= must, a_second=ours, in_memory=none)
+
+    @staticmethod
+    def kept(folder, durability):
+        return ["--persist", f"{folder}/{durability}.db", "--auto-persist", "--durability", durability]
+
+    def put_and_settle(self, server, run):
+        """What was answered before it is on disk is written before the next is measured: its work
+        must not be counted to another server, and a backlog must not look like speed."""
+        result = self.load(server, **run)
+        began = time.monotonic()
+        while self.behind(server):
+            time.sleep(0.01)
+        seconds = result["requests"] / result["rps"] + time.monotonic() - began
+        return {"rps": result["requests"] / seconds}
+
+    @staticmethod
+    def behind(server):
+        response, data = server.request("GET", "/_s3mem/stats")
+        assert response.status == 200, data
+        state = json.loads(data)["persistence"]
+        return state["changes"] - state["written"]
+
+    def s3db(self):
+        """Export and import of s3db records, beside what s3db.js does in its own process. By CPU time
+        of the whole process on both sides."""
+        module = self.build / "bench-s3db/node_modules/s3db.js/dist/s3db.es.js"
+        if not module.exists():
+            print(f"---- s3db.js is not installed in {self.build}/bench-s3db: left out")
+            return
+        count = self.objects // 10
+        with tempfile.TemporaryDirectory(dir=self.build) as folder, \
+                self.s3memd("--state-dir", folder) as server:
+            theirs = json.loads(subprocess.run(
+                ["node", HERE / "s3db_rate.mjs", str(count), folder, module],
+                capture_output=True, text=True, check=True).stdout)
+            self.admin(server, "load", path="store.json", bucket="people")
+            ours = {}
+            for what, request in (("export", {"path": "backup", "bucket": "people"}),
+                                  ("import", {"path": "backup", "bucket": "again"})):
+                before = server.cpu_s()
+                self.admin(server, what, **request)
+                ours[what] = server.cpu_s() - before
+        for what, seconds in ours.items():
+            rate, beside = count / seconds, count / theirs[f"{what}_s"]
+            self.row(f"{what} {count:,} s3db records", rate / beside, "of s3db.js", "-", True,
+                     a_second=rate, s3db_js=beside)
+
+    @staticmethod
+    def admin(server, what, **request):
+        response, data = server.request("POST", f"/_s3mem/{what}", json.dumps(request),
+                                        {"Content-Type": "application/json"})
+        assert response.status == 200, data
+        return json.loads(data)
