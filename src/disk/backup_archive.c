@@ -63,32 +63,58 @@ static bool add_resource(struct export *x, struct archive_file *a, struct export
     return text_file_add(a->file, buf_str(&text));
 }
 
-/* full-2025-10-25T11-24-20-123Z-k3x9q2 */
-static void make_id(struct buf *id, const char *iso)
+/* What an archive is called, and when it was made. */
+struct archive_name {
+    int64_t now_ns;
+    char iso[64]; /* 2025-10-25T11:24:20.123Z */
+    char id[96];  /* full-2025-10-25T11-24-20-123Z-k3x9q2 */
+};
+
+static void name_archive(struct archive_name *n)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     uint8_t random[6];
+    char time[ISO_DATE_SIZE];
+    int len;
 
-    buf_addf(id, "full-%s-", iso);
-    for (size_t i = 0; i < id->len; i++)
-        if (id->ptr[i] == ':' || id->ptr[i] == '.')
-            id->ptr[i] = '-';
+    n->now_ns = clock_now_ns();
+    clock_format_iso(n->now_ns, time);
+    snprintf(n->iso, sizeof(n->iso), "%.19s.%03dZ", time, (int)(n->now_ns / NS_PER_MS % 1000));
+    len = snprintf(n->id, sizeof(n->id), "full-%s-", n->iso);
+    for (int i = 0; i < len; i++)
+        if (n->id[i] == ':' || n->id[i] == '.')
+            n->id[i] = '-';
     random_bytes(random, sizeof(random));
     for (size_t i = 0; i < sizeof(random); i++)
-        buf_add_char(id, digits[random[i] % 36]);
+        n->id[len++] = digits[random[i] % 36];
+    n->id[len] = '\0';
 }
 
-static bool write_manifest(struct export *x, struct str id, int64_t now_ns, json_t *names)
+/* What BackupPlugin.restore looks for in the resource plg_backup_metadata, but for driverInfo:
+ * where the archive will lie only who puts it there knows. */
+static json_t *plugin_record(const struct export *x, const struct archive_name *n,
+                             json_t *names, uint64_t bytes)
+{
+    return json_pack("{s:s, s:s, s:I, s:O, s:I, s:b, s:b, s:s, s:s, s:i, s:s}", "id", n->id,
+                     "type", "full", "timestamp", (json_int_t)(n->now_ns / NS_PER_MS),
+                     "resources", names, "size", (json_int_t)bytes, "compressed",
+                     !x->options->plain, "encrypted", 0, "status", "completed", "error", "",
+                     "duration", 0, "createdAt", n->iso);
+}
+
+static bool write_manifest(struct export *x, const struct archive_name *n, json_t *names,
+                           uint64_t bytes)
 {
     AUTO_BUF(name, 256);
     AUTO_BUF(text, LINE_MAX_BYTES);
     AUTO(json_t)
-    manifest = json_pack("{s:s, s:I, s:O, s:s, s:b, s:s}", "type", "full", "timestamp",
-                         (json_int_t)(now_ns / NS_PER_MS), "resources", names, "compression",
-                         x->options->plain ? "none" : "gzip", "encrypted", 0, "s3db_version",
-                         "19.5.10");
+    manifest =
+        json_pack("{s:s, s:I, s:O, s:s, s:b, s:s, s:{s:o}}", "type", "full", "timestamp",
+                  (json_int_t)(n->now_ns / NS_PER_MS), "resources", names, "compression",
+                  x->options->plain ? "none" : "gzip", "encrypted", 0, "s3db_version",
+                  "19.5.10", BACKUP_EXTENSION, "record", plugin_record(x, n, names, bytes));
 
-    buf_addf(&name, "%.*s.manifest.json", (int)id.len, id.ptr);
+    buf_addf(&name, "%s.manifest.json", n->id);
     js_write_indented(&text, manifest);
     return buf_ok(&text) && sink_begin(x->sink, buf_str(&name)) &&
            sink_write(x->sink, text.ptr, text.len) && sink_end(x->sink);
@@ -122,34 +148,27 @@ static bool write_files(struct export *x, struct text_file *file, json_t *names,
 
 json_t *export_archive(struct export *x)
 {
-    int64_t now_ns = clock_now_ns();
-    char time[ISO_DATE_SIZE];
+    struct archive_name archive;
     struct text_file_facts facts;
-    AUTO_BUF(iso, 64);
-    AUTO_BUF(id, 128);
     AUTO_BUF(name, 256);
     AUTO_BUF(text, KiB(1));
     AUTO(json_t) names = json_array();
     AUTO(json_t) undecoded = json_object();
     uint64_t records = 0;
 
-    clock_format_iso(now_ns, time);
-    buf_addf(&iso, "%.19s.%03dZ", time, (int)(now_ns / NS_PER_MS % 1000));
-    buf_add_char(&iso, '\0');
-    make_id(&id, iso.ptr);
-    buf_addf(&name, "%.*s.backup", (int)id.len, id.ptr);
-    buf_addf(&text, "{\"version\":\"1.0\",\"created\":\"%s\",\"files\":[", iso.ptr);
+    name_archive(&archive);
+    buf_addf(&name, "%s.backup", archive.id);
+    buf_addf(&text, "{\"version\":\"1.0\",\"created\":\"%s\",\"files\":[", archive.iso);
     AUTO(text_file) file = text_file_new(x->sink, buf_str(&name), !x->options->plain);
     if (!text_file_add(file, buf_str(&text)) ||
         !write_files(x, file, names, undecoded, &records) || !text_file_add(file, STR("]}")) ||
-        !text_file_end(file, &facts) || !write_manifest(x, buf_str(&id), now_ns, names))
+        !text_file_end(file, &facts) || !write_manifest(x, &archive, names, facts.bytes))
         return NULL;
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:O, s:O*}", "bucket",
+    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:O, s:O*}", "bucket",
                      json_stringn(x->options->choice.bucket.ptr, x->options->choice.bucket.len),
                      "prefix", json_stringn(x->prefix.ptr ? x->prefix.ptr : "", x->prefix.len),
-                     "id", json_stringn(id.ptr, id.len), "archive",
-                     json_stringn(name.ptr, name.len), "resourceCount",
-                     (json_int_t)json_array_size(names), "totalRecords", (json_int_t)records,
-                     "totalSize", (json_int_t)facts.bytes, "resources", names, "undecoded",
-                     json_object_size(undecoded) > 0 ? undecoded : NULL);
+                     "id", archive.id, "archive", json_stringn(name.ptr, name.len),
+                     "resourceCount", (json_int_t)json_array_size(names), "totalRecords",
+                     (json_int_t)records, "totalSize", (json_int_t)facts.bytes, "resources",
+                     names, "undecoded", json_object_size(undecoded) > 0 ? undecoded : NULL);
 }

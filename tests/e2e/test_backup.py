@@ -488,6 +488,9 @@ def test_archive(server, tmp_path):
     assert manifest == backup.removesuffix(".backup") + ".manifest.json"
     said = json.loads(files[manifest])
     assert said["resources"] == ["users"] and said["compression"] == "gzip" and not said["encrypted"]
+    record = said["x-s3memd"]["record"]
+    assert record["id"] == backup.removesuffix(".backup") and record["size"] == len(files[backup])
+    assert record["status"] == "completed" and record["resources"] == ["users"]
     (file,) = json.loads(gzip.decompress(files[backup]))["files"]
     content = json.loads(file["content"])
     assert file["name"] == "users.json" and file["size"] == len(file["content"].encode())

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_backup.c - what is imported: a stream (tar, tar.gz, BackupPlugin's archive), or, behind a
- * slash, files for a tar of our own making: name, NUL, content, NUL ... A tar that is changed at
- * random is mostly one with a wrong checksum; this way its files are seen, too.
- * What went in without errors is exported, and goes in again. */
+/* fuzz_backup.c - what is imported: a stream (tar, tar.gz, BackupPlugin's archive), or, behind
+ * a slash, files for a tar of our own making: name, NUL, content, NUL ... A tar that is changed
+ * at random is mostly one with a wrong checksum; this way its files are seen, too. What went in
+ * without errors is exported, and goes in again. */
 #include <assert.h>
 
 #include "disk/backup.h"
