@@ -14,6 +14,9 @@
 /* What libmicrohttpd keeps for each connection: request head, received body bytes on their way
  * to the application, reply head. It starts by reading into half of it. */
 #define CONNECTION_MEMORY KiB(64)
+/* It grows the part it reads into up to this while a body comes in: fewer calls for a large
+ * one, and no more memory to be zeroed for a small one. */
+#define READ_BUFFER KiB(48)
 /* Listening sockets, epoll and event descriptors, log, seeds. */
 #define SPARE_FDS 64
 
@@ -117,8 +120,8 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
         MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION,
         conn_notify, server, MHD_OPTION_CONNECTION_LIMIT, mhd_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_BUFFER,
+        MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static void server_destroy(struct http_server *server)
