@@ -260,6 +260,22 @@ bool str_is_ascii(struct str s)
     return ascii_run(s) == s.len;
 }
 
+bool str_is_token(struct str s)
+{
+    static const bool token_chars[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
+        ['|'] = true,         ['~'] = true};
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (!token_chars[(unsigned char)s.ptr[i]])
+            return false;
+    }
+    return s.len > 0;
+}
+
 bool str_eq_constant_time(struct str a, struct str b)
 {
     /* The lengths of signatures and digests are no secret. */

@@ -86,6 +86,8 @@ MUST_CHECK bool str_to_size(struct str s, uint64_t *out);
 /* Strict UTF-8: no overlong forms, surrogates, or code points above U+10FFFF. */
 bool str_is_utf8(struct str s);
 bool str_is_ascii(struct str s);
+/* A name that HTTP allows a header: RFC 9110, 5.6.2. */
+bool str_is_token(struct str s);
 
 /* Equal without an early exit: for signatures, digests and secrets. */
 bool str_eq_constant_time(struct str a, struct str b);

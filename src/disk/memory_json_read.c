@@ -396,12 +396,6 @@ static bool end_key(struct memory_json_reader *r)
 
 /* ---- members of an object ---------------------------------------------------------- */
 
-static bool is_token_char(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 /* Names are header names, in lower case. */
 static bool end_metadata_name(struct memory_json_reader *r)
 {
@@ -415,7 +409,7 @@ static bool end_metadata_name(struct memory_json_reader *r)
 
         if (c >= 'A' && c <= 'Z')
             c = (char)(c + 'a' - 'A');
-        if (!is_token_char(c))
+        if (!str_is_token(str_of(&c, 1)))
             return fail(r, "metadata: '%.*s' cannot be part of a header's name",
                         (int)(r->text.len < 100 ? r->text.len : 100), r->text.ptr);
         if (!keep(r, &r->name, str_of(&c, 1)))

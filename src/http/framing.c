@@ -8,23 +8,6 @@
  * it that whatever a request had stored fits a reply's head. */
 #define HEADERS_MAX KiB(8)
 
-/* RFC 9110, 5.6.2. */
-static bool is_token(struct str name)
-{
-    static const bool token_chars[256] = {
-        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
-        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
-        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
-        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
-        ['|'] = true,         ['~'] = true};
-
-    for (size_t i = 0; i < name.len; i++) {
-        if (!token_chars[(unsigned char)name.ptr[i]])
-            return false;
-    }
-    return name.len > 0;
-}
-
 /* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
  * seen around its name and value: name NUL blanks value NUL ...      as it should be A folded
  * line (RFC 9112, 5.2) has lost its value: its name was moved elsewhere. A NUL that the client
@@ -50,7 +33,7 @@ static bool headers_are_whole(const struct request *req)
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
 
-        if (!is_token(h->name) ||
+        if (!str_is_token(h->name) ||
             !is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
             return false;
     }

@@ -229,6 +229,14 @@ static void reply_user_metadata(struct s3_call *c, struct str name, struct str v
     reply_header(&c->reply, str_of(header, strlen(META_PREFIX) + name.len), value);
 }
 
+/* Metadata that came by other ways than HTTP, as from a file, may have any name. AWS,
+ * GetObject, x-amz-missing-meta: "the number of metadata entries not returned in x-amz-meta
+ * headers". */
+static bool is_missing_meta(enum attr attr, struct str name)
+{
+    return attr == ATTR_META && name.len && !str_is_token(name);
+}
+
 static void reply_attribute(struct s3_call *c, enum attr attr, struct str name,
                             struct str value)
 {
@@ -262,15 +270,19 @@ void s3_reply_object_headers(struct s3_call *c, const struct record *r,
 {
     struct str attrs = record_attrs(r), name, value;
     unsigned seen = reply_overrides(c);
-    size_t at = 0;
+    size_t at = 0, missing = 0;
     enum attr attr;
     s3_reply_validators(c, r, versioning);
     s3_reply_header(c, "Accept-Ranges", STR("bytes"));
     while (attrs_next(attrs, &at, &attr, &name, &value)) {
-        if (!(seen & 1u << attr) || attr == ATTR_META)
+        if (is_missing_meta(attr, name))
+            missing++;
+        else if (!(seen & 1u << attr) || attr == ATTR_META)
             reply_attribute(c, attr, name, value);
         seen |= 1u << attr;
     }
+    if (missing)
+        s3_reply_header(c, "x-amz-missing-meta", s3_printf(c, "%zu", missing));
     if (!(seen & 1u << ATTR_CONTENT_TYPE))
         s3_reply_header(c, "Content-Type", DEFAULT_CONTENT_TYPE);
     if (!(seen & (1u << ATTR_SSE | 1u << ATTR_SSEC_ALGORITHM)))

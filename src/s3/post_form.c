@@ -364,17 +364,30 @@ static enum s3_err check_digests(struct post *p, struct record_spec *spec)
     return S3_OK;
 }
 
-/* success_action_redirect (or its old name) with what was stored; STR_NONE when there is none
- * or it is no URL: then S3 answers as if it were not there. */
+/* RFC 3986 has neither blanks nor control characters in a URL; bytes beyond ASCII are for the
+ * browser to make sense of. */
+static bool is_url(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] <= ' ' || text.ptr[i] == 0x7F)
+            return false;
+    return str_has_prefix_nocase(text, STR("http://")) ||
+           str_has_prefix_nocase(text, STR("https://"));
+}
+
+/* success_action_redirect (or its old name) with what was stored, before its fragment; STR_NONE
+ * when there is none or it is no URL: then S3 answers as if it were not there. */
 static struct str redirect_url(const struct post *p, struct str etag)
 {
     struct str target = field_value(p, STR("success_action_redirect"));
     AUTO_BUF(url, KiB(64));
     if (!target.ptr)
         target = field_value(p, STR("redirect"));
-    if (!str_has_prefix_nocase(target, STR("http://")) &&
-        !str_has_prefix_nocase(target, STR("https://")))
+    if (!is_url(target))
         return STR_NONE;
+    size_t hash = str_find_char(target, '#');
+    struct str fragment = str_from(target, hash);
+    target = str_of(target.ptr, hash < target.len ? hash : target.len);
     buf_add(&url, target);
     buf_add(&url, str_find_char(target, '?') == SIZE_MAX ? STR("?bucket=") : STR("&bucket="));
     buf_add_uri(&url, p->c->at.bucket, false);
@@ -382,6 +395,7 @@ static struct str redirect_url(const struct post *p, struct str etag)
     buf_add_uri(&url, p->c->at.key, false);
     buf_add(&url, STR("&etag="));
     buf_add_uri(&url, etag, false);
+    buf_add(&url, fragment);
     return buf_ok(&url) ? s3_copy(p->c, buf_str(&url)) : STR_NONE;
 }
 

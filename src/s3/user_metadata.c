@@ -91,6 +91,13 @@ static enum s3_err too_large(struct s3_call *c, uint64_t size, uint64_t limit)
     return s3_fail(c, S3_METADATA_TOO_LARGE, "%" PRIu64 " bytes", size);
 }
 
+/* Form fields and parameters of presigned URLs can have names that no reply could carry. */
+static enum s3_err no_header_name(struct s3_call *c, struct str name)
+{
+    return s3_invalid_argument(c, "The name of user metadata must be valid in an HTTP header.",
+                               name, STR(""));
+}
+
 enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs)
 {
     uint64_t limit =
@@ -100,6 +107,8 @@ enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs)
         const struct header *h = &c->headers[i];
         if (!is_metadata(h) || seen_before(c, i))
             continue;
+        if (!str_is_token(h->name))
+            return no_header_name(c, h->name);
         AUTO_BUF(text, KiB(256));
         join_values(c, i, &text);
         size += h->name.len - strlen(META_PREFIX) + text.len;

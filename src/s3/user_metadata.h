@@ -8,7 +8,7 @@
 #define META_PREFIX "x-amz-meta-"
 
 /* Adds them as ATTR_META, names in lower case, values as GET will return them.
- * METADATA_TOO_LARGE */
+ * METADATA_TOO_LARGE; INVALID_ARGUMENT: a name that is none for a header */
 MUST_CHECK enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs);
 
 /* A header value in UTF-8: what a form field or the query of a presigned URL gave, they already

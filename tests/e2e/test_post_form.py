@@ -217,9 +217,38 @@ def test_success_action_redirect(server, bucket):
     assert query == {"x": ["1"], "bucket": [bucket], "key": ["a b"], "etag": [f'"{md5_hex(FILE)}"']}
 
 
-def test_redirect_to_no_url(server, bucket):
+@pytest.mark.parametrize(
+    "url", ["nonsense", "javascript:alert(1)", "http://x/a b", "http://x/\r\nSet-Cookie: a=b"]
+)
+def test_redirect_to_no_url(server, bucket, url):
     """AWS: "If Amazon S3 cannot interpret the URL, it acts as if the field is not present"."""
-    assert post(server, bucket, {"key": "k", "success_action_redirect": "nonsense"}).status == 204
+    reply = post(server, bucket, {"key": "k", "success_action_redirect": url})
+    assert reply.status == 204
+    assert reply.headers["location"].endswith("/k")
+    assert "set-cookie" not in reply.headers
+
+
+def test_redirect_keeps_its_fragment(server, bucket):
+    """RFC 3986, 3: the query stands before the fragment."""
+    reply = post(server, bucket, {"key": "k", "success_action_redirect": "http://x.test/a#part"})
+    parts = urllib.parse.urlsplit(reply.headers["location"])
+    assert (parts.path, parts.fragment) == ("/a", "part")
+    assert urllib.parse.parse_qs(parts.query)["key"] == ["k"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a: b", "a\r\nEvil", "\u00e9"])
+def test_metadata_that_no_header_could_carry(server, s3, bucket, name):
+    """A form field may have any name; a GET of such an object could not be answered. RFC 9110,
+    5.6.2: names of headers."""
+    # Line ends in a name are escaped by browsers (WHATWG HTML, multipart/form-data).
+    field = "x-amz-meta-" + name.replace("\r\n", "%0D%0A")
+    reply = post(server, bucket, {"key": "k", field: "v"})
+    if "%" in field:
+        assert reply.status == 204  # "%" is a character of names
+        has(s3.head_object(Bucket=bucket, Key="k"), Metadata={"a%0d%0aevil": "v"})
+        return
+    is_error(reply, "InvalidArgument", 400, ArgumentName=field)
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
 
 
 def test_wrong_content_type(server, s3, bucket):

@@ -231,6 +231,11 @@ static void test_utf8_by_hand(void **state)
     assert_true(str_is_utf8(STR("abcdefgh\xE2\x82\xAC \xF0\x9F\x98\x80 \xEF\xBF\xBF")));
     assert_true(str_is_utf8(STR("\0")));
     assert_true(str_is_utf8(STR_NONE));
+    assert_true(str_is_token(STR("x-AMZ_9!#$%&'*+-.^_`|~")));
+    for (const char *c = " \t\r\n:;,/()<>@[]{}=?\"\\\x7F\x80"; *c; c++)
+        assert_false(str_is_token(str_of(c, 1)));
+    assert_false(str_is_token(STR("a\0b")));
+    assert_false(str_is_token(STR("")));
     assert_true(str_is_ascii(STR("0123456789abcdef\x7F")));
     assert_false(str_is_ascii(STR("0123456789\x80")));
     assert_false(str_is_ascii(STR("01234567\xFF\x31\x32\x33\x34\x35\x36\x37\x38")));

@@ -139,6 +139,25 @@ static unsigned put_metadata(struct asked *a, size_t size)
     return ask(a, "PUT", "/bucket/k", headers, STR("x"));
 }
 
+/* What came by a file can have names that no header has. Source: AWS API GetObject,
+ * x-amz-missing-meta. */
+static void test_missing_metadata(void **state)
+{
+    struct asked *a = *state;
+    AUTO(branch) branch = store_branch(a->store, STR("main"));
+    AUTO_BUF(attrs, KiB(1));
+    attrs_add_meta(&attrs, STR("a b"), STR("1"));
+    attrs_add_meta(&attrs, STR("good"), STR("2"));
+    attrs_add_meta(&attrs, STR("x\r\nEvil"), STR("3"));
+    struct record_spec spec = {.key = STR("odd"), .attrs = buf_str(&attrs)};
+    struct record *record = record_new(a->store, &spec, body_new(a->store, 0));
+    assert_int_equal(object_put(branch, STR("bucket"), record, NULL, NULL), S3_OK);
+    assert_int_equal(ask(a, "GET", "/bucket/odd", "", STR_NONE), 200);
+    assert_answer_header(a, "x-amz-meta-good: 2\n");
+    assert_answer_header(a, "x-amz-missing-meta: 2\n");
+    assert_int_equal(str_find(buf_str(&a->headers), STR("Evil")), SIZE_MAX);
+}
+
 static void test_metadata_limit(void **state)
 {
     struct asked *a = *state;
@@ -307,17 +326,12 @@ static void test_attributes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_headers_kept),
-        cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_user_metadata),
-        cmocka_unit_test(test_metadata_limit),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_encryption_refusals),
-        cmocka_unit_test(test_customer_keys),
-        cmocka_unit_test(test_kms),
-        cmocka_unit_test(test_archived),
-        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_headers_kept),
+        cmocka_unit_test(test_overrides),        cmocka_unit_test(test_user_metadata),
+        cmocka_unit_test(test_missing_metadata), cmocka_unit_test(test_metadata_limit),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_encryption_refusals),
+        cmocka_unit_test(test_customer_keys),    cmocka_unit_test(test_kms),
+        cmocka_unit_test(test_archived),         cmocka_unit_test(test_attributes),
     };
     return cmocka_run_group_tests_name("s3/object_headers", tests, start, stop);
 }
