@@ -11,7 +11,8 @@
 #   Rust   its rustc is 1.63; the packages that its web browsers are built with (rustc-web,
 #          cargo-web) follow Rust closely enough for the current aws-sdk-s3
 #   Go     its 1.19 fetches a newer one of itself, a module of the Go project (toolchain.py)
-#   Node   its 18 is too old for AWS's SDK; npm fetches a newer one, a package (toolchain.py)
+#   Node   its 18 is too old for AWS's SDK; npm fetches a newer one, and one of itself, packages
+#          (toolchain.py)
 #
 # libnss-myhostname makes names below .localhost resolve, which virtual-host style needs.
 

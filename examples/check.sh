@@ -40,7 +40,7 @@ if ! node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/
     exit 0
 fi
 echo '== examples/node'
-S3MEMD=$build/s3memd node --test "$here/node/"
+S3MEMD=$build/s3memd node --test "$here"/node/*.test.mjs
 
 echo '== examples/vitest: 8 workers'
 mkdir -p "$build/vitest"

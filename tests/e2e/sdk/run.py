@@ -76,7 +76,7 @@ def numbers(version):
 
 
 NODE = Tool("node", "nodejs", "--version", "20")
-NPM = Tool("npm", "npm")
+NPM = Tool("npm", "npm", "--version", "10")
 GO = Tool("go", "golang-go", "env GOVERSION", "1.24")
 JAVA = Tool("java", "openjdk-17-jdk-headless", "-version", "17")
 JAVAC = Tool("javac", "openjdk-17-jdk-headless", "-version", "17")

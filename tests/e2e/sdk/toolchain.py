@@ -5,6 +5,7 @@
 Go:   Debian has 1.19, the SDK wants 1.24. The Go project publishes its toolchains as a module,
       which any go command can fetch and verify.
 Node: Debian has 18, the SDK wants 20. The npm registry has the official program as a package.
+npm:  Debian has 9, which cannot read a lock file with an override by another package.
 
 Each goes below FOLDER, with a link in FOLDER/bin; run.py looks there first. Does nothing for what
 is new enough already.
@@ -22,12 +23,13 @@ from run import GO, NODE, NPM, Skip
 
 GO_VERSION = "1.24.9"
 NODE_VERSION = "22"
+NPM_VERSION = "10"
 GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 
 
-def link(folder, program):
-    link_path = folder / "bin" / program.name
+def link(folder, program, name=None):
+    link_path = folder / "bin" / (name or program.name)
     link_path.parent.mkdir(parents=True, exist_ok=True)
     link_path.unlink(missing_ok=True)
     link_path.symlink_to(program)
@@ -46,17 +48,26 @@ def fetch_go(folder, old_go):
     link(folder, root / "bin/go")
 
 
+def npm_install(npm, folder, package):
+    subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, package],
+                   check=True)
+
+
 def fetch_node(folder, npm):
     package = f"node-linux-{NODE_MACHINES[platform.machine()]}"
-    subprocess.run([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder,
-                    f"{package}@{NODE_VERSION}"], check=True)
+    npm_install(npm, folder, f"{package}@{NODE_VERSION}")
     link(folder, folder / "node_modules" / package / "bin/node")
+
+
+def fetch_npm(folder, npm):
+    npm_install(npm, folder, f"npm@{NPM_VERSION}")
+    link(folder, folder / "node_modules/npm/bin/npm-cli.js", "npm")
 
 
 def main():
     folder = pathlib.Path(sys.argv[1]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for tool, helper, fetch in ((GO, GO, fetch_go), (NODE, NPM, fetch_node)):
+    for tool, helper, fetch in ((GO, GO, fetch_go), (NODE, NPM, fetch_node), (NPM, NPM, fetch_npm)):
         try:
             tool.need()
         except Skip as why:
