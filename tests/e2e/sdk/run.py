@@ -45,6 +45,10 @@ class Broken(Exception):
     """A program did not build, or the server did not start."""
 
 
+def tools_path():
+    return f"{BUILD}/toolchain/bin:{os.environ['PATH']}"
+
+
 @dataclasses.dataclass
 class Tool:
     """A program that a suite needs: `version` prints a number that must be `least` or more."""
@@ -55,7 +59,7 @@ class Tool:
 
     def path(self):
         # Toolchains that `make deps-sdk` unpacked come before those of the system.
-        return shutil.which(self.name, path=f"{BUILD}/toolchain/bin:{os.environ['PATH']}")
+        return shutil.which(self.name, path=tools_path())
 
     def need(self):
         path = self.path()
@@ -102,7 +106,8 @@ def build_node(source, target):
     for path in (source / "package.json", source / "package-lock.json", source / ".npmrc",
                  *source.glob("*.mjs")):
         shutil.copy(path, target / path.name)
-    build_step([NPM.need(), "ci", "--ignore-scripts", "--omit=peer"], target)
+    # With the Node that will run it: packages for newer ones are left out where they are optional.
+    build_step([NPM.need(), "ci", "--ignore-scripts", "--omit=peer"], target, PATH=tools_path())
 
 
 def build_go(source, target):
