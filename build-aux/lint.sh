@@ -54,6 +54,8 @@ complain "banned function" "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|atoi|a
 complain "malloc and free outside base (use mem.h)" \
     "$(grep -nE '(^|[^_[:alnum:]])(malloc|calloc|realloc|free|strdup|strndup)[[:space:]]*\(' $(sources | grep -E '^src/' | grep -v '^src/base/') |
         grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)')"
+complain "memcpy of a struct str, which may have no pointer (use str_put)" \
+    "$(grep -nE 'memcpy\([^;]*[.>]ptr, [a-z>.-]+[.>]len\)' $(sources | grep -E '^src/') | grep -vE 'str\.h|piece')"
 complain "no SPDX line" "$(for f in $code; do head -3 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"; done)"
 complain "marker left behind" "$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $code)"
 complain "line over 100 columns" "$(awk 'length($0) > 100 && FILENAME !~ /\.def$/ {print FILENAME ":" FNR ": " length($0)}' $(sources | grep -E '^(src|include)/'))"

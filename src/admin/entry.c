@@ -29,16 +29,9 @@ static size_t headers_size(const struct request *req)
     return size;
 }
 
-static char *append(char *at, struct str s)
-{
-    if (s.len > 0)
-        memcpy(at, s.ptr, s.len);
-    return at + s.len;
-}
-
 static void add(struct entry *e, char **at, enum entry_text which, struct str s)
 {
-    *at = append(*at, s);
+    *at = str_put(*at, s);
     e->ends[which] = (uint32_t)(*at - e->text);
 }
 
@@ -49,8 +42,8 @@ static void add_packed(struct entry *e, char *at, const struct request *req)
         struct packed_header lengths = {(uint32_t)h->name.len, (uint32_t)h->value.len};
 
         memcpy(at, &lengths, sizeof(lengths));
-        at = append(at + sizeof(lengths), h->name);
-        at = append(at, h->value);
+        at = str_put(at + sizeof(lengths), h->name);
+        at = str_put(at, h->value);
     }
     e->ends[ENTRY_HEADERS] = (uint32_t)(at - e->text);
 }
@@ -109,7 +102,7 @@ static void keep_final(struct entry *e, const struct traffic_call *call)
         return;
     e->final_key_len = (uint32_t)call->key.len;
     e->final_branch_len = (uint32_t)call->branch.len;
-    append(append(e->final_text, call->key), call->branch);
+    str_put(str_put(e->final_text, call->key), call->branch);
 }
 
 struct str entry_final_key(const struct entry *e)
@@ -444,7 +437,7 @@ struct str event_name(const struct event *event, char out[EVENT_NAME_SIZE])
         name = STR("ListObjects");
     if (name.len >= EVENT_NAME_SIZE)
         name.len = EVENT_NAME_SIZE - 1;
-    memcpy(out, name.ptr, name.len);
+    str_put(out, name);
     out[name.len] = '\0';
     if (out[0] >= 'A' && out[0] <= 'Z')
         out[0] = (char)(out[0] + ('a' - 'A'));

@@ -298,6 +298,6 @@ enum app_next admin_load_memory(struct admin_call *c)
                             .branch = xstrndup(branch_name(b)),
                             .merge = !clear};
     if (bucket.ptr)
-        memcpy(t->bucket, bucket.ptr, bucket.len);
+        str_put(t->bucket, bucket);
     return admin_job_start(c, &(struct job_spec){"load", run_load, t, free_task, NULL}, async);
 }

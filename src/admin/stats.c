@@ -97,8 +97,7 @@ bool stats_next_branch(struct admin *admin, struct str after, bool inclusive,
     struct store *store = admin->options.store;
     char from[NAME_MAX_LEN + 1] = "";
 
-    if (after.len > 0)
-        memcpy(from, after.ptr, after.len);
+    str_put(from, after);
     while (store_branch_next(store, str_c(from), inclusive, info)) {
         AUTO(branch) b = store_branch(store, str_c(info->name));
 

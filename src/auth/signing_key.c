@@ -82,7 +82,7 @@ static void add_locked(struct key_cache *cache, struct str date, struct str regi
         cache->count++;
     mem_wipe(k, sizeof(*k));
     memcpy(k->date, date.ptr, SCOPE_DATE_LEN);
-    memcpy(k->region, region.ptr, region.len);
+    str_put(k->region, region);
     k->region_len = region.len;
     memcpy(k->key, key, SHA256_SIZE);
 }

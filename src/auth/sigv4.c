@@ -328,12 +328,6 @@ static enum s3_err check_signed_headers(const struct request *req, struct str si
     return S3_ACCESS_DENIED;
 }
 
-static char *append(char *to, struct str s)
-{
-    memcpy(to, s.ptr, s.len);
-    return to + s.len;
-}
-
 static void hex_of(const uint8_t bytes[SHA256_SIZE], char out[SIGNATURE_HEX_LEN])
 {
     static const char hex[] = "0123456789abcdef";
@@ -373,10 +367,10 @@ static bool attempt_matches(struct attempt *a)
         return false;
     sha256_once(buf_str(&a->canonical), hash);
     hex_of(hash, hash_hex);
-    char *end = append(a->string_to_sign, STR(SIGV4_ALGORITHM "\n"));
-    end = append(append(end, claim->amz_date), STR("\n"));
-    end = append(append(end, claim->credential.scope), STR("\n"));
-    end = append(end, str_of(hash_hex, sizeof(hash_hex)));
+    char *end = str_put(a->string_to_sign, STR(SIGV4_ALGORITHM "\n"));
+    end = str_put(str_put(end, claim->amz_date), STR("\n"));
+    end = str_put(str_put(end, claim->credential.scope), STR("\n"));
+    end = str_put(end, str_of(hash_hex, sizeof(hash_hex)));
     a->string_to_sign_len = (size_t)(end - a->string_to_sign);
     sigv4_sign(a->key, str_of(a->string_to_sign, a->string_to_sign_len), signature);
     return str_eq_constant_time(str_of(signature, sizeof(signature)), claim->signature);

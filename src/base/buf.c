@@ -64,7 +64,7 @@ void buf_add(struct buf *b, struct str s)
 {
     if (s.len == 0 || !buf_reserve(b, s.len))
         return;
-    memcpy(b->ptr + b->len, s.ptr, s.len);
+    str_put(b->ptr + b->len, s);
     b->len += s.len;
 }
 

@@ -256,7 +256,7 @@ static void hmac(enum checksum_alg alg, struct str key, struct str data, uint8_t
     if (key.len > HMAC_BLOCK)
         digest_once(alg, key, key_block);
     else if (key.len > 0)
-        memcpy(key_block, key.ptr, key.len);
+        str_put(key_block, key);
     hmac_pass(alg, key_block, 0x36, data, inner);
     hmac_pass(alg, key_block, 0x5C, str_of((const char *)inner, checksum_size(alg)), out);
     mem_wipe(key_block, sizeof(key_block));

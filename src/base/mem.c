@@ -70,8 +70,7 @@ char *xstrndup(struct str s)
 {
     char *copy = xmalloc(s.len + 1);
 
-    if (s.len > 0)
-        memcpy(copy, s.ptr, s.len);
+    str_put(copy, s);
     copy[s.len] = '\0';
     return copy;
 }

@@ -87,8 +87,7 @@ static void add_terminated(struct buf *b, struct str text)
 {
     char *at = b->ptr + b->len;
 
-    if (text.len > 0)
-        memcpy(at, text.ptr, text.len);
+    str_put(at, text);
     make_harmless(at, text.len);
     at[text.len] = '\0';
     b->len += text.len + 1;

@@ -44,6 +44,15 @@ static inline bool str_eq(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Copies the bytes to `at`, where there is room for them, and returns the end of them. Right
+ * for a missing value, as memcpy is not. */
+static inline char *str_put(void *at, struct str s)
+{
+    if (s.len > 0)
+        memcpy(at, s.ptr, s.len);
+    return (char *)at + s.len;
+}
+
 /* Bytes from `from` (clamped to the length) to the end. */
 static inline struct str str_from(struct str s, size_t from)
 {

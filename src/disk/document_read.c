@@ -255,8 +255,8 @@ static enum s3_err load_bucket(struct document_reader *r, struct take *t)
         bucket_info_release(&info);
         return S3_OK;
     }
-    memcpy(info.name, name.ptr, name.len);
-    memcpy(info.region, region.ptr, region.len);
+    str_put(info.name, name);
+    str_put(info.region, region);
     info.owner = doc_new(owner);
     r->counts.buckets++;
     if (!err)

@@ -83,8 +83,7 @@ static bool batch_reserve(struct batch *b, size_t text)
 
 static void add_text(struct batch *b, struct str text)
 {
-    if (text.len > 0)
-        memcpy(b->text + b->text_len, text.ptr, text.len);
+    str_put(b->text + b->text_len, text);
     b->text_len += text.len;
 }
 

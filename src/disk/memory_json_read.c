@@ -155,7 +155,7 @@ struct memory_json_reader *memory_json_reader_new(const struct memory_json_targe
     r->region = xstrndup(target->region);
     r->owner = xstrndup(target->owner);
     if (target->bucket.ptr && target->bucket.len < sizeof(r->loaded.bucket))
-        memcpy(r->loaded.bucket, target->bucket.ptr, target->bucket.len);
+        str_put(r->loaded.bucket, target->bucket);
     json_stream_init(&r->json, listen, r);
     buf_init(&r->text, TEXT_MAX);
     buf_init(&r->key, KEY_MAX);
@@ -242,7 +242,7 @@ static bool end_bucket_name(struct memory_json_reader *r)
     if (name.len >= sizeof(r->loaded.bucket) || !r->target.name_ok(name))
         return fail(r, "'%.*s' cannot be the name of a bucket; say which one the file is for",
                     (int)(name.len < 100 ? name.len : 100), name.ptr ? name.ptr : "");
-    memcpy(r->loaded.bucket, name.ptr, name.len);
+    str_put(r->loaded.bucket, name);
     return true;
 }
 

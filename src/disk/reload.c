@@ -84,7 +84,7 @@ static void read_checksum(sqlite3_stmt *s, int at, struct checksum *out)
         return;
     out->alg = (uint8_t)alg;
     out->type = (uint8_t)sqlite3_column_int(s, at + 1);
-    memcpy(out->bytes, bytes.ptr, bytes.len);
+    str_put(out->bytes, bytes);
 }
 
 static void read_md5(sqlite3_stmt *s, int at, uint8_t out[MD5_SIZE])
@@ -315,7 +315,7 @@ static bool copy_name(char *out, size_t size, struct str text)
     if (text.len >= size)
         return false;
     if (text.len > 0) /* of NULL there is no pointer */
-        memcpy(out, text.ptr, text.len);
+        str_put(out, text);
     return true;
 }
 

@@ -179,7 +179,7 @@ static enum state_found take_apart(struct str path, struct buf *folders, struct 
         buf_addf(why, "it names nothing below the folder of --state-dir");
         return STATE_INVALID;
     }
-    memcpy(out->name, last.ptr, last.len);
+    str_put(out->name, last);
     out->name[last.len] = '\0';
     buf_add_char(folders, '\0');
     if (buf_ok(folders))

@@ -272,7 +272,7 @@ static enum http_listen_result listen_unix(struct http_listeners *l, struct str 
                  sizeof(addr.sun_path) - 1);
         return HTTP_LISTEN_BAD_ADDRESS;
     }
-    memcpy(addr.sun_path, path.ptr, path.len);
+    str_put(addr.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     err = fd < 0 ? errno : bind_unix(fd, &addr);
     if (!err && listen(fd, BACKLOG) < 0) {

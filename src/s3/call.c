@@ -62,8 +62,7 @@ static void arena_free(struct arena *a)
 struct str s3_copy(struct s3_call *c, struct str s)
 {
     char *p = s3_alloc(c, s.len + 1);
-    if (s.len)
-        memcpy(p, s.ptr, s.len);
+    str_put(p, s);
     p[s.len] = '\0';
     return str_of(p, s.len);
 }

@@ -274,7 +274,7 @@ struct form_reader *form_reader_new(struct str boundary, const struct form_sink 
     r->arg = arg;
     r->delimiter_len = boundary.len + 4;
     memcpy(r->delimiter, "\r\n--", 4);
-    memcpy(r->delimiter + 4, boundary.ptr, boundary.len);
+    str_put(r->delimiter + 4, boundary);
     r->matched = 2; /* the first delimiter needs no CR LF before it */
     buf_init(&r->head, FORM_PRE_FILE_MAX + 1);
     buf_init(&r->name, NAME_MAX);

@@ -224,8 +224,7 @@ static void reply_user_metadata(struct s3_call *c, struct str name, struct str v
 {
     char *header = s3_alloc(c, strlen(META_PREFIX) + name.len);
     memcpy(header, META_PREFIX, strlen(META_PREFIX));
-    if (name.len)
-        memcpy(header + strlen(META_PREFIX), name.ptr, name.len);
+    str_put(header + strlen(META_PREFIX), name);
     reply_header(&c->reply, str_of(header, strlen(META_PREFIX) + name.len), value);
 }
 

@@ -10,7 +10,7 @@ static void make_host_id(char out[HOST_ID_SIZE])
     random_bytes(bytes, sizeof(bytes));
     AUTO_BUF(text, HOST_ID_SIZE);
     buf_add_base64(&text, str_of((const char *)bytes, sizeof(bytes)));
-    memcpy(out, text.ptr, text.len);
+    str_put(out, buf_str(&text));
     out[text.len] = '\0';
 }
 

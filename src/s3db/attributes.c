@@ -152,7 +152,7 @@ static void set_name(struct attribute *a, struct buf *name)
 {
     lower(name);
     if (name->len < sizeof(a->name))
-        memcpy(a->name, name->ptr, name->len);
+        str_put(a->name, buf_str(name));
 }
 
 /* As long as another attribute has the name, a number is put behind it. */

@@ -17,7 +17,7 @@ static bool parse_address(int family, const json_t *value, void *bytes)
 
     if (text.len == 0 || text.len >= sizeof(address))
         return false;
-    memcpy(address, text.ptr, text.len);
+    str_put(address, text);
     address[text.len] = '\0';
     return strlen(address) == text.len && inet_pton(family, address, bytes) == 1;
 }

@@ -75,7 +75,7 @@ static struct s3db_schema *new_schema(struct str resource, const json_t *definit
     const json_t *attributes = js_get(definition, STR("attributes"));
 
     s->resource = xmalloc(resource.len + 1);
-    memcpy(s->resource, resource.ptr, resource.len);
+    str_put(s->resource, resource);
     s->resource[resource.len] = '\0';
     memcpy(s->version, version.ptr, version.len < VERSION_MAX ? version.len : VERSION_MAX - 1);
     s->timestamps = json_is_true(js_get(definition, STR("timestamps")));

@@ -97,9 +97,8 @@ static void label_fill(struct label *label, struct str name, struct str from,
 {
     assert(name.len > 0 && name.len <= NAME_MAX_LEN && from.len <= NAME_MAX_LEN);
     *label = (struct label){.created_ns = created_ns};
-    memcpy(label->name, name.ptr, name.len);
-    if (from.len > 0)
-        memcpy(label->from, from.ptr, from.len);
+    str_put(label->name, name);
+    str_put(label->from, from);
 }
 
 /* Puts b under a name that is free. Takes it when OK. The store's lock is held. */

@@ -100,9 +100,8 @@ static struct bucket *bucket_new(struct store *store, const struct bucket_spec *
     *k = (struct bucket){.store = store, .created_ns = clock_now_ns(), .owner = owner};
     atomic_init(&k->refs, 1);
     k->docs[BUCKET_DOC_TAGGING] = tagging;
-    memcpy(k->name, spec->name.ptr, spec->name.len);
-    if (spec->region.len > 0)
-        memcpy(k->region, spec->region.ptr, spec->region.len);
+    str_put(k->name, spec->name);
+    str_put(k->region, spec->region);
     return k;
 }
 

@@ -17,8 +17,7 @@ struct doc *doc_new(struct str bytes)
         return NULL;
     atomic_init(&d->refs, 1);
     d->len = bytes.len;
-    if (bytes.len > 0)
-        memcpy(d->bytes, bytes.ptr, bytes.len);
+    str_put(d->bytes, bytes);
     return d;
 }
 

@@ -176,10 +176,7 @@ enum s3_err listing_open(struct listing **out, struct root *root,
     refs_take(&root->refs);
     l->prefix = str_of(l->bytes, query->prefix.len);
     l->delimiter = str_of(l->bytes + query->prefix.len, query->delimiter.len);
-    if (query->prefix.len > 0)
-        memcpy(l->bytes, query->prefix.ptr, query->prefix.len);
-    if (query->delimiter.len > 0)
-        memcpy(l->bytes + query->prefix.len, query->delimiter.ptr, query->delimiter.len);
+    str_put(str_put(l->bytes, query->prefix), query->delimiter);
 
     if (l->kind == LIST_UPLOADS)
         add_source(l, &k->uploads, upload_from, upload_beyond);

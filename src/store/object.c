@@ -281,7 +281,7 @@ static enum s3_err delete_version_locked(struct edit *e, struct str key, struct 
 
     err = conditions_check_delete(conditions, marker ? NULL : r, marker);
     if (!err && result && e->bucket->versioning != VERSIONING_NEVER)
-        memcpy(result->version_id, version.ptr, version.len);
+        str_put(result->version_id, version);
     if (err || !r)
         return err;
     err = edit_own(e);

@@ -76,8 +76,7 @@ struct parts *parts_new(struct store *store, const struct record_spec *spec)
                         .upload_id_len = spec->upload_id.len};
     atomic_init(&p->refs, 1);
     fill_rows(p, spec->parts);
-    if (spec->upload_id.len > 0)
-        memcpy(row_at(p, row_count), spec->upload_id.ptr, spec->upload_id.len);
+    str_put(row_at(p, row_count), spec->upload_id);
     return p;
 }
 

@@ -104,10 +104,9 @@ static void fill_header(struct record *r, const struct plan *plan)
 
 static void fill_rest(struct record *r, const struct plan *plan, size_t digest_len)
 {
-    memcpy(r->key, plan->key.ptr, plan->key.len);
+    str_put(r->key, plan->key);
     memcpy(checksum_at(r), plan->digest, digest_len);
-    if (plan->attrs.len > 0)
-        memcpy(attrs_at(r), plan->attrs.ptr, plan->attrs.len);
+    str_put(attrs_at(r), plan->attrs);
     if (plan->body)
         memcpy(body_at(r), &(struct body *){body_ref(plan->body)}, sizeof(plan->body));
     if (plan->parts)

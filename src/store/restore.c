@@ -141,7 +141,7 @@ static enum named reset_bucket_locked(struct store *store, struct branch **b,
                                                   .name = str_c(snapshot->label.name)});
         now->unseen = true;
         now->successor = next;
-        memcpy(now->kept, bucket.ptr, bucket.len);
+        str_put(now->kept, bucket);
         branch_tree.ref(next);
     }
     branch_unlock(now);

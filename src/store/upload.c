@@ -187,11 +187,7 @@ static struct upload_head *head_new(struct store *store, const struct upload_spe
                                  .initiated_ns = spec->initiated_ns,
                                  .store = store};
     atomic_init(&head->refs, 1);
-    memcpy(head->bytes, spec->key.ptr, spec->key.len);
-    if (spec->owner.len > 0)
-        memcpy(head->bytes + spec->key.len, spec->owner.ptr, spec->owner.len);
-    if (spec->attrs.len > 0)
-        memcpy(head->bytes + spec->key.len + spec->owner.len, spec->attrs.ptr, spec->attrs.len);
+    str_put(str_put(str_put(head->bytes, spec->key), spec->owner), spec->attrs);
     upload_id_encode(head->sequence, spec->key, head->id);
     return head;
 }
