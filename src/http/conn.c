@@ -3,13 +3,48 @@
 #include "http/listener.h"
 #include "http/server.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
-void conn_expect(struct conn *conn, int64_t ms)
+bool conn_expect(struct conn *conn, int64_t ms)
 {
-    int64_t deadline = ms ? clock_coarse_ns() + ms * NS_PER_MS : 0;
+    int64_t next = ms ? clock_coarse_ns() + ms * NS_PER_MS : 0;
+    int64_t deadline = atomic_load_explicit(&conn->deadline_ns, memory_order_relaxed);
 
-    atomic_store_explicit(&conn->deadline_ns, deadline, memory_order_relaxed);
+    while (deadline != CONN_OVERDUE) {
+        if (atomic_compare_exchange_weak(&conn->deadline_ns, &deadline, next))
+            return true;
+    }
+    return false;
+}
+
+/* The worker has nothing on its way to the client, and sends nothing once it finds the mark.
+ * Over TLS only libmicrohttpd could. */
+static void tell_too_slow(const struct http_server *server, const struct conn *conn)
+{
+    struct reply refusal;
+    AUTO_BUF(text, KiB(2));
+
+    if (server->tls || !atomic_load_explicit(&conn->owes_body, memory_order_acquire))
+        return;
+    refusal_fill(&refusal, S3_REQUEST_TIMEOUT);
+    reply_write(&refusal, &text);
+    reply_release(&refusal);
+    if (send(conn->fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_debug("%s: %s", conn->remote, strerror(errno));
+}
+
+void conn_expire(const struct http_server *server, struct conn *conn, int64_t deadline_ns)
+{
+    if (!atomic_compare_exchange_strong(&conn->deadline_ns, &deadline_ns, CONN_OVERDUE))
+        return;
+    tell_too_slow(server, conn);
+    /* The worker reads end-of-file, ends the exchange and closes the socket; while the
+     * connection is in the list its descriptor cannot have been closed and reused. */
+    shutdown(conn->fd, SHUT_RDWR);
+    log_debug("%s: cut, the request came too slowly", conn->remote);
 }
 
 static struct conn *conn_open(struct http_server *server, struct MHD_Connection *mhd)
@@ -27,7 +62,9 @@ static struct conn *conn_open(struct http_server *server, struct MHD_Connection 
     wait_init(&conn->wait);
     conn->x.server = server;
     conn->x.state = EXCHANGE_NONE;
-    conn_expect(conn, server->header_timeout_ms);
+    atomic_init(&conn->deadline_ns, 0);
+    atomic_init(&conn->owes_body, false);
+    (void)conn_expect(conn, server->header_timeout_ms);
 
     pthread_mutex_lock(&server->lock);
     conn->prev = NULL;

@@ -67,6 +67,7 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     x->header_cap = INLINE_HEADERS;
     x->received = x->discarded = x->reply_len = x->copied_len = 0;
     x->lease = (struct lease){0};
+    x->sent_target = target;
     keep_target(x, target ? target : "");
     split_target(&x->req);
     /* Next libmicrohttpd would take the query apart, in place, into one pool entry a parameter:
@@ -75,7 +76,8 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     query = target ? strchr(target, '?') : NULL;
     if (query)
         query[1] = '\0';
-    conn_expect(conn, server->header_timeout_ms);
+    /* Should it be too late for that, the next callback hears of it. */
+    (void)conn_expect(conn, server->header_timeout_ms);
     atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
     return x;
 }
@@ -146,15 +148,25 @@ static const struct app *choose_app(const struct http_server *server, struct str
 
 /* ---- headers, body, reply ---------------------------------------------------------- */
 
+/* Nothing is awaited from the client any more: libmicrohttpd's own timeout watches how the
+ * reply gets on. False: that comes too late. */
+static bool request_ends(struct exchange *x)
+{
+    struct conn *conn = exchange_conn(x);
+
+    if (!conn_expect(conn, 0))
+        return false;
+    atomic_store_explicit(&conn->owes_body, false, memory_order_relaxed);
+    return true;
+}
+
 static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection *mhd)
 {
     struct reply *reply = x->app ? x->app->reply(x->call) : &x->refusal;
 
-    if (reply_is_unsent(x, reply))
+    if (reply_is_unsent(x, reply) || (x->state != EXCHANGE_FINISH && !request_ends(x)))
         return MHD_NO;
     x->state = EXCHANGE_REPLYING;
-    /* From here on libmicrohttpd's own timeout watches for progress. */
-    conn_expect(exchange_conn(x), 0);
     if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
         reply->close = true;
     return reply_send(x, mhd, reply) ? MHD_YES : MHD_NO;
@@ -180,7 +192,7 @@ static enum app_next ask_app(struct exchange *x)
     enum s3_err err = headers_check(&x->req);
 
     if (err) {
-        refusal_fill(x, err);
+        refusal_fill(&x->refusal, err);
         return APP_REPLY;
     }
     x->app = choose_app(x->server, x->req.path);
@@ -196,16 +208,18 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
     enum s3_err err;
 
     collect_request(x, mhd, method, version);
-    err = framing_check(&x->req, version);
+    err = framing_check(&x->req, x->sent_target, version);
     if (err) {
-        refusal_fill(x, err);
+        refusal_fill(&x->refusal, err);
         return exchange_reply(x, mhd);
     }
     conn->step_received = 0;
-    conn_expect(conn, x->server->body_timeout_ms);
+    if (!conn_expect(conn, x->server->body_timeout_ms))
+        return MHD_NO;
     x->state = ask_app(x) == APP_WANT_BODY ? EXCHANGE_BODY : EXCHANGE_DISCARD;
     if (x->state == EXCHANGE_DISCARD && answers_at_once(&x->req))
         return exchange_reply(x, mhd);
+    atomic_store_explicit(&conn->owes_body, has_body(&x->req), memory_order_release);
     return MHD_YES;
 }
 
@@ -216,7 +230,8 @@ static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_
     x->received += size;
     if (x->received - conn->step_received >= HTTP_BODY_STEP) {
         conn->step_received = x->received;
-        conn_expect(conn, x->server->body_timeout_ms);
+        if (!conn_expect(conn, x->server->body_timeout_ms))
+            return MHD_NO;
     }
     if (x->state == EXCHANGE_BODY) {
         enum app_next next = x->app->body(x->call, data, size);
@@ -250,6 +265,8 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const 
         return exchange_body(x, data, given);
     }
     if (x->state == EXCHANGE_BODY || x->state == EXCHANGE_FINISH) {
+        if (x->state == EXCHANGE_BODY && !request_ends(x))
+            return MHD_NO;
         x->state = EXCHANGE_FINISH;
         if (x->app->finish(x->call) == APP_WAIT) {
             wait_sleep(x);
@@ -309,6 +326,6 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
         shutdown(exchange_conn(x)->fd, SHUT_RDWR);
     /* Silence is libmicrohttpd's to end. A next request that begins just before that must be
      * through with its headers in time. */
-    conn_expect(exchange_conn(x), server->idle_timeout_ms + server->header_timeout_ms);
+    (void)conn_expect(exchange_conn(x), server->idle_timeout_ms + server->header_timeout_ms);
     atomic_fetch_sub_explicit(&server->active, 1, memory_order_release);
 }

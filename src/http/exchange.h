@@ -59,8 +59,9 @@ struct exchange {
     void *call;
     struct reply refusal; /* valid while app is NULL and state is past HEADERS */
     struct request req;
-    char *target;           /* target_room, or owned when it is longer */
-    struct header *headers; /* header_room, or owned */
+    const char *sent_target; /* libmicrohttpd's own memory */
+    char *target;            /* target_room, or owned when it is longer */
+    struct header *headers;  /* header_room, or owned */
     size_t header_count, header_cap;
     uint64_t received;   /* body bytes from the client */
     uint64_t discarded;  /* of them, dropped after a refusal */
@@ -85,8 +86,10 @@ struct wait {
 struct conn {
     struct conn *prev, *next; /* the server's list, under its lock */
     int fd;
-    /* Monotonic; after it the front thread shuts the socket down. 0: there is none. */
+    /* Monotonic; after it the front thread shuts the socket down. 0: there is none.
+     * CONN_OVERDUE: it has done so, and nothing more may be sent. */
     _Atomic int64_t deadline_ns;
+    atomic_bool owes_body; /* the client, while the deadline runs: it is told why it is cut */
     int64_t scanned_deadline_ns; /* as the front thread last saw it: unchanged = silent */
     uint64_t step_received;      /* body bytes when the deadline was last moved */
     struct wait wait;
@@ -104,8 +107,14 @@ void exchange_end(void *server, struct MHD_Connection *mhd, void **context,
 void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context,
                  enum MHD_ConnectionNotificationCode code);
 
-/* Moves the connection's deadline to ms from now; 0 = none. */
-void conn_expect(struct conn *conn, int64_t ms);
+#define CONN_OVERDUE INT64_MIN
+
+/* Moves the connection's deadline to ms from now; 0 = none. False: it has passed, and the front
+ * thread has seen to it: the connection must close. */
+bool conn_expect(struct conn *conn, int64_t ms);
+/* The front thread's part, under the server's lock: ends a connection whose deadline has passed
+ * and has not been moved meanwhile. */
+void conn_expire(const struct http_server *server, struct conn *conn, int64_t deadline_ns);
 
 struct conn *exchange_conn(struct exchange *x);
 
@@ -123,13 +132,15 @@ int64_t wait_wake_due_locked(struct http_server *server, int64_t now_ns);
 /* Server's lock held: every connection that sleeps is called back. */
 void wait_wake_all_locked(struct http_server *server);
 
-/* Can there be no doubt what the headers say and where the body ends? S3_OK, or what to refuse
- * the request with. The headers must be libmicrohttpd's own memory. */
-enum s3_err framing_check(const struct request *req, const char *version);
+/* Can there be no doubt what the request line and the headers say and where the body ends?
+ * S3_OK, or what to refuse the request with. Headers and version must be libmicrohttpd's own
+ * memory; `sent_target` is where the target stands there. */
+enum s3_err framing_check(const struct request *req, const char *sent_target,
+                          const char *version);
 /* Are the headers too large to be S3's? */
 enum s3_err headers_check(const struct request *req);
-/* Fills x->refusal with the XML document S3 would send. */
-void refusal_fill(struct exchange *x, enum s3_err err);
+/* Fills in the XML document S3 would send. */
+void refusal_fill(struct reply *refusal, enum s3_err err);
 
 /* Is the connection to be closed in place of this reply? One without a body cannot be cut in
  * its middle: then nothing is sent. */
@@ -137,5 +148,8 @@ bool reply_is_unsent(const struct exchange *x, const struct reply *r);
 /* Hands a reply to libmicrohttpd, which takes its body over. False: the connection must close.
  */
 MUST_CHECK bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *reply);
+/* The bytes of a small reply behind which the connection ends, for where libmicrohttpd takes
+ * none. */
+void reply_write(const struct reply *r, struct buf *out);
 
 #endif

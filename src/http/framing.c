@@ -57,12 +57,21 @@ static bool lengths_agree(const struct request *req)
     return true;
 }
 
-enum s3_err framing_check(const struct request *req, const char *version)
+/* libmicrohttpd ends the target by a NUL in place of the blank between it and the version. */
+static bool target_is_whole(const struct request *req, const char *sent_target,
+                            const char *version)
+{
+    return !*version || sent_target + req->target.len + 1 == version;
+}
+
+enum s3_err framing_check(const struct request *req, const char *sent_target,
+                          const char *version)
 {
     bool encoded = request_header_count(req, STR("transfer-encoding")) > 0;
     size_t hosts = request_header_count(req, STR("host"));
 
-    if (!headers_are_whole(req) || !lengths_agree(req))
+    if (!target_is_whole(req, sent_target, version) || !headers_are_whole(req) ||
+        !lengths_agree(req))
         return S3_BAD_REQUEST;
     if (encoded && request_header_count(req, STR("content-length")))
         return S3_BAD_REQUEST;
@@ -83,9 +92,8 @@ enum s3_err headers_check(const struct request *req)
     return size <= HEADERS_MAX ? S3_OK : S3_REQUEST_HEADER_SECTION_TOO_LARGE;
 }
 
-void refusal_fill(struct exchange *x, enum s3_err err)
+void refusal_fill(struct reply *r, enum s3_err err)
 {
-    struct reply *r = &x->refusal;
     char id[16];
 
     random_id(id, sizeof(id));

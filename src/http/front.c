@@ -47,17 +47,6 @@ static bool accept_burst(struct http_server *server, int listen_fd)
     return true;
 }
 
-static void cut_if_overdue(struct conn *c, int64_t deadline, int64_t now)
-{
-    if (now < deadline)
-        return;
-    /* The worker reads end-of-file, ends the exchange and closes the socket; while the
-     * connection is in the list its descriptor cannot have been closed and reused. */
-    shutdown(c->fd, SHUT_RDWR);
-    atomic_store_explicit(&c->deadline_ns, 0, memory_order_relaxed);
-    log_debug("%s: cut, the request came too slowly", c->remote);
-}
-
 static bool sleeps(const struct conn *c)
 {
     return atomic_load_explicit(&c->wait.state, memory_order_relaxed) == WAIT_ASLEEP;
@@ -103,10 +92,10 @@ static void scan_connections(struct http_server *server)
         bool silent = deadline == c->scanned_deadline_ns;
 
         c->scanned_deadline_ns = deadline;
-        if (deadline == 0 && !sleeps(c))
+        if ((deadline == 0 || deadline == CONN_OVERDUE) && !sleeps(c))
             continue;
-        if (deadline != 0)
-            cut_if_overdue(c, deadline, now);
+        if (deadline > 0 && deadline <= now)
+            conn_expire(server, c, deadline);
         if (!silent)
             continue;
         if (count == server->silent_cap) {

@@ -259,6 +259,18 @@ static bool add_headers(struct MHD_Response *response, const struct reply *r)
     return ok && buf_ok(&r->headers);
 }
 
+void reply_write(const struct reply *r, struct buf *out)
+{
+    const char *at = NULL, *name, *value;
+
+    buf_addf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\nServer: AmazonS3\r\nConnection: close\r\n",
+             r->status, MHD_get_reason_phrase_for(r->status), date_now());
+    while ((at = reply_header_next(r, at, &name, &value)))
+        buf_addf(out, "%s: %s\r\n", name, value);
+    buf_addf(out, "Content-Length: %zu\r\n\r\n", r->text.len);
+    buf_add(out, buf_str(&r->text));
+}
+
 bool reply_is_unsent(const struct exchange *x, const struct reply *r)
 {
     bool bodiless = r->no_body || body_len(r) == 0 || str_eq(x->req.method, STR("HEAD"));

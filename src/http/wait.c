@@ -55,7 +55,7 @@ void wait_sleep(struct exchange *x)
     if (atomic_load(&conn->wait.state) == WAIT_ASLEEP)
         return;
     /* The client does not make us wait now, but we the client. */
-    conn_expect(conn, 0);
+    (void)conn_expect(conn, 0);
     MHD_suspend_connection(x->mhd);
     if (!atomic_compare_exchange_strong(&conn->wait.state, &expected, WAIT_ASLEEP)) {
         MHD_resume_connection(x->mhd);
@@ -75,8 +75,8 @@ bool wait_over(struct exchange *x)
     if (atomic_load_explicit(&conn->wait.state, memory_order_relaxed) == WAIT_WOKEN) {
         /* What woke it is there to be seen from now on. */
         atomic_exchange(&conn->wait.state, WAIT_AWAKE);
-        if (x->state == EXCHANGE_BODY)
-            conn_expect(conn, x->server->body_timeout_ms);
+        if (x->state == EXCHANGE_BODY && !conn_expect(conn, x->server->body_timeout_ms))
+            return false;
     }
     return !atomic_load_explicit(&x->server->cutting, memory_order_relaxed) &&
            !atomic_load_explicit(&conn->wait.left, memory_order_relaxed);

@@ -521,15 +521,48 @@ def test_slow_headers():
         assert time.monotonic() - started < 9 * SLOW
 
 
-def test_slow_body():
-    """AWS error list: RequestTimeout: an upload that does not move on is cut."""
+@pytest.mark.parametrize(
+    "request_",
+    [
+        put("bucket", "Content-Length: 10\r\n", "hello"),
+        put("bucket", "Transfer-Encoding: chunked\r\n", "a\r\nhello"),
+        put("bucket", "Content-Length: 10\r\nx-amz-content-sha256: nonsense\r\n", "hello"),
+        put("nobucket", "Content-Length: 10\r\n"),
+    ],
+    ids=["length", "chunked", "refused already", "no bucket"],
+)
+def test_slow_body(request_):
+    """AWS error list: RequestTimeout, 400, "Your socket connection to the server was not read from
+    or written to within the timeout period": who stops in the middle of an upload is told so, and
+    the connection ends."""
     from conftest import Wire
 
     with serving("--body-timeout", "1", "--bucket", "bucket") as server, Wire(server) as w:
-        w.send(put("bucket", "Content-Length: 10\r\n", "hello"))
+        started = time.monotonic()
+        w.send(request_)
         reply = w.reply()
-        assert reply is None or (reply.status, reply.code) == (400, "RequestTimeout"), reply
+        assert time.monotonic() - started > 0.9
+        assert (reply.status, reply.code) == (400, "RequestTimeout"), reply
+        assert reply.headers["connection"] == "close"
+        assert reply.headers["x-amz-request-id"]
+        assert w.fill() == b""
         assert keys_of(client(server).list_objects_v2(Bucket="bucket")) == []
+
+
+def test_body_in_time():
+    """A body that takes longer than --body-timeout in all, and moves on, is none of those; nor is
+    the silence between two requests."""
+    from conftest import Wire
+
+    with serving("--body-timeout", "4", "--bucket", "bucket") as server, Wire(server) as w:
+        w.send(put("bucket", f"Content-Length: {4 * MIB}\r\n"))
+        for _ in range(4):
+            time.sleep(1.5)
+            w.send(b"x" * MIB)
+        assert w.reply().status == 200
+        time.sleep(5)
+        w.send(f"GET /bucket/k HTTP/1.1\r\n{HOST}\r\n")
+        assert w.reply().status == 200
 
 
 def test_a_thousand_stuck_clients():

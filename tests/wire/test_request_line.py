@@ -98,8 +98,15 @@ def test_nul_in_key(wire, s3, bucket):
         assert wire(get(f"/{bucket}/a%00b")).body == b"x"
 
 
-def test_raw_nul_in_target(wire, bucket):
-    assert refused(wire(b"GET /" + bucket.encode() + b"/a\x00b HTTP/1.1\r\nHost: x\r\n\r\n"))
+def test_raw_nul_in_target(wire, s3, bucket):
+    """It would cut the key short."""
+    target = b" /" + bucket.encode() + b"/a\x00b"
+    for line in [b"PUT" + target, b"PUT" + target + b"?tagging", b"PUT" + target + b"?x\x00y"]:
+        reply = wire(line + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        assert (reply.status, reply.code) == (400, "BadRequest"), line
+    query = b"PUT /" + bucket.encode() + b"/a?versionId=\x00null HTTP/1.1\r\nHost: x\r\n"
+    assert wire(query + b"Content-Length: 1\r\n\r\nx").status == 400
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
 
 
 def test_nul_in_header(wire, s3, bucket):
