@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import * as s3 from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { faults } from './faults.mjs';
 
 const MiB = 1024 * 1024;
 const run = `${process.pid}-${Date.now().toString(36)}`;
@@ -392,6 +393,9 @@ if (process.env.S3MEM_VHOST_URL)
     await vhost.send(new s3.DeleteObjectCommand(at));
     await vhost.send(new s3.DeleteBucketCommand(at));
   });
+
+// Only s3memd has faults to inject.
+if (process.env.S3MEMCTL) await faults(step, `${Bucket}-faults`);
 
 await step('empty and delete the bucket', async () => {
   for (let keys; (keys = await listKeys({})).length;)
