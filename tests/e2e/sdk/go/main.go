@@ -114,6 +114,9 @@ func main() {
 	if os.Getenv("S3MEM_VHOST_URL") != "" {
 		step("virtual-host style", virtualHost)
 	}
+	if os.Getenv("S3MEMCTL") != "" { // only s3memd has faults to inject
+		faults()
+	}
 	step("empty and delete the bucket", cleanUp)
 	finish()
 }
