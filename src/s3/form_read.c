@@ -155,7 +155,7 @@ static enum s3_err begin_part(struct form_reader *r)
         r->state = FORM_VALUE;
         return S3_OK;
     }
-    bool named = read_filename(disposition, &filename) && filename.len;
+    bool named = read_filename(disposition, &filename);
     r->state = FORM_FILE;
     r->has_file = true;
     return r->sink->file(r->arg, named ? last_component(buf_str(&filename)) : STR_NONE);

@@ -90,7 +90,21 @@ static struct str expand_filename(struct s3_call *c, struct str text, struct str
     return buf_ok(&out) ? s3_copy(c, buf_str(&out)) : STR_NONE;
 }
 
-static enum s3_err read_key(struct post *p, struct str filename)
+/* In every field, before the policy sees them. Sources: AWS "HTML forms", "POST Policy". */
+static enum s3_err expand_fields(struct post *p, struct str filename)
+{
+    for (size_t i = 0; i < p->field_count; i++) {
+        struct str *value = &p->fields[i].value;
+        if (str_find(*value, STR("${filename}")) == SIZE_MAX)
+            continue;
+        *value = expand_filename(p->c, *value, filename);
+        if (!value->ptr)
+            return s3_fail(p->c, S3_SLOW_DOWN, "memory for a field");
+    }
+    return S3_OK;
+}
+
+static enum s3_err read_key(struct post *p)
 {
     struct s3_call *c = p->c;
     struct form_field *field = find_field(p, STR("key"));
@@ -99,9 +113,7 @@ static enum s3_err read_key(struct post *p, struct str filename)
                                    "Bucket POST must contain a field named 'key'.  If it is "
                                    "specified, please check the order of the fields.",
                                    STR("key"), STR(""));
-    struct str key = field->value = expand_filename(c, field->value, filename);
-    if (!key.ptr)
-        return s3_fail(c, S3_SLOW_DOWN, "memory for a key");
+    struct str key = field->value;
     if (!key.len)
         return s3_invalid_argument(c, "User key must have a length greater than 0.", STR("key"),
                                    STR(""));
@@ -259,7 +271,8 @@ static enum s3_err take_file(void *arg, struct str filename)
 {
     struct post *p = arg;
     struct s3_call *c = p->c;
-    if (read_key(p, filename) || authorize_form(p) || fields_to_headers(p) || start_digests(p))
+    if (expand_fields(p, filename) || read_key(p) || authorize_form(p) ||
+        fields_to_headers(p) || start_digests(p))
         return c->err;
     enum s3_err err = s3_attrs_from_headers(c, &p->attrs);
     if (err)

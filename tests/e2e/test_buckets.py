@@ -386,7 +386,9 @@ def test_list_buckets_bad_max(server, value):
 
 def test_virtual_host(server, s3, bucket):
     """AWS user guide, "Virtual hosting of general purpose buckets";
-    aws-recorded: test_bucket_name_with_dots, test_get_object_content_length_with_virtual_host"""
+    aws-recorded: test_bucket_name_with_dots, test_get_object_content_length_with_virtual_host;
+    LocalStack's documentation of S3, "Path-Style and Virtual Hosted-Style Requests": with the
+    region, and as a special case without ".s3"."""
     dotted = f"{bucket}.with.dots"
     s3.create_bucket(Bucket=dotted)
     for name in (bucket, dotted):
@@ -395,6 +397,8 @@ def test_virtual_host(server, s3, bucket):
             f"{name}.localhost:{server.port}",
             f"{name}.localhost",
             f"{name}.s3.localhost.localstack.cloud:{server.port}",
+            f"{name}.s3.eu-west-1.localhost.localstack.cloud:{server.port}",
+            f"{name}.localhost.localstack.cloud:{server.port}",
             f"{name}.LOCALHOST:{server.port}",
         ):
             got = http_request(server, "GET", "/my-content", {"Host": host})
@@ -402,6 +406,9 @@ def test_virtual_host(server, s3, bucket):
             listing = http_request(server, "GET", "/", {"Host": host})
             assert listing.xml.findtext("Name") == name
             assert listing.xml.findtext("Contents/Key") == "my-content"
+    for host in ("s3.localhost.localstack.cloud", "s3.eu-west-1.localhost.localstack.cloud"):
+        got = http_request(server, "GET", f"/{bucket}/my-content", {"Host": host})
+        assert (got.status, got.body) == (200, b"something"), host
     missing = http_request(server, "GET", "/", {"Host": f"no-such-bucket-x.localhost:{server.port}"})
     is_error(missing, "NoSuchBucket", 404, BucketName="no-such-bucket-x")
 

@@ -140,6 +140,26 @@ def test_filename(server, s3, bucket):
     ]
 
 
+def test_filename_in_every_field(server, s3, bucket):
+    """AWS "HTML forms": ${filename} "is recognized by all form fields"; "If no file or file name is
+    provided, the variable is replaced with an empty string"."""
+    fields = {
+        "key": "k",
+        "x-amz-meta-name": "${filename}",
+        "Content-Disposition": "attachment; filename=${filename}",
+        "success_action_redirect": "http://localhost.test/${filename}",
+    }
+    reply = post(server, bucket, fields, filename="/home/me/photo.png")
+    assert reply.headers["location"].startswith("http://localhost.test/photo.png?")
+    has(
+        s3.head_object(Bucket=bucket, Key="k"),
+        Metadata={"name": "photo.png"},
+        ContentDisposition="attachment; filename=photo.png",
+    )
+    post(server, bucket, {"key": "empty-${filename}"}, filename="")
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["empty-", "k"]
+
+
 def test_file_as_plain_field(server, s3, bucket):
     """aws-recorded: test_post_object_with_file_as_string: a file field without a filename; then
     ${filename} stays as it is."""
@@ -719,7 +739,8 @@ def test_wrong_bucket(auth_server, alices_bucket, alice):
 
 
 def test_key_condition_sees_the_file_name(policy_post, auth_server, alices_bucket):
-    """The condition is checked on the key as it will be."""
+    """AWS "POST Policy": "All variables in the form are expanded before the POST policy is
+    validated"."""
     fields = signed(
         auth_server,
         [{"bucket": alices_bucket}, ["starts-with", "$key", "up/"]],
@@ -727,7 +748,9 @@ def test_key_condition_sees_the_file_name(policy_post, auth_server, alices_bucke
     )
     assert post(auth_server, alices_bucket, fields, filename="a.txt").status == 204
     fields = signed(
-        auth_server, [{"bucket": alices_bucket}, ["eq", "$key", "up/a.txt"]], key="up/${filename}"
+        auth_server,
+        [{"bucket": alices_bucket}, ["eq", "$key", "up/a.txt"], {"x-amz-meta-n": "a.txt"}],
+        **{"key": "up/${filename}", "x-amz-meta-n": "${filename}"},
     )
     assert post(auth_server, alices_bucket, fields, filename="a.txt").status == 204
 
