@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/masked.h"
 #include "base/mem.h"
 #include "base/message.h"
 #include "base/pipe.h"

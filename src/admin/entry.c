@@ -145,127 +145,26 @@ void entry_free(struct entry *e)
 
 /* ---- secrets ----------------------------------------------------------------------- */
 
-#define MASK STR("***")
+/* Longer than a target or a value of a request's can be. */
+#define MASKED_MAX MiB(1)
 
-/* Is it a secret as a header, or as the query parameter that stands for it? */
-static bool is_secret(struct str name)
+static void add_masked(struct buf *out, struct str value,
+                       void (*mask)(struct buf *out, struct str value))
 {
-    static const struct str names[] = {
-        {"x-amz-security-token", 20}, {"x-amz-s3session-token", 21},
-        {"x-amz-signature", 15},      {"signature", 9},
-        {"proxy-authorization", 19},  {"cookie", 6},
-        {"authorization", 13},        {"x-amz-mfa", 9},
-    };
+    AUTO_BUF(masked, MASKED_MAX);
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (str_eq_nocase(name, names[i]))
-            return true;
-    }
-    /* x-amz-server-side-encryption-customer-key, and the copy source's */
-    return str_has_prefix_nocase(name, STR("x-amz-")) && name.len > 13 &&
-           mem_eq_nocase(name.ptr + name.len - 13, "-customer-key", 13);
-}
-
-/* "%53ignature" is Signature too. A name that has no end of escapes is nobody's. */
-static bool is_secret_parameter(struct str raw)
-{
-    AUTO_BUF(name, KiB(64));
-
-    if (str_find_char(raw, '%') == SIZE_MAX)
-        return is_secret(raw);
-    return !buf_add_unescaped(&name, raw, true) || !buf_ok(&name) || is_secret(buf_str(&name));
-}
-
-/* "http://user:password@host/path": what stands before the @ is for nobody to see. */
-static void add_masked_path(struct buf *out, struct str path)
-{
-    size_t colon = path.len > 0 && path.ptr[0] != '/' ? str_find_char(path, ':') : SIZE_MAX;
-    struct str rest, authority;
-    size_t at;
-
-    if (colon == SIZE_MAX || !str_has_prefix(str_from(path, colon + 1), STR("//"))) {
-        buf_add_json(out, path);
-        return;
-    }
-    rest = str_from(path, colon + 3);
-    authority = rest;
-    at = str_find_char(rest, '/');
-    authority.len = at == SIZE_MAX ? rest.len : at;
-    at = str_find_char(authority, '@');
-    buf_add_json(out, str_of(path.ptr, colon + 3));
-    if (at != SIZE_MAX) {
-        buf_add(out, MASK);
-        rest = str_from(rest, at);
-    }
-    buf_add_json(out, rest);
-}
-
-/* A target, or a URL, without the secrets of its query. */
-static void add_masked_target(struct buf *out, struct str target)
-{
-    size_t mark = str_find_char(target, '?');
-    struct str query, part;
-
-    if (mark == SIZE_MAX) {
-        add_masked_path(out, target);
-        return;
-    }
-    query = str_from(target, mark + 1);
-    add_masked_path(out, str_of(target.ptr, mark));
-    for (char separator = '?'; str_split(&query, '&', &part); separator = '&') {
-        size_t equals = str_find_char(part, '=');
-
-        buf_add_char(out, separator);
-        if (equals != SIZE_MAX && is_secret_parameter(str_of(part.ptr, equals))) {
-            buf_add_json(out, str_of(part.ptr, equals + 1));
-            buf_add(out, MASK);
-        } else {
-            buf_add_json(out, part);
-        }
-    }
-}
-
-/* "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=***". What does not look like
- * that is masked, not guessed at. */
-static void add_masked_authorization(struct buf *out, struct str value)
-{
-    size_t blank = str_find_char(value, ' ');
-    struct str rest, list, part;
-
-    if (blank == SIZE_MAX || !str_has_prefix(value, STR("AWS4-"))) {
-        buf_add(out, MASK);
-        return;
-    }
-    rest = str_from(value, blank + 1);
-    buf_add_json(out, str_of(value.ptr, blank));
-    for (bool first = true; str_split(&rest, ',', &list);) {
-        while (str_split(&list, ' ', &part)) {
-            size_t equals = str_find_char(part, '=');
-
-            if (part.len == 0)
-                continue;
-            buf_add(out, first ? STR(" ") : STR(", "));
-            first = false;
-            if (str_has_prefix(part, STR("Credential=")) ||
-                str_has_prefix(part, STR("SignedHeaders="))) {
-                buf_add_json(out, part);
-                continue;
-            }
-            if (str_has_prefix(part, STR("Signature=")))
-                buf_add(out, str_of(part.ptr, equals + 1));
-            buf_add(out, MASK);
-        }
-    }
+    mask(&masked, value);
+    buf_add_json(out, buf_str(&masked));
 }
 
 static void add_masked_header(struct buf *out, struct str name, struct str value)
 {
     if (str_eq_nocase(name, STR("authorization")))
-        add_masked_authorization(out, value);
-    else if (is_secret(name))
+        add_masked(out, value, buf_add_masked_authorization);
+    else if (header_is_secret(name))
         buf_add(out, MASK);
     else if (str_eq_nocase(name, STR("referer")))
-        add_masked_target(out, value);
+        add_masked(out, value, buf_add_masked_target);
     else
         buf_add_json(out, value);
 }
@@ -393,7 +292,7 @@ static void add_beginning(struct buf *out, const struct entry *e, struct str key
     add_text(out, STR(",\"branch\":"), branch);
     add_text(out, STR(",\"method\":"), entry_text(e, ENTRY_METHOD));
     buf_add(out, STR(",\"target\":\""));
-    add_masked_target(out, entry_text(e, ENTRY_TARGET));
+    add_masked(out, entry_text(e, ENTRY_TARGET), buf_add_masked_target);
     buf_add_char(out, '"');
     add_text(out, STR(",\"remote\":"), entry_text(e, ENTRY_REMOTE));
 }

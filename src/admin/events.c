@@ -50,16 +50,8 @@ static bool print_more(struct follower *f)
 
 static size_t send_text(struct follower *f, void *out, size_t max)
 {
-    size_t len = f->text.len - f->sent;
+    size_t len = buf_drain(&f->text, &f->sent, out, max);
 
-    if (len > max)
-        len = max;
-    memcpy(out, f->text.ptr + f->sent, len);
-    f->sent += len;
-    if (f->sent == f->text.len) {
-        buf_reset(&f->text);
-        f->sent = 0;
-    }
     f->keep_alive_ns = clock_monotonic_ns() + KEEP_ALIVE_NS;
     return len;
 }

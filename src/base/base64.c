@@ -27,22 +27,10 @@ void base64_encode(char *out, const void *bytes, size_t len)
     }
 }
 
-/* 0 to 63, or -1. */
-static int value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* One character more. False: not here. */
 static bool take(struct base64_decoder *d, char c, unsigned char **to)
 {
-    int value = value_of(c);
+    int value = base64_digit(c, '+', '/');
 
     if (d->ended)
         return false;
@@ -83,7 +71,7 @@ static bool take(struct base64_decoder *d, char c, unsigned char **to)
 static void make_table(unsigned char table[256])
 {
     for (int i = 0; i < 256; i++)
-        table[i] = (unsigned char)value_of((char)i);
+        table[i] = (unsigned char)base64_digit((char)i, '+', '/');
 }
 
 bool base64_feed(struct base64_decoder *d, void *out, const char *text, size_t *len)

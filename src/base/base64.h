@@ -13,6 +13,18 @@ static inline size_t base64_length(size_t len)
 /* Pieces of a longer text but its last must be multiples of three. out: base64_length(len). */
 void base64_encode(char *out, const void *bytes, size_t len);
 
+/* The value of a digit, 0 to 63, in the alphabet whose last two are these; -1: it is none. */
+static inline int base64_digit(char c, char digit_62, char digit_63)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == digit_62 ? 62 : c == digit_63 ? 63 : -1;
+}
+
 /* Strict: padded, no other characters, no bits left over. Zeroed at first. */
 struct base64_decoder {
     uint32_t bits;

@@ -24,6 +24,21 @@ void buf_reset(struct buf *b)
     b->failed = false;
 }
 
+size_t buf_drain(struct buf *b, size_t *at, char *out, size_t max)
+{
+    struct str rest = str_from(buf_str(b), *at);
+
+    if (rest.len > max)
+        rest.len = max;
+    str_put(out, rest);
+    *at += rest.len;
+    if (*at == b->len) {
+        buf_reset(b);
+        *at = 0;
+    }
+    return rest.len;
+}
+
 /* Doubles, so that appending n bytes copies O(n) of them; never above max. */
 static size_t grown_capacity(const struct buf *b, size_t needed)
 {

@@ -21,6 +21,9 @@ void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
 /* Forgets the content and the failure, keeps the memory. */
 void buf_reset(struct buf *b);
+/* Moves up to max bytes from the offset *at on to `out`, and *at behind them. Once all are
+ * moved, the buf is reset and *at is 0. Returns how many. */
+size_t buf_drain(struct buf *b, size_t *at, char *out, size_t max);
 
 static inline bool buf_ok(const struct buf *b)
 {

@@ -71,17 +71,6 @@ bool buf_add_unhex(struct buf *b, struct str text)
     return true;
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Length of what the text decodes to, if its characters are right; SIZE_MAX when they cannot
  * be. */
 static size_t base64_decoded_len(struct str text)
@@ -104,7 +93,7 @@ static bool base64_decode(struct str text, size_t decoded_len, unsigned char *ou
         uint32_t bits = 0;
 
         for (size_t i = 0; i < 4; i++) {
-            int value = i <= len ? base64_value(text.ptr[at + i]) : 0;
+            int value = i <= len ? base64_digit(text.ptr[at + i], '+', '/') : 0;
 
             if (value < 0)
                 return false;

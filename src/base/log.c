@@ -9,6 +9,7 @@
  * a terminal is printed as \xNN, and no field makes a line longer than FIELD_MAX allows. */
 #include "base/log.h"
 #include "base/clock.h"
+#include "base/masked.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -175,63 +176,12 @@ void log_message(enum log_level level, const char *fmt, ...)
 
 /* ---- access log -------------------------------------------------------------------- */
 
-/* Is a raw parameter name, once unescaped, this one? `%53ignature` is Signature too. Needs no
- * memory, so that running out of it reveals nothing. */
-static bool unescapes_to(struct str raw, struct str name)
-{
-    size_t at = 0;
-
-    for (; raw.len > 0 && at < name.len; at++) {
-        char c = raw.ptr[0];
-        size_t used = 1;
-
-        if (c == '%' && raw.len >= 3 && hex_decode_exact(str_of(raw.ptr + 1, 2), &c, 1))
-            used = 3;
-        if (!str_eq_nocase(str_of(&c, 1), str_of(name.ptr + at, 1)))
-            return false;
-        raw = str_from(raw, used);
-    }
-    return raw.len == 0 && at == name.len;
-}
-
-static bool is_secret(struct str raw_name)
-{
-    return unescapes_to(raw_name, STR("X-Amz-Signature")) ||
-           unescapes_to(raw_name, STR("Signature")) ||
-           unescapes_to(raw_name, STR("X-Amz-Security-Token"));
-}
-
-/* Copies the target with the values of secret parameters masked. */
-static void add_masked_target(struct buf *out, struct str target)
-{
-    size_t mark = str_find_char(target, '?');
-    struct str query, part;
-
-    if (mark == SIZE_MAX) {
-        buf_add(out, target);
-        return;
-    }
-    query = str_from(target, mark + 1);
-    buf_add(out, str_of(target.ptr, mark));
-    for (char separator = '?'; str_split(&query, '&', &part); separator = '&') {
-        size_t equals = str_find_char(part, '=');
-
-        buf_add_char(out, separator);
-        if (equals != SIZE_MAX && is_secret(str_of(part.ptr, equals))) {
-            buf_add(out, str_of(part.ptr, equals + 1));
-            buf_add(out, STR("***"));
-        } else {
-            buf_add(out, part);
-        }
-    }
-}
-
 void log_access(const struct log_access_entry *entry)
 {
     if (!access_enabled)
         return;
     AUTO_BUF(target, LINE_MAX_BYTES);
-    add_masked_target(&target, clipped(entry->target));
+    buf_add_masked_target(&target, clipped(entry->target));
 
     AUTO_BUF(line, LINE_MAX_BYTES);
     begin_line(&line, "access");

@@ -335,21 +335,6 @@ static void step(struct document_writer *w)
 
 /* ---- bytes ------------------------------------------------------------------------- */
 
-static size_t take_item(struct document_writer *w, char *out, size_t max)
-{
-    size_t n = w->item.len - w->item_at;
-
-    if (n > max)
-        n = max;
-    memcpy(out, w->item.ptr + w->item_at, n);
-    w->item_at += n;
-    if (w->item_at == w->item.len) {
-        buf_reset(&w->item);
-        w->item_at = 0;
-    }
-    return n;
-}
-
 static size_t take_body(struct document_writer *w, char *out, size_t max)
 {
     struct slice slices[SLICES];
@@ -379,7 +364,7 @@ static size_t fill_plain(struct document_writer *w, char *out, size_t max)
         size_t n = 0;
 
         if (w->item.len > 0)
-            n = take_item(w, out + filled, max - filled);
+            n = buf_drain(&w->item, &w->item_at, out + filled, max - filled);
         else if (w->body_len > 0)
             n = take_body(w, out + filled, max - filled);
         else if (w->stage == STAGE_DONE)

@@ -291,21 +291,6 @@ static void step(struct memory_json_writer *w)
     }
 }
 
-static size_t take_text(struct memory_json_writer *w, char *out, size_t max)
-{
-    size_t n = w->text.len - w->text_at;
-
-    if (n > max)
-        n = max;
-    memcpy(out, w->text.ptr + w->text_at, n);
-    w->text_at += n;
-    if (w->text_at == w->text.len) {
-        buf_reset(&w->text);
-        w->text_at = 0;
-    }
-    return n;
-}
-
 enum document_state memory_json_write(struct memory_json_writer *w, void *out, size_t max,
                                       size_t *len)
 {
@@ -314,7 +299,7 @@ enum document_state memory_json_write(struct memory_json_writer *w, void *out, s
     *len = 0;
     while (*len < max && !w->failed) {
         if (w->text.len > 0)
-            *len += take_text(w, at + *len, max - *len);
+            *len += buf_drain(&w->text, &w->text_at, at + *len, max - *len);
         else if (w->stage == STAGE_DONE)
             return DOCUMENT_END;
         else

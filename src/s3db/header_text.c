@@ -154,21 +154,9 @@ static bool read_url(struct buf *out, struct str payload)
     return true;
 }
 
-/* -1: not of the alphabet, which has both characters of the one for URLs too. */
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
-
-/* As Node reads base64: it passes over what is none and ends at the first "=". */
+/* As Node reads base64, also the one for URLs: it passes over what is none and ends at the
+ * first
+ * "=". */
 static void read_base64(struct buf *out, struct str payload)
 {
     AUTO_BUF(bytes, payload.len + 1);
@@ -176,7 +164,8 @@ static void read_base64(struct buf *out, struct str payload)
     unsigned have = 0;
 
     for (size_t i = 0; i < payload.len && payload.ptr[i] != '='; i++) {
-        int digit = base64_digit(payload.ptr[i]);
+        char c = payload.ptr[i];
+        int digit = base64_digit(c == '-' ? '+' : c == '_' ? '/' : c, '+', '/');
 
         if (digit < 0)
             continue;

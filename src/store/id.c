@@ -50,17 +50,6 @@ static void spell(const uint64_t *words, size_t count, char *out)
     *out = '\0';
 }
 
-static int letter_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '.' ? 62 : c == '_' ? 63 : -1;
-}
-
 /* The first word of an id, which tells the rest. */
 static bool read_word(struct str id, uint64_t *word)
 {
@@ -70,7 +59,7 @@ static bool read_word(struct str id, uint64_t *word)
         uint32_t three = 0;
 
         for (size_t j = 0; j < 4; j++) {
-            int value = letter_value(id.ptr[i / 3 * 4 + j]);
+            int value = base64_digit(id.ptr[i / 3 * 4 + j], '.', '_');
             if (value < 0)
                 return false;
             three = three << 6 | (uint32_t)value;

@@ -151,6 +151,11 @@ static void test_masking(void **state)
          "/b?XSignature=kept&Signatures=kept&%zz=kept&=kept&&"},
         {"/b?", "/b?"},
         {"", ""},
+        {"http://me:secret@host/b", "http://***@host/b"},
+        {"http://host/b@c?X-Amz-S3session-Token=t",
+         "http://host/b@c?X-Amz-S3session-Token=***"},
+        {"/b?x-amz-server-side-encryption-customer-key=k&x-amz-mfa=1",
+         "/b?x-amz-server-side-encryption-customer-key=***&x-amz-mfa=***"},
     };
 
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, true);
