@@ -5,6 +5,7 @@
 //! same server by a name whose sub-domains resolve; S3MEM_VERIFIES=1: it checks signatures.
 
 mod check;
+mod faults;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -579,6 +580,10 @@ async fn main() -> std::process::ExitCode {
     checks.step("versions", s.versions()).await;
     if !env("S3MEM_VHOST_URL").is_empty() {
         checks.step("virtual-host style", s.virtual_host()).await;
+    }
+    if !env("S3MEMCTL").is_empty() {
+        // Only s3memd has faults to inject.
+        faults::faults(&mut checks, &s.client, format!("{}-faults", s.bucket)).await.unwrap();
     }
     checks.step("empty and delete the bucket", s.clean_up()).await;
     checks.finish()
