@@ -46,17 +46,45 @@ class DiskRows:
         must not be counted to another server, and a backlog must not look like speed."""
         result = self.load(server, **run)
         began = time.monotonic()
-        while self.behind(server):
-            time.sleep(0.01)
+        self.settle(server)
         seconds = result["requests"] / result["rps"] + time.monotonic() - began
         return {"rps": result["requests"] / seconds}
 
     @staticmethod
-    def behind(server):
-        response, data = server.request("GET", "/_s3mem/stats")
-        assert response.status == 200, data
-        state = json.loads(data)["persistence"]
-        return state["changes"] - state["written"]
+    def settle(server):
+        """Waits until all is written."""
+        while True:
+            response, data = server.request("GET", "/_s3mem/stats")
+            assert response.status == 200, data
+            state = json.loads(data)["persistence"]
+            if state["changes"] == state["written"]:
+                return
+            time.sleep(0.01)
+
+    def database(self):
+        """A whole store into a new database, as one change, and a start with it: by the clock until
+        all is written, and until the server is ready."""
+        count = self.objects
+        with tempfile.TemporaryDirectory(dir=self.build) as folder:
+            kept = ["--persist", f"{folder}/store.db", "--auto-persist"]
+            with self.s3memd() as source:
+                self.load(source, method="PUT", path="/bench/key-%u", keys=count, requests=count,
+                          connections=8, size=100)
+                self.admin(source, "snapshots", name="all")
+                _, document = source.request("GET", "/_s3mem/snapshots/all")
+            with self.s3memd(*kept) as server:
+                server.request("PUT", "/_s3mem/snapshots/all", document)
+                began = time.monotonic()
+                self.settle(server)
+                save = time.monotonic() - began
+            began = time.monotonic()
+            with self.s3memd(*kept):
+                load = time.monotonic() - began
+            mb = pathlib.Path(f"{folder}/store.db").stat().st_size / 1e6
+        for what, seconds in (("save", save), ("load", load)):
+            self.row(f"{what} {count:,} objects, SQLite database", count / seconds, "a second",
+                     "-" if what == "save" else ">= 200,000", what == "save" or load < 5,
+                     seconds=f"{seconds:.2f}", MB_s=mb / seconds)
 
     def s3db(self):
         """Export and import of s3db records, beside what s3db.js does in its own process. By CPU time
@@ -87,5 +115,5 @@ class DiskRows:
     def admin(server, what, **request):
         response, data = server.request("POST", f"/_s3mem/{what}", json.dumps(request),
                                         {"Content-Type": "application/json"})
-        assert response.status == 200, data
+        assert response.status in (200, 201), data
         return json.loads(data)
