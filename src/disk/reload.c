@@ -10,7 +10,8 @@
 
 struct node {
     int64_t id, parent;
-    unsigned users; /* children, buckets and names that still need its state */
+    unsigned users;   /* children, buckets and names that still need its state */
+    uint64_t objects; /* its own, and what it says is not there */
     struct root *root;
 };
 
@@ -288,6 +289,20 @@ static void count_users(struct reloading *l, const char *sql)
     sqlite3_finalize(s);
 }
 
+static void count_objects(struct reloading *l)
+{
+    sqlite3_stmt *s = sql_begin(l->db, SQL_COUNT_OBJECTS);
+
+    while (sql_row(l->db, s)) {
+        struct node *node = find_node(l, sqlite3_column_int64(s, 0));
+        uint64_t objects = (uint64_t)sqlite3_column_int64(s, 1);
+
+        l->total += objects;
+        if (node)
+            node->objects = objects;
+    }
+}
+
 static bool read_nodes(struct reloading *l)
 {
     sqlite3_stmt *s = sql_begin(l->db, SQL_NODES);
@@ -305,6 +320,7 @@ static bool read_nodes(struct reloading *l)
     count_users(l, "SELECT node FROM branch");
     count_users(l, "SELECT node FROM snapshot");
     count_users(l, "SELECT base FROM bucket WHERE base > 0");
+    count_objects(l);
     return !l->db->err;
 }
 
@@ -444,8 +460,15 @@ static void skip_dead_nodes(struct reloading *l)
     }
 }
 
+/* Most of the table is the node's. */
+static bool is_large(const struct reloading *l, const struct node *node)
+{
+    return node->objects > l->total / 2;
+}
+
 static bool read_node(struct reloading *l, struct node *node)
 {
+    enum statement objects = is_large(l, node) ? SQL_LARGE_NODE_OBJECTS : SQL_NODE_OBJECTS;
     struct root *below = node->parent > 0 ? use_node(l, node->parent) : NULL;
     struct replay *replay;
     bool ok;
@@ -454,7 +477,7 @@ static bool read_node(struct reloading *l, struct node *node)
         return false;
     replay = replay_new(l->db->options.store, below);
     ok = replay && read_rows(l, SQL_NODE_BUCKETS, node->id, read_bucket, replay) &&
-         read_rows(l, SQL_NODE_OBJECTS, node->id, read_object, replay) &&
+         read_rows(l, objects, node->id, read_object, replay) &&
          read_rows(l, SQL_NODE_UPLOADS, node->id, read_upload, replay) &&
          read_rows(l, SQL_NODE_PARTS, node->id, read_part, replay);
     if (ok && node->users > 0)
@@ -498,7 +521,6 @@ bool reload(struct database *db, struct buf *why)
     /* Segments that nothing refers to are there, too, until they are collected. */
     store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE),
                          (uint64_t)sql_number(db, SQL_LAST_SEGMENT));
-    l.total = (uint64_t)sql_number(db, SQL_COUNT_OBJECTS);
     l.next_progress_ns = started_ns + PROGRESS_NS;
     skip_dead_nodes(&l);
     for (size_t i = 0; ok && i < l.node_count; i++)
