@@ -3,9 +3,9 @@
  * one record that shares their bodies, published under the branch's lock.
  *
  * The checks run on an immutable view of the upload without a lock; when a part changed
- * meanwhile, upload_complete says so and they run again. Completing twice answers the same
- * result while the object it made is still the current one. Sources: aws-recorded
- * TestS3MultipartUploadChecksum, TestS3ObjectWritePrecondition. */
+ * meanwhile, upload_complete says so and they run again. Completing twice with the same parts
+ * answers the same result while the object it made is still the current one. Sources:
+ * aws-recorded TestS3MultipartUploadChecksum, TestS3ObjectWritePrecondition. */
 #include <inttypes.h>
 
 #include "s3/bucket_rules.h"
@@ -213,12 +213,15 @@ static enum s3_err check_type(struct s3_call *c, const struct upload *upload)
                            own);
 }
 
-/* x-amz-checksum-* of the whole object; a COMPOSITE one may carry its "-N". */
+/* x-amz-checksum-* of the whole object; a COMPOSITE one may carry its "-N". Of an upload that
+ * has no algorithm, others than S3's own are not looked at (Swift's tests against Amazon,
+ * test_good_md5_good_sha_bad_crc_header_mpu). */
 static enum s3_err check_claimed(struct s3_call *c, const struct completion *w)
 {
     for (size_t i = 0; i < c->header_count; i++) {
         enum checksum_alg alg = checksum_by_header(c->headers[i].name);
-        if (alg == CHECKSUM_NONE)
+        if (alg == CHECKSUM_NONE ||
+            (alg != w->checksum.alg && upload_checksum_alg(w->upload) == CHECKSUM_NONE))
             continue;
         uint8_t bytes[DIGEST_MAX];
         struct str value = c->headers[i].value;
@@ -296,13 +299,33 @@ static enum s3_err reply_completed(struct s3_call *c, const struct record *r)
     return s3_xml_done(c);
 }
 
+/* Do the listed ETags add up to the object's? */
+static bool lists_parts_of(const struct xml_doc *list, const struct record *r)
+{
+    struct digest sum;
+    uint8_t md5[MD5_SIZE], whole[MD5_SIZE];
+    uint32_t count = 0;
+    digest_init(&sum, CHECKSUM_MD5);
+    for (const struct xml_node *node = next_part(xml_node_first(xml_doc_root(list))); node;
+         node = next_part(xml_node_next(node)), count++) {
+        if (!hex_decode_exact(unquoted(str_trim(xml_child_text(node, STR("ETag")))), md5,
+                              MD5_SIZE))
+            memset(md5, 0, MD5_SIZE);
+        digest_update(&sum, md5, MD5_SIZE);
+    }
+    digest_final(&sum, md5);
+    record_md5(r, whole);
+    return count == record_part_count(r) && memcmp(md5, whole, MD5_SIZE) == 0;
+}
+
 /* The upload is gone: answer as the first time when its object is still there. */
-static enum s3_err complete_again(struct s3_call *c)
+static enum s3_err complete_again(struct s3_call *c, const struct xml_doc *list)
 {
     AUTO(record) current = NULL;
     char version[VERSION_ID_SIZE];
     enum s3_err err = object_get(&current, c->branch, &c->at, STR_NONE);
-    if (err || !str_eq(record_upload_id(current), s3_param(c, STR("uploadId"))))
+    if (err || !str_eq(record_upload_id(current), s3_param(c, STR("uploadId"))) || !list ||
+        !lists_parts_of(list, current))
         return s3_fail(c, S3_NO_SUCH_UPLOAD, "no upload, no object of it");
     struct str id = record_version_id(current, version);
     if (id.ptr && !str_eq(id, STR("null")))
@@ -364,8 +387,8 @@ enum s3_err op_complete_multipart_upload(struct s3_call *c)
         err = try_complete(c, &w, &conditions);
         /* c->err is set when the conflict is the client's answer. */
     } while (err == S3_CONDITIONAL_REQUEST_CONFLICT && c->err == S3_OK);
-    completion_release(&w);
     if (err == S3_NO_SUCH_UPLOAD)
-        return complete_again(c);
+        err = complete_again(c, w.list);
+    completion_release(&w);
     return err == S3_NO_SUCH_BUCKET ? s3_fail(c, err, "upload") : err;
 }
