@@ -21,7 +21,7 @@ final class Check {
         } catch (Exception | AssertionError e) {
             failed++;
             StackTraceElement at = Arrays.stream(e.getStackTrace())
-                .filter(frame -> frame.getClassName().startsWith("Suite")).findFirst().orElse(null);
+                .filter(frame -> frame.getClassName().matches("(Suite|Faults).*")).findFirst().orElse(null);
             String text = e.toString();
             System.out.println("FAIL  " + name + ": " + at + ": "
                 + text.substring(0, Math.min(1000, text.length())));

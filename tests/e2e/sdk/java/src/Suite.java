@@ -118,6 +118,8 @@ public final class Suite {
         Check.step("waiters", Suite::waiters);
         if (!env("S3MEM_VHOST_URL").isEmpty())
             Check.step("virtual-host style", Suite::virtualHost);
+        if (!env("S3MEMCTL").isEmpty()) // only s3memd has faults to inject
+            Faults.run(bucket + "-faults");
         Check.step("empty and delete the bucket", Suite::cleanUp);
         Check.finish();
     }
