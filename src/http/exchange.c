@@ -116,6 +116,31 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+static bool has_body(const struct request *req)
+{
+    return req->chunked ||
+           (req->content_length != CONTENT_LENGTH_NONE && req->content_length > 0);
+}
+
+/* Who sends no body waits for no 100 (RFC 9110, 10.1.1). libmicrohttpd would send one all the
+ * same and, with the next request there already, call back for a reply while it takes none. So
+ * the expectation is made illegible where it reads it. */
+static void hide_expectation(struct exchange *x)
+{
+    for (size_t i = 0; i < x->header_count; i++) {
+        struct str *value = &x->headers[i].value;
+
+        if (!str_eq_nocase(x->headers[i].name, STR("expect")) ||
+            !str_eq_nocase(*value, STR("100-continue")))
+            continue;
+        memcpy(x->expectation, value->ptr, sizeof(x->expectation));
+        *(char *)(uintptr_t)value->ptr = '-';
+        value->ptr = x->expectation;
+        x->req.expects_continue = false;
+        return;
+    }
+}
+
 static void collect_request(struct exchange *x, struct MHD_Connection *mhd, const char *method,
                             const char *version)
 {
@@ -172,12 +197,6 @@ static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection 
     return reply_send(x, mhd, reply) ? MHD_YES : MHD_NO;
 }
 
-static bool has_body(const struct request *req)
-{
-    return req->chunked ||
-           (req->content_length != CONTENT_LENGTH_NONE && req->content_length > 0);
-}
-
 /* The reply is ready and there is a body still to come. Waiting for its end keeps the
  * connection, and no reset eats the reply; but it must not be asked for, nor be endless. */
 static bool answers_at_once(const struct request *req)
@@ -213,6 +232,8 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
         refusal_fill(&x->refusal, err);
         return exchange_reply(x, mhd);
     }
+    if (x->req.expects_continue && !has_body(&x->req))
+        hide_expectation(x);
     conn->step_received = 0;
     if (!conn_expect(conn, x->server->body_timeout_ms))
         return MHD_NO;

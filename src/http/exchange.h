@@ -68,6 +68,7 @@ struct exchange {
     uint64_t reply_len;  /* body bytes of the reply */
     uint64_t copied_len; /* of them, fetched by libmicrohttpd (replies of very many slices) */
     struct lease lease;
+    char expectation[sizeof("100-continue") - 1]; /* as it was sent, where it is hidden */
     struct header header_room[INLINE_HEADERS];
     char target_room[INLINE_TARGET];
 };

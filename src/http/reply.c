@@ -285,7 +285,7 @@ bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *re
               MHD_queue_response(mhd, reply->status, response) == MHD_YES;
 
     if (!ok)
-        log_error("cannot send a reply of %zu headers: out of memory", reply->header_count);
+        log_error("cannot send a reply of %zu headers", reply->header_count);
     if (response)
         MHD_destroy_response(response);
     return ok;

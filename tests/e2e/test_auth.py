@@ -90,6 +90,19 @@ def test_by_hand(auth_server, alice, alices_bucket, payload):
     assert alice.get_object(Bucket=alices_bucket, Key="k")["Body"].read() == b"body"
 
 
+@pytest.mark.parametrize("length", ["0", "5"])
+def test_signed_expectation(auth_server, alices_bucket, length):
+    """The Java SDK signs Expect, and expects a 100 for empty objects, too: what is signed is what was
+    sent, in whatever case."""
+    body = b"hello"[: int(length)]
+    for value in ("100-continue", "100-Continue"):
+        headers = {"expect": value, "content-length": length}
+        target = f"/{alices_bucket}/k"
+        headers = signer(auth_server).headers("PUT", target, body, headers)
+        reply = http_request(auth_server, "PUT", target, headers, body)
+        assert reply.status == 200, reply
+
+
 def test_query_is_signed(auth_server, stored):
     bucket = stored.split("/")[1]
     for query in ("?prefix=a%20b&delimiter=%2F", "?list-type=2&prefix=%C3%A9", "?versions", "?a=b=c"):

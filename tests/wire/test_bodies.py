@@ -349,6 +349,20 @@ def test_unknown_expectation(wire, bucket):
     assert reply.status in (200, 417)
 
 
+def test_expect_without_a_body(wire, bucket):
+    """RFC 9110, 10.1.1: there is nothing to be asked for, so no 100 is sent; what follows on the
+    connection is answered, though it has come with the first request."""
+    w = wire()
+    empty = put(bucket, "Content-Length: 0\r\nExpect: 100-Continue\r\n")
+    nothing = f"GET /{bucket}/k HTTP/1.1\r\n{HOST}Expect: 100-continue\r\n\r\n".encode()
+    w.send(empty + nothing + put(bucket, "Content-Length: 1\r\n", "x", "second") + nothing)
+    for _ in range(4):
+        while b"\r\n\r\n" not in w.rest:
+            assert w.fill()
+        assert w.rest.startswith(b"HTTP/1.1 200"), w.rest
+        assert w.reply().status == 200
+
+
 # ---- connections --------------------------------------------------------------------------------
 
 
