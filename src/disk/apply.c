@@ -236,37 +236,44 @@ static struct seen_bucket *recall_bucket(struct head *head, struct str name)
     return NULL;
 }
 
+int64_t find_contents(struct database *db, int64_t node, struct str bucket, bool *own)
+{
+    sqlite3_stmt *s = sql_begin(db, SQL_SEE_BUCKET);
+    int64_t contents = 0;
+
+    sqlite3_bind_int64(s, 1, node);
+    sql_text(s, 2, bucket);
+    *own = false;
+    if (sql_row(db, s)) {
+        contents = sqlite3_column_int64(s, 0);
+        *own = sqlite3_column_int64(s, 1) == node && sqlite3_column_type(s, 2) != SQLITE_NULL &&
+               sqlite3_column_int64(s, 2) == 0;
+    }
+    sqlite3_reset(s);
+    return contents;
+}
+
 /* The bucket as the branch sees it. Never NULL; contents is 0 when there is none. */
 static struct seen_bucket *see_bucket(struct database *db, struct head *head, struct str name)
 {
     struct seen_bucket *seen = recall_bucket(head, name);
-    int64_t contents = 0;
-    bool own = false;
+    bool own;
 
     if (seen)
         return seen;
 
-    sqlite3_stmt *s = sql_begin(db, SQL_SEE_BUCKET);
+    int64_t contents = find_contents(db, head->node, name, &own);
 
-    sqlite3_bind_int64(s, 1, head->node);
-    sql_text(s, 2, name);
-    if (sql_row(db, s)) {
-        contents = sqlite3_column_int64(s, 0);
-        own = sqlite3_column_int64(s, 1) == head->node &&
-              sqlite3_column_type(s, 2) != SQLITE_NULL && sqlite3_column_int64(s, 2) == 0;
-    }
-    sqlite3_reset(s);
     return remember_bucket(head, name, contents, own);
 }
 
-/* What the head has of these contents is nobody's any more. */
-static bool discard(struct database *db, const struct head *head, int64_t contents)
+bool discard(struct database *db, int64_t node, int64_t contents)
 {
     sqlite3_stmt *s = sql_begin(db, SQL_ADD_GARBAGE);
 
     if (contents == 0)
         return true;
-    sqlite3_bind_int64(s, 1, head->node);
+    sqlite3_bind_int64(s, 1, node);
     sqlite3_bind_int64(s, 2, contents);
     db->has_garbage = true;
     return sql_run(db, s);
@@ -327,9 +334,10 @@ static bool apply_bucket_setting(struct database *db, struct head *head,
 static bool apply_bucket_deleted(struct database *db, struct head *head, struct str name)
 {
     struct seen_bucket *seen = see_bucket(db, head, name);
-    sqlite3_stmt *s = sql_begin(db, head->parent > 0 ? SQL_NO_BUCKET : SQL_DELETE_BUCKET);
+    bool own, below = find_contents(db, head->parent, name, &own) > 0;
+    sqlite3_stmt *s = sql_begin(db, below ? SQL_NO_BUCKET : SQL_DELETE_BUCKET);
 
-    if (!discard(db, head, seen->contents))
+    if (!discard(db, head->node, seen->contents))
         return false;
     seen->contents = 0;
     sqlite3_bind_int64(s, 1, head->node);
@@ -346,7 +354,7 @@ static bool reset_bucket(struct database *db, struct head *head, struct str name
     int64_t contents = new_contents(db, name);
     sqlite3_stmt *s = sql_begin(db, SQL_TAKE_BUCKET);
 
-    if (contents == 0 || !discard(db, head, seen->contents))
+    if (contents == 0 || !discard(db, head->node, seen->contents))
         return false;
     sqlite3_bind_int64(s, 1, head->node);
     sql_text(s, 2, name);
@@ -358,30 +366,13 @@ static bool reset_bucket(struct database *db, struct head *head, struct str name
     return sql_run(db, s);
 }
 
-static bool snapshot_has_bucket(struct database *db, int64_t node, struct str name)
-{
-    sqlite3_stmt *s = sql_begin(db, SQL_SEE_BUCKET);
-
-    sqlite3_bind_int64(s, 1, node);
-    sql_text(s, 2, name);
-    bool has = sql_row(db, s) && sqlite3_column_int64(s, 0) > 0;
-    sqlite3_reset(s);
-    return has;
-}
-
 static bool restore_bucket(struct database *db, struct head *head, struct str bucket,
                            int64_t snapshot)
 {
-    if (snapshot_has_bucket(db, snapshot, bucket)) {
-        /* Nodes are loaded in their order: a bucket's base has to be an older one, and a
-         * snapshot that was loaded need not be. */
-        if (snapshot > head->node) {
-            if (!move_head(db, head, head->node))
-                return false;
-            head->written = true;
-        }
+    bool own;
+
+    if (find_contents(db, snapshot, bucket, &own) > 0)
         return reset_bucket(db, head, bucket, snapshot, snapshot);
-    }
     if (db->err)
         return false;
     return see_bucket(db, head, bucket)->contents == 0 ||

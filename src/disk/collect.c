@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* collect.c - rows that no state has any more: of buckets that were cleared, of nodes that no
- * branch or snapshot stands on. A little at a time, between the writer's transactions. */
+ * branch or snapshot stands on; and nodes that are one too many. A little at a time, between
+ * the writer's transactions. */
 #include "disk/database.h"
 
 bool collect_segments(struct database *db)
@@ -81,13 +82,15 @@ static int collect_node(struct database *db, int most, bool *found)
 
 bool collect(struct database *db, int most, bool *done)
 {
-    bool contents = true, node = true;
+    bool found = true;
 
-    while (most > 0 && (contents || node) && !db->err) {
-        most = collect_contents(db, most, &contents);
-        if (!contents)
-            most = collect_node(db, most, &node);
+    while (most > 0 && found && !db->err) {
+        most = collect_contents(db, most, &found);
+        if (!found)
+            most = collect_node(db, most, &found);
+        if (!found)
+            most = fold(db, most, &found);
     }
-    *done = !contents && !node && !db->err;
+    *done = !found && !db->err && sql_run(db, sql_begin(db, SQL_DELETE_CONTENTS));
     return !db->err && collect_segments(db);
 }

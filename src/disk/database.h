@@ -5,6 +5,7 @@
  * database.c   opening, locking, closing; statements
  * apply.c      one change -> rows (the writer's thread)
  * collect.c    rows that nothing refers to any more (likewise)
+ * fold.c       nodes that nobody names become one with their only child (likewise)
  * reload.c     rows -> the store, at the start
  * follow.c     observer -> queue -> writer's thread -> transactions; who waits for them */
 #ifndef S3MEM_DISK_DATABASE_H
@@ -132,11 +133,22 @@ bool commit_if_long(struct database *db, size_t entries);
 /* Writes one change; false: db->err is set. */
 bool apply(struct database *db, const struct batch *batch, const struct queued *entry);
 
+/* The number of the contents that a bucket has in a node's state; 0: there is none, or db->err
+ * is set. *own: all its rows are the node's. */
+int64_t find_contents(struct database *db, int64_t node, struct str bucket, bool *own);
+/* What the node has of these contents (0: of none) is nobody's any more. */
+bool discard(struct database *db, int64_t node, int64_t contents);
+
 /* Removes at most `most` rows that are garbage; *done when there is none left. */
 bool collect(struct database *db, int most, bool *done);
 /* Segments that nothing refers to any more, once the rows that did are gone. In a transaction.
  */
 bool collect_segments(struct database *db);
+
+/* Goes on with a node that can be folded, at most `most` rows of it or a little more. Returns
+ * how many rows are still allowed; *found is false when there is no such node. Heads are read
+ * anew after that. */
+int fold(struct database *db, int most, bool *found);
 
 /* Into the empty store. False: db->err is set, or why says what was wrong. */
 bool reload(struct database *db, struct buf *why);

@@ -12,6 +12,7 @@ struct node {
     int64_t id, parent;
     unsigned users;   /* children, buckets and names that still need its state */
     uint64_t objects; /* its own, and what it says is not there */
+    bool read;
     struct root *root;
 };
 
@@ -483,7 +484,47 @@ static bool read_node(struct reloading *l, struct node *node)
     if (ok && node->users > 0)
         node->root = replay_root(replay);
     replay_free(replay);
+    node->read = true;
     return ok;
+}
+
+/* A node of which a bucket of this one was taken, and that has to be read before. NULL: none.
+ */
+static struct node *unread_base(struct reloading *l, const struct node *node)
+{
+    sqlite3_stmt *s = sql_begin(l->db, SQL_NODE_BASES);
+    struct node *base = NULL;
+
+    sqlite3_bind_int64(s, 1, node->id);
+    while (!base && sql_row(l->db, s)) {
+        base = find_node(l, sqlite3_column_int64(s, 0));
+        if (base && base->read)
+            base = NULL;
+    }
+    sqlite3_reset(s);
+    return base;
+}
+
+/* The node, and before it whatever it is made of. */
+static bool read_nodes_for(struct reloading *l, struct node *node)
+{
+    struct node **stack = xcalloc(l->node_count, sizeof(struct node *));
+    size_t depth = 0;
+    bool ok = true;
+
+    for (stack[depth++] = node; ok && depth > 0;) {
+        struct node *top = stack[depth - 1], *parent = find_node(l, top->parent);
+        struct node *before = parent && !parent->read ? parent : unread_base(l, top);
+
+        if (!before)
+            ok = stack[--depth]->read || read_node(l, top);
+        else if (depth < l->node_count)
+            stack[depth++] = before;
+        else
+            ok = complain(l, "node %" PRId64 " is made of itself", top->id);
+    }
+    mem_free(stack);
+    return ok && !l->db->err;
 }
 
 /* ---- names ------------------------------------------------------------------------- */
@@ -524,7 +565,7 @@ bool reload(struct database *db, struct buf *why)
     l.next_progress_ns = started_ns + PROGRESS_NS;
     skip_dead_nodes(&l);
     for (size_t i = 0; ok && i < l.node_count; i++)
-        ok = l.nodes[i].users == 0 || read_node(&l, &l.nodes[i]);
+        ok = l.nodes[i].users == 0 || l.nodes[i].read || read_nodes_for(&l, &l.nodes[i]);
     ok = ok && name_states(&l, SQL_BRANCHES, store_add_branch) &&
          name_states(&l, SQL_SNAPSHOTS, store_add_snapshot) && sql_exec(db, "COMMIT");
     for (size_t i = 0; i < l.node_count; i++)

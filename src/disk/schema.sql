@@ -3,12 +3,13 @@
 -- A state is a chain of nodes: a node has only what differs from its parent. A branch names the
 -- node that its changes are written to; when a snapshot is taken or a branch forked, that node
 -- ends and the branch goes on with a child of it. So taking, restoring and forking write a row or
--- two, whatever the state holds.
+-- two, whatever the state holds. A node that only its one child needs any more becomes one with
+-- that, by and by.
 --
 -- What a bucket contains is found by the number of its contents: clearing it, or deleting and
 -- creating it again, gives it another.
 CREATE TABLE node (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a parent's and a base's is smaller
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a parent's is smaller
     parent INTEGER                        -- NULL: nothing is below
 );
 CREATE INDEX node_parent ON node (parent);

@@ -131,6 +131,38 @@ static void assert_described(struct store *store, struct str before)
     assert_str_equal(buf_str(&after), before);
 }
 
+static int64_t ask_sql(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    int64_t value;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    value = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return value;
+}
+
+/* Until the writer has nothing left to collect. */
+static void wait_tidy(const struct fixture *f)
+{
+    for (int tries = 0; tries < 5000; tries++) {
+        if (ask_sql(f->path,
+                    "SELECT (SELECT count(*) FROM garbage) + (SELECT count(*) FROM node n"
+                    " WHERE id NOT IN (SELECT node FROM branch)"
+                    " AND id NOT IN (SELECT node FROM snapshot)"
+                    " AND (SELECT count(*) FROM node WHERE parent = n.id) < 2"
+                    " AND NOT EXISTS (SELECT 1 FROM bucket WHERE base = n.id"
+                    "  AND node NOT IN (SELECT id FROM node WHERE parent = n.id)))") == 0)
+            return;
+        usleep(2000);
+    }
+    fail_msg("garbage stays");
+}
+
 /* Closed and opened again it is as it was; both ways of opening agree. */
 static void reopen(struct fixture *f)
 {
@@ -572,6 +604,8 @@ static void test_random_lives_come_back(void **state)
         for (int round = 0; round < 6; round++) {
             for (int n = 0; n < 60; n++)
                 act(&p);
+            if (round % 2)
+                wait_tidy(&f);
             reopen(&f);
         }
         close_fixture(&f);
@@ -791,21 +825,6 @@ static void run_sql(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
-static int64_t ask_sql(const char *path, const char *sql)
-{
-    sqlite3 *db;
-    sqlite3_stmt *s;
-    int64_t value;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    value = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return value;
-}
-
 static void test_files_that_are_not_understood_are_refused(void **state)
 {
     struct fixture f;
@@ -944,6 +963,99 @@ static void test_garbage_is_collected(void **state)
     close_fixture(&f);
 }
 
+static void put_some(struct fixture *f, struct branch *b, const char *name)
+{
+    char key[32];
+
+    for (int i = 0; i < 5; i++) {
+        snprintf(key, sizeof(key), "%s/%d", name, i);
+        test_put(f->store, b, str_c(key), STR("x"), NULL);
+    }
+}
+
+/* What a test suite does again and again; what it leaves is one object. */
+static void play_round(struct fixture *f, int round)
+{
+    AUTO(branch) b = store_branch(f->store, STR("main"));
+    AUTO(branch) fork = NULL;
+    struct player p = {.f = f, .random = {(uint64_t)round}};
+    struct target at = {BUCKET, STR("main/0")};
+    struct write_result result;
+    char name[32];
+
+    snprintf(name, sizeof(name), "round-%d", round);
+    put_some(f, b, "main");
+    assert_int_equal(store_snapshot_take(f->store, b, STR("first")), NAMED_OK);
+    put_some(f, b, name);
+    if (round % 8 == 0)
+        do_upload(&p, b);
+    assert_int_equal(store_fork(f->store, STR("fork"), STR_NONE, STR("first")), NAMED_OK);
+    fork = store_branch(f->store, STR("fork"));
+    put_some(f, fork, name);
+    assert_int_equal(store_snapshot_take(f->store, fork, STR("second")), NAMED_OK);
+    if (round % 2)
+        assert_int_equal(store_snapshot_restore(f->store, &b, STR("first")), NAMED_OK);
+    if (round % 3)
+        assert_int_equal(store_snapshot_restore_bucket(f->store, &b, STR("first"), BUCKET),
+                         NAMED_OK);
+    put_some(f, b, "main");
+    assert_int_equal(object_delete(b, &at, STR_NONE, NULL, &result), S3_OK);
+    record_unref(result.old);
+    assert_int_equal(store_snapshot_drop(f->store, STR("first")), NAMED_OK);
+    assert_int_equal(store_snapshot_drop(f->store, STR("second")), NAMED_OK);
+    assert_int_equal(store_branch_delete(f->store, STR("fork")), NAMED_OK);
+}
+
+/* The state of main alone in a new file. */
+static void save_afresh(struct fixture *f, struct store *store)
+{
+    AUTO_BUF(bytes, DOCUMENT_MAX);
+    AUTO(branch) from = store_branch(store, STR("main"));
+    AUTO(root) root = branch_root(from);
+    enum named result;
+
+    begin_fixture(f, "afresh", DURABILITY_ALWAYS);
+    add_document(&bytes, root);
+    AUTO(document_reader) r = document_reader_new(f->store);
+    assert_int_equal(document_feed(r, bytes.ptr, bytes.len), S3_OK);
+    assert_int_equal(document_finish(r, STR("s"), true, &result), S3_OK);
+    AUTO(branch) b = store_branch(f->store, STR("main"));
+    assert_int_equal(store_snapshot_restore(f->store, &b, STR("s")), NAMED_OK);
+    assert_int_equal(store_snapshot_drop(f->store, STR("s")), NAMED_OK);
+    assert_int_equal(settle(f), DURABLE_SAFE);
+    wait_tidy(f);
+}
+
+/* States that are forgotten leave no rows, however many there were. */
+static void test_it_is_as_large_as_one_saved_afresh(void **state)
+{
+    static const char *const tables[] = {"node",   "branch", "snapshot", "contents", "bucket",
+                                         "object", "upload", "part",     "segment",  "chunk",
+                                         "extent", "loose",  "garbage"};
+    struct fixture f, afresh;
+    char sql[64];
+
+    (void)state;
+    begin_fixture(&f, "rounds", DURABILITY_ALWAYS);
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+    test_bucket(b, BUCKET);
+    branch_unref(TAKE(b));
+    for (int i = 0; i < (UNDER_ASAN || UNDER_TSAN ? 50 : 200); i++)
+        play_round(&f, i);
+    assert_int_equal(settle(&f), DURABLE_SAFE);
+    wait_tidy(&f);
+    save_afresh(&afresh, f.store);
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
+        if (ask_sql(f.path, sql) != ask_sql(afresh.path, sql))
+            fail_msg("rows of %s: %d, afresh %d", tables[i], (int)ask_sql(f.path, sql),
+                     (int)ask_sql(afresh.path, sql));
+    }
+    reopen(&f);
+    close_fixture(&f);
+    close_fixture(&afresh);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -972,6 +1084,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_noticed),
         cmocka_unit_test(test_what_is_not_filled_is_not_there),
         cmocka_unit_test(test_garbage_is_collected),
+        cmocka_unit_test(test_it_is_as_large_as_one_saved_afresh),
     };
 
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
