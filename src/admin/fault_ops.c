@@ -6,6 +6,9 @@
 #include <stdio.h>
 
 #define BAD "InvalidArgument"
+/* More is a mistake, and far enough below the ends of the numbers that are reckoned with. */
+#define LATENCY_MAX_NS (365 * 86400 * NS_PER_S)
+#define BANDWIDTH_MAX  (UINT64_C(1) << 40)
 #define RULE_FIELDS                                                                            \
     "operation bucket key branch accessKey after times probability error retryAfter latency "  \
     "bandwidth cut truncate corrupt"
@@ -45,7 +48,7 @@ static bool add_operation(struct admin_call *c, const json_t *name, struct buf *
     return true;
 }
 
-/* One name or a list of names. */
+/* One name or a list of names. An empty list would match nothing, which nobody means. */
 static bool read_operations(struct admin_call *c, const json_t *rule, char **out)
 {
     json_t *value = field(rule, "operation"), *name;
@@ -54,7 +57,7 @@ static bool read_operations(struct admin_call *c, const json_t *rule, char **out
 
     if (!value)
         return true;
-    if (json_is_array(value)) {
+    if (json_array_size(value) > 0) {
         json_array_foreach(value, i, name)
         {
             if (!add_operation(c, name, &list))
@@ -104,6 +107,13 @@ static bool read_error(struct admin_call *c, const json_t *rule, struct fault *o
     return true;
 }
 
+static bool latency_fits(struct admin_call *c, const char *name, int64_t ns)
+{
+    if (ns > LATENCY_MAX_NS)
+        admin_field_error(c, 400, BAD, name, "must be at most 365d");
+    return ns <= LATENCY_MAX_NS;
+}
+
 /* One time, or {"min", "max"}. */
 static bool read_latency(struct admin_call *c, const json_t *rule, struct fault_rule *out)
 {
@@ -112,14 +122,16 @@ static bool read_latency(struct admin_call *c, const json_t *rule, struct fault_
     bool ok;
 
     if (!json_is_object(value)) {
-        ok = admin_field_duration(c, rule, "latency", false, &out->latency_min_ns);
+        ok = admin_field_duration(c, rule, "latency", false, &out->latency_min_ns) &&
+             latency_fits(c, "latency", out->latency_min_ns);
         out->latency_max_ns = out->latency_min_ns;
         return ok;
     }
     snprintf(c->field_prefix + prefix, sizeof(c->field_prefix) - prefix, "latency.");
     ok = admin_fields(c, value, "min max") &&
          admin_field_duration(c, value, "min", false, &out->latency_min_ns) &&
-         admin_field_duration(c, value, "max", false, &out->latency_max_ns);
+         admin_field_duration(c, value, "max", false, &out->latency_max_ns) &&
+         latency_fits(c, "max", out->latency_max_ns);
     if (ok && (!field(value, "max") || out->latency_max_ns < out->latency_min_ns)) {
         admin_field_error(c, 400, BAD, "max", "must be there, and not below min");
         ok = false;
@@ -136,13 +148,14 @@ static bool read_bandwidth(struct admin_call *c, const json_t *rule, uint64_t *o
 
     if (!value)
         return true;
-    if (json_is_integer(value) && number > 0) {
+    if (json_is_integer(value) && number > 0)
         *out = (uint64_t)number;
+    else if (!text.ptr || !str_to_size(text, out))
+        *out = 0;
+    if (*out > 0 && *out <= BANDWIDTH_MAX)
         return true;
-    }
-    if (text.ptr && str_to_size(text, out) && *out > 0)
-        return true;
-    admin_field_error(c, 400, BAD, "bandwidth", "must be bytes a second: 1024, \"64KiB\"");
+    admin_field_error(c, 400, BAD, "bandwidth",
+                      "must be bytes a second: 1024, \"64KiB\", at most 1TiB");
     return false;
 }
 

@@ -178,6 +178,31 @@ def test_bandwidth(faulty):
     assert http_request(faulty, "GET", "/bkt/slow").body == BODY
 
 
+def test_the_largest_latency_and_bandwidth(faulty):
+    rules(faulty, {"operation": "GetObject", "latency": "365d", "times": 1},
+          {"operation": "GetObject", "bandwidth": "1TiB"})
+    with connect(faulty) as waiting:
+        waiting.sendall(b"GET /bkt/k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually(lambda: fired(faulty) == [(1, 1), (0, 0)])
+        assert http_request(faulty, "GET", "/bkt/k").body == BODY
+        assert in_flight(faulty) == 1
+    eventually(lambda: in_flight(faulty) == 0)
+
+
+def test_rules_that_go_leave_what_they_struck_as_it_is(faulty):
+    """A request that is held keeps its fault: the latency, and the error behind it."""
+    for take_away in (lambda id: ok(admin(faulty, "DELETE", f"faults/{id}"), 204),
+                      lambda id: ok(admin(faulty, "DELETE", "faults"), 204), lambda id: rules(faulty)):
+        rule, = rules(faulty, {"operation": "GetObject", "latency": "1s", "error": "SlowDown"})
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            held = pool.submit(timed, lambda: http_request(faulty, "GET", "/bkt/k"))
+            eventually(lambda: fired(faulty) == [(1, 1)])
+            take_away(rule["id"])
+            assert http_request(faulty, "GET", "/bkt/k").status == 200
+            reply, seconds = held.result()
+        assert reply.code == "SlowDown" and seconds >= 1
+
+
 # ---- connections and bodies ---------------------------------------------------------------------
 
 
@@ -280,17 +305,22 @@ def test_adding_and_removing(faulty):
         ({"operation": "GetObject"}, "error"),
         ({"operation": "GetObjects", "error": "SlowDown"}, "operation"),
         ({"operation": [5], "error": "SlowDown"}, "operation"),
+        ({"operation": [], "error": "SlowDown"}, "operation"),
         ({"error": "NoSuchError"}, "error"),
         ({"error": 503}, "error"),
         ({"retryAfter": 5}, "retryAfter"),
         ({"error": "SlowDown", "retryAfter": -1}, "retryAfter"),
         ({"latency": "soon"}, "latency"),
         ({"latency": -5}, "latency"),
+        ({"latency": "366d"}, "latency"),
+        ({"latency": {"min": 5, "max": "9223372036s"}}, "latency.max"),
         ({"latency": {"min": 5}}, "latency.max"),
         ({"latency": {"min": 5, "max": 2}}, "latency.max"),
         ({"latency": {"min": 5, "mean": 2}}, "latency.mean"),
         ({"bandwidth": 0}, "bandwidth"),
         ({"bandwidth": "fast"}, "bandwidth"),
+        ({"bandwidth": 2**63 - 1}, "bandwidth"),
+        ({"bandwidth": "1025GiB"}, "bandwidth"),
         ({"cut": "now"}, "cut"),
         ({"truncate": -1}, "truncate"),
         ({"corrupt": "yes"}, "corrupt"),
