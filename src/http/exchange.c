@@ -111,7 +111,7 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     if (str_eq_nocase(header.name, STR("transfer-encoding")))
         x->req.chunked = str_eq_nocase(raw, STR("chunked"));
     else if (str_eq_nocase(header.name, STR("expect")))
-        x->req.expects_continue = str_eq_nocase(raw, STR("100-continue"));
+        x->req.expects_continue |= str_eq_nocase(raw, STR("100-continue"));
     add_header(x, header);
     return MHD_YES;
 }

@@ -67,15 +67,16 @@ static bool target_is_whole(const struct request *req, const char *sent_target,
 enum s3_err framing_check(const struct request *req, const char *sent_target,
                           const char *version)
 {
-    bool encoded = request_header_count(req, STR("transfer-encoding")) > 0;
+    size_t encodings = request_header_count(req, STR("transfer-encoding"));
     size_t hosts = request_header_count(req, STR("host"));
 
     if (!target_is_whole(req, sent_target, version) || !headers_are_whole(req) ||
         !lengths_agree(req))
         return S3_BAD_REQUEST;
-    if (encoded && request_header_count(req, STR("content-length")))
+    if (encodings > 0 && request_header_count(req, STR("content-length")))
         return S3_BAD_REQUEST;
-    if (encoded && !req->chunked)
+    /* Several headers are one list; libmicrohttpd goes by the first one. */
+    if (encodings > 1 || (encodings == 1 && !req->chunked))
         return S3_NOT_IMPLEMENTED;
     /* RFC 9112, 3.2. */
     if (hosts > 1 || (hosts == 0 && strcmp(version, "HTTP/1.0") != 0))

@@ -77,6 +77,17 @@ def test_odd_transfer_encoding(wire, s3, bucket, coding):
     assert nothing_stored(s3, bucket)
 
 
+@pytest.mark.parametrize("first,second", [("gzip", "chunked"), ("chunked", "gzip"), ("chunked",) * 2])
+def test_two_transfer_encodings(wire, s3, bucket, first, second):
+    """RFC 9110, 5.3: they are one list, which is none that is served. Stored as it came, the body
+    would be one thing to us and another to a proxy before us."""
+    codings = f"Transfer-Encoding: {first}\r\nTransfer-Encoding: {second}\r\n"
+    head = f"Content-Encoding: aws-chunked\r\nx-amz-decoded-content-length: 1\r\n{codings}"
+    reply = wire(put(bucket, head, "1\r\nx\r\n0\r\n\r\n"), close=True)
+    assert (reply.status, reply.code) == (501, "NotImplemented"), reply
+    assert nothing_stored(s3, bucket)
+
+
 def test_chunked_with_decoded_length(wire, s3, bucket):
     """SDKs that stream send Transfer-Encoding: chunked around aws-chunked."""
     inner = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
@@ -355,8 +366,9 @@ def test_expect_without_a_body(wire, bucket):
     w = wire()
     empty = put(bucket, "Content-Length: 0\r\nExpect: 100-Continue\r\n")
     nothing = f"GET /{bucket}/k HTTP/1.1\r\n{HOST}Expect: 100-continue\r\n\r\n".encode()
-    w.send(empty + nothing + put(bucket, "Content-Length: 1\r\n", "x", "second") + nothing)
-    for _ in range(4):
+    twice = nothing.replace(b"\r\n\r\n", b"\r\nExpect: other\r\n\r\n")
+    w.send(empty + nothing + put(bucket, "Content-Length: 1\r\n", "x", "second") + twice + nothing)
+    for _ in range(5):
         while b"\r\n\r\n" not in w.rest:
             assert w.fill()
         assert w.rest.startswith(b"HTTP/1.1 200"), w.rest
