@@ -7,6 +7,7 @@
 /* So much is written before the transaction is ended where it may be: a change to a few bytes
  * behind it need not wait for all of a large body. */
 #define TRANSACTION_BYTES MiB(64)
+#define ENTRY_BYTES       512 /* what a change takes beside bodies, about */
 #define EXTENTS           16
 
 /* ---- names of an entry ------------------------------------------------------------- */
@@ -814,6 +815,7 @@ static bool apply_to_branch(struct database *db, const struct batch *batch,
 
 bool apply(struct database *db, const struct batch *batch, const struct queued *e)
 {
+    db->transaction_bytes += ENTRY_BYTES;
     switch (e->kind) {
     case CHANGE_GROUP_BEGIN:
         db->groups++;

@@ -288,6 +288,8 @@ static bool open_file(struct database *db, struct buf *why)
     sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
                                                              : "PRAGMA synchronous = NORMAL");
     sql_exec(db, "PRAGMA wal_autocheckpoint = 4000");
+    /* About as much: what a larger transaction needed is given back. */
+    sql_exec(db, "PRAGMA journal_size_limit = 33554432");
     return prepare_statements(db);
 }
 

@@ -216,6 +216,7 @@ static bool write_batch(struct database *db, const struct batch *batch)
     db->err = SQLITE_OK;
     if (db->head_count == 0 && !heads_read(db))
         return false;
+    db->transaction_bytes = 0;
     if (!sql_exec(db, "BEGIN IMMEDIATE"))
         return false;
     while (db->committed < batch->count) {

@@ -84,6 +84,7 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.stopped = self.killed = False
+        self.exit_status = 0  # what it must end with, if it is not killed
         if wait:
             self.wait_ready()
 
@@ -157,7 +158,7 @@ class Server:
         text = self.stderr()
         self.stderr_file.close()
         assert not SANITIZER.search(text), text[-20000:]
-        expected = -signal.SIGKILL if self.killed else 0
+        expected = -signal.SIGKILL if self.killed else self.exit_status
         assert self.process.returncode == expected, f"exit {self.process.returncode}\n{text[-4000:]}"
 
 

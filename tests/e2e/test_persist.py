@@ -196,6 +196,23 @@ def test_shared_bytes_are_stored_once_and_rows_can_be_read(path):
         eventually(nothing_left, seconds=30)
 
 
+def test_the_journal_beside_it_is_bounded(path):
+    journal = path.with_name("state.db-wal")
+    with persistent(path, "--bucket", "box") as server:
+        http_request(server, "PUT", "/box/big", body=pattern(100 * MIB))
+        eventually(lambda: persistence(server)["behindMs"] == 0, seconds=60)
+        largest = journal.stat().st_size
+        assert largest < 160 * MIB
+
+        # The next changes begin it anew.
+        def is_small():
+            http_request(server, "PUT", "/box/small", body=b"x")
+            return journal.stat().st_size <= 32 * MIB
+
+        eventually(is_small, seconds=30)
+        assert largest > 32 * MIB
+
+
 # ---- seeds --------------------------------------------------------------------------------------
 
 
@@ -324,6 +341,15 @@ def test_a_full_disk(path, durability):
     with persistent(path) as server:
         assert document(server) == before
         assert http_request(server, "GET", "/box/big").body == big
+
+
+def test_what_could_not_be_written_at_the_end_is_told(path):
+    with persistent(path, "--bucket", "box") as server:
+        eventually(lambda: persistence(server)["behindMs"] == 0)
+        limit_file_size(server, 256 * 1024)
+        assert put(server, "big", pattern(MIB)).status == 200
+        eventually(lambda: persistence(server)["state"] == "behind", seconds=30)
+        server.exit_status = 1
 
 
 # ---- the power goes out -------------------------------------------------------------------------
