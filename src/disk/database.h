@@ -25,6 +25,10 @@ enum statement {
     SQL_COUNT
 };
 
+/* Each kind of a bucket's documents is a column of table `bucket` (schema.sql) and of each
+ * statement that names `tagging`, bound by bind_settings and read by read_bucket. */
+_Static_assert(BUCKET_DOC_COUNT == 1, "the database keeps tagging only");
+
 /* What a row of `object` is. */
 enum object_kind { KIND_OBJECT, KIND_MARKER, KIND_GONE };
 

@@ -511,3 +511,20 @@ def test_killed_at_any_moment(path, durability, part):
                     f"round {round_}: {worker.answered} answered, {worker.safe} safe"
                 )
     assert safe > 0, operations
+
+
+def test_what_a_write_made_on_its_way_is_as_safe(path):
+    """The branch of --branch-per-key and the bucket of --auto-bucket, each with its first write."""
+    args = ["--durability", "always", "--branch-per-key=main", "--auto-bucket"]
+    for round_ in range(5):
+        keys = [f"worker-{round_}-{n}" for n in range(3)]
+        with persistent(path, *args) as server:
+            for key in keys:
+                client(server, key=key).put_object(Bucket=f"of-{key}", Key="k", Body=b"x")
+            server.kill()
+        with serving("--persist", path) as server:
+            for key in keys:
+                reply = client(server, key=key).get_object(Bucket=f"of-{key}", Key="k")
+                assert reply["Body"].read() == b"x"
+            names = [b["name"] for b in ok(admin(server, "GET", "branches"))["branches"]]
+            assert set(keys) < set(names)
