@@ -2,6 +2,7 @@
 """The daemon: options, environment, file, readiness, listeners, signals, seeds, init scripts, TLS,
 logs."""
 
+import contextlib
 import json
 import os
 import re
@@ -369,6 +370,25 @@ def test_gives_up_after_ten_seconds():
         server.signal()
         assert server.wait() == 0
         assert time.monotonic() - started >= 9.9
+        assert "1 request cut off: not finished after 10 s" in server.stderr()
+    server.stop()
+
+
+def test_requests_held_by_faults_at_the_end():
+    """Those that are let go in time are answered; the others do not keep the server."""
+    server = Server("--bucket", "bucket")
+    rules = [{"operation": "ListObjects", "latency": "1s"}, {"operation": "GetObject", "latency": "10m"}]
+    reply = http_request(server, "PUT", "/_s3mem/faults", body=json.dumps(rules).encode())
+    assert reply.status == 200
+    with contextlib.ExitStack() as opened:
+        short, long = (opened.enter_context(connect(server, timeout=30)) for _ in range(2))
+        short.sendall(b"GET /bucket HTTP/1.1\r\nHost: x\r\n\r\n")
+        long.sendall(b"GET /bucket/k HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: in_flight(server) == 2)
+        server.signal()
+        assert short.recv(4096).startswith(b"HTTP/1.1 200")
+        assert long.recv(4096) == b""
+        assert server.wait() == 0
         assert "1 request cut off: not finished after 10 s" in server.stderr()
     server.stop()
 
