@@ -139,6 +139,8 @@ static enum ctl_exit fault_set(struct ctl *c)
     json_t *rules = strcmp(c->args[1], "-") == 0 ? json_loadf(stdin, 0, &error)
                                                  : json_load_file(c->args[1], 0, &error);
 
+    if (!rules && error.line < 0) /* it could not be opened */
+        return ctl_complain(CTL_REFUSED, "%s", error.text);
     if (!rules)
         return ctl_complain(CTL_REFUSED, "%s:%d: %s", c->args[1], error.line, error.text);
     return call_and_print(c, "PUT", rules);

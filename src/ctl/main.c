@@ -254,6 +254,27 @@ static enum ctl_exit read_arguments(struct ctl *c, struct arguments *args)
     return CTL_DONE;
 }
 
+static bool names_file(const char *what)
+{
+    return what && strstr(what, "FILE");
+}
+
+/* What goes to the server in JSON. There it would be missing if it were not UTF-8: a rule of
+ * faults for one key would become one for all. Names of files on this side may be any bytes. */
+static enum ctl_exit check_texts(const struct ctl *c)
+{
+    const struct ctl_option *options = c->command->options;
+    bool good = !c->branch || str_is_utf8(str_c(c->branch));
+
+    for (int i = 0; i < c->arg_count && !names_file(c->command->arguments); i++)
+        good &= str_is_utf8(str_c(c->args[i]));
+    for (size_t i = 0; i < CTL_OPTS_MAX && options[i].name; i++) {
+        if (c->values[i] && !names_file(options[i].metavar))
+            good &= str_is_utf8(str_c(c->values[i]));
+    }
+    return good ? CTL_DONE : ctl_complain(CTL_USAGE, "arguments must be UTF-8");
+}
+
 static enum ctl_exit check(const struct ctl *c)
 {
     if (c->arg_count < c->command->min_args)
@@ -261,7 +282,7 @@ static enum ctl_exit check(const struct ctl *c)
                             c->command->arguments);
     if (!c->access_key != !c->secret_key)
         return ctl_complain(CTL_USAGE, "an access key and a secret key need each other");
-    return CTL_DONE;
+    return check_texts(c);
 }
 
 int main(int argc, char **argv)

@@ -186,6 +186,19 @@ def test_faults(store):
     ctl(store, "fault", "mend", status=2)
 
 
+def test_texts_that_are_not_utf_8_are_refused(store):
+    """In JSON they would be missing: a rule for one key would be one for all."""
+    before = ctl_json(store, "snapshots")
+    for args in (["fault", "add", "--key", "\udcff", "--error", "SlowDown"],
+                 ["fault", "add", "--operation", "GetObject\udcff", "--error", "SlowDown"],
+                 ["fault", "add", "--branch", "\udcff", "--error", "SlowDown"],
+                 ["snapshot", "\udcff"], ["branch", "b", "\udcff"], ["clock", "freeze", "\udcff"]):
+        ctl(store, *args, status=2)
+    assert not ctl_json(store, "fault", "list")["rules"]
+    assert ctl_json(store, "snapshots") == before
+    ctl(store, "fault", "set", "/nowhere/x", status=1)
+
+
 def test_clock(store):
     assert ctl(store, "clock", "freeze", "2030-01-01T00:00:00Z") == (
         "2030-01-01T00:00:00.000Z (frozen)\n")
