@@ -545,7 +545,7 @@ static bool put_object_row(struct database *db, const struct head *head, int64_t
     struct checksum sum;
     struct slice bytes = {"", 0};
     uint8_t md5[MD5_SIZE];
-    sqlite3_stmt *s = sql_begin(db, SQL_PUT_OBJECT);
+    sqlite3_stmt *s = sql_begin(db, in_segments ? SQL_PUT_OBJECT : SQL_PUT_SMALL_OBJECT);
 
     record_place(r, &place);
     record_md5(r, md5);

@@ -135,6 +135,12 @@ BEGIN
     INSERT INTO loose SELECT segment FROM extent WHERE owner = 2 * old.id;
     DELETE FROM extent WHERE owner = 2 * old.id;
 END;
+CREATE TRIGGER object_replaced AFTER UPDATE OF body ON object
+WHEN old.kind = 0 AND old.body IS NULL
+BEGIN
+    INSERT INTO loose SELECT segment FROM extent WHERE owner = 2 * old.id;
+    DELETE FROM extent WHERE owner = 2 * old.id;
+END;
 CREATE TRIGGER part_gone AFTER DELETE ON part
 BEGIN
     INSERT INTO loose SELECT segment FROM extent WHERE owner = 2 * old.id + 1;

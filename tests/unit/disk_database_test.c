@@ -963,6 +963,36 @@ static void test_garbage_is_collected(void **state)
     close_fixture(&f);
 }
 
+/* Its row stays, the bytes that it had elsewhere go. */
+static void test_a_small_object_replaces_a_large_one(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin_fixture(&f, "smaller", DURABILITY_ALWAYS);
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+    AUTO_BUF(big, BIG);
+
+    while (big.len < BIG)
+        buf_add(&big, STR("0123456789abcdef"));
+    test_bucket(b, BUCKET);
+    for (int i = 0; i < 2; i++) {
+        test_put(f.store, b, STR("k"), buf_str(&big), NULL);
+        assert_int_equal(settle(&f), DURABLE_SAFE);
+        assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM extent"), 1);
+        test_put(f.store, b, STR("k"), STR("x"), NULL);
+        assert_int_equal(settle(&f), DURABLE_SAFE);
+        assert_int_equal(ask_sql(f.path, "SELECT (SELECT count(*) FROM extent)"
+                                         " + (SELECT count(*) FROM segment)"
+                                         " + (SELECT count(*) FROM chunk)"),
+                         0);
+        assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object"), 1);
+    }
+    branch_unref(TAKE(b));
+    reopen(&f);
+    close_fixture(&f);
+}
+
 static void put_some(struct fixture *f, struct branch *b, const char *name)
 {
     char key[32];
@@ -1084,6 +1114,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_noticed),
         cmocka_unit_test(test_what_is_not_filled_is_not_there),
         cmocka_unit_test(test_garbage_is_collected),
+        cmocka_unit_test(test_a_small_object_replaces_a_large_one),
         cmocka_unit_test(test_it_is_as_large_as_one_saved_afresh),
     };
 
