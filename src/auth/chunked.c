@@ -97,9 +97,21 @@ static enum s3_err broken_framing(struct auth_failure *failure)
     return failure_set(failure, S3_INCOMPLETE_BODY, "The request body terminated unexpectedly");
 }
 
-static enum s3_err wrong_length(struct auth_failure *failure)
+static void number_field(struct auth_failure *failure, struct str name, uint64_t number)
 {
-    return failure_start(failure, S3_INCOMPLETE_BODY, 0);
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%" PRIu64, number);
+    failure_field(failure, name, str_of(text, (size_t)n));
+}
+
+/* provided: bytes of the payload that chunk headers announced. */
+static enum s3_err wrong_length(const struct chunked *c, uint64_t provided,
+                                struct auth_failure *failure)
+{
+    failure_start(failure, S3_INCOMPLETE_BODY, KiB(1));
+    number_field(failure, STR("NumberBytesExpected"), c->decoded_length);
+    number_field(failure, STR("NumberBytesProvided"), provided);
+    return S3_INCOMPLETE_BODY;
 }
 
 /* ---- signatures -------------------------------------------------------------------- */
@@ -176,26 +188,31 @@ static bool read_hex(struct str text, uint64_t *out)
     return true;
 }
 
-/* "10000;chunk-signature=HEX"; other extensions are ignored. */
+/* The one extension of a signed chunk, "chunk-signature=HEX". A value that is none, and another
+ * extension's, is kept as a signature that does not match. */
+static bool read_chunk_signature(struct chunked *c, struct str extension)
+{
+    size_t equals = str_find_char(extension, '=');
+    if (equals == SIZE_MAX || str_find_char(extension, ';') != SIZE_MAX)
+        return false;
+    struct str name = str_trim(str_of(extension.ptr, equals));
+    struct str value = str_trim(str_from(extension, equals + 1));
+    if (!value.len)
+        return false;
+    bool whole = str_eq(name, STR("chunk-signature")) && value.len == sizeof(c->claimed);
+    memset(c->claimed, '-', sizeof(c->claimed));
+    if (whole)
+        memcpy(c->claimed, value.ptr, sizeof(c->claimed));
+    return true;
+}
+
+/* "10000;chunk-signature=HEX"; what is not verified may have any extensions. */
 static bool read_chunk_header(struct chunked *c, struct str line)
 {
-    struct str part;
-    if (!str_split(&line, ';', &part) || !read_hex(str_trim(part), &c->size))
+    struct str size;
+    if (!str_split(&line, ';', &size) || !read_hex(str_trim(size), &c->size))
         return false;
-    bool has_signature = false;
-    while (str_split(&line, ';', &part)) {
-        static const struct str name = {"chunk-signature=", 16};
-        part = str_trim(part);
-        if (!str_has_prefix(part, name))
-            continue;
-        struct str value = str_from(part, name.len);
-        if (has_signature || (c->verify && value.len != sizeof(c->claimed)))
-            return false;
-        has_signature = true;
-        if (c->verify)
-            memcpy(c->claimed, value.ptr, sizeof(c->claimed));
-    }
-    return has_signature || !c->verify;
+    return !c->verify || read_chunk_signature(c, line);
 }
 
 /* S3 wants 8 KiB of every signed chunk but the last. */
@@ -203,18 +220,18 @@ static enum s3_err check_chunk_size(struct chunked *c, uint64_t before,
                                     struct auth_failure *failure)
 {
     if (c->verify && c->chunks > 1 && c->size > 0 && before < MIN_CHUNK_BYTES) {
-        char chunk[24], size[24];
         failure_start(failure, S3_INVALID_CHUNK_SIZE_ERROR, KiB(1));
-        int n = snprintf(chunk, sizeof(chunk), "%" PRIu64, c->chunks - 1);
-        failure_field(failure, STR("Chunk"), str_of(chunk, (size_t)n));
-        n = snprintf(size, sizeof(size), "%" PRIu64, before);
-        failure_field(failure, STR("BadChunkSize"), str_of(size, (size_t)n));
+        number_field(failure, STR("Chunk"), c->chunks);
+        number_field(failure, STR("BadChunkSize"), before);
         return S3_INVALID_CHUNK_SIZE_ERROR;
     }
     if (c->size > MAX_CHUNK_BYTES)
         return failure_set(failure, S3_INVALID_ARGUMENT, "A chunk is larger than 5 GiB");
-    if (c->decoded_length != CONTENT_LENGTH_NONE && c->size > c->decoded_length - c->decoded)
-        return wrong_length(failure);
+    if (c->decoded_length == CONTENT_LENGTH_NONE)
+        return S3_OK;
+    if (c->size > c->decoded_length - c->decoded ||
+        (c->size == 0 && c->decoded != c->decoded_length))
+        return wrong_length(c, c->decoded + c->size, failure);
     return S3_OK;
 }
 
@@ -396,10 +413,8 @@ enum s3_err chunked_finish(struct chunked *c, struct auth_failure *failure)
     /* The blank line at the very end is missing in some clients' bodies, and means nothing. */
     if (c->state != IN_TRAILER || c->line.len)
         c->err = broken_framing(failure);
-    else if (c->decoded_length != CONTENT_LENGTH_NONE && c->decoded != c->decoded_length)
-        c->err = wrong_length(failure);
     else if (c->sign_trailers && !c->trailers_signed)
-        c->err = malformed_trailer(failure);
+        c->err = broken_framing(failure);
     return c->err;
 }
 

@@ -46,17 +46,20 @@ static void add_attr(struct buf *attrs, enum attr attr, const struct buf *value)
     attrs->failed |= value->failed;
 }
 
-/* "aws-chunked" is how the body travelled, not how the object is encoded. */
-static void add_content_encoding(struct buf *attrs, struct str value)
+/* "aws-chunked" is how the body travelled, not how the object is encoded; of a body that did
+ * not travel so it is kept. Source: Swift's tests, which run against Amazon too
+ * (test_input_errors.py, chunk_encoding_declared_ok, custom_encoding_ok). */
+static void add_content_encoding(const struct s3_call *c, struct buf *attrs, struct str value)
 {
+    bool chunked = c->auth.payload >= PAYLOAD_CHUNKED_SIGNED;
     struct str rest = value, part;
-    AUTO_BUF(kept, value.len + 1);
+    AUTO_BUF(kept, 2 * value.len + 1);
     while (str_split(&rest, ',', &part)) {
         part = str_trim(part);
-        if (!part.len || str_eq_nocase(part, STR("aws-chunked")))
+        if (!part.len || (chunked && str_eq_nocase(part, STR("aws-chunked"))))
             continue;
         if (kept.len)
-            buf_add_char(&kept, ',');
+            buf_add(&kept, STR(", "));
         buf_add(&kept, part);
     }
     if (kept.len || kept.failed)
@@ -68,7 +71,7 @@ static void add_kept_header(struct s3_call *c, const struct kept_header *kept,
 {
     struct str value = h->value;
     if (kept->attr == ATTR_CONTENT_ENCODING) {
-        add_content_encoding(attrs, value);
+        add_content_encoding(c, attrs, value);
         return;
     }
     if (!value.len || (kept->attr == ATTR_CONTENT_TYPE && str_eq(value, DEFAULT_CONTENT_TYPE)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* payload.c - what a body promises in its headers, and whether it kept the promise.
- * Sources: AWS "Checking object integrity", "Signature calculations ... chunked upload", and
- * the recorded replies for codes and messages. */
+ * Sources: AWS "Checking object integrity", "Signature calculations ... chunked upload", the
+ * recorded replies for codes and messages, and OpenStack Swift's tests, which run against
+ * Amazon too (test/s3api/test_input_errors.py). */
 #include "s3/payload.h"
 
 #include <inttypes.h>
@@ -29,11 +30,8 @@ static enum s3_err read_length(struct s3_call *c, struct payload *p)
         return S3_OK;
     }
     struct str decoded = s3_header(c, STR("x-amz-decoded-content-length"));
-    if (!decoded.ptr)
-        return s3_fail(c, S3_MISSING_CONTENT_LENGTH, "no x-amz-decoded-content-length");
     if (!str_to_u64(decoded, &p->expected) || p->expected == CONTENT_LENGTH_NONE)
-        return s3_invalid_argument(c, "Invalid x-amz-decoded-content-length",
-                                   STR("x-amz-decoded-content-length"), decoded);
+        return s3_fail(c, S3_MISSING_CONTENT_LENGTH, "x-amz-decoded-content-length");
     p->chunked = chunked_new(&c->auth, p->expected);
     return S3_OK;
 }
@@ -51,20 +49,36 @@ static enum s3_err read_content_md5(struct s3_call *c, struct payload *p)
     return S3_OK;
 }
 
+static enum s3_err several_checksums(struct s3_call *c)
+{
+    return s3_fail_message(c, S3_INVALID_REQUEST,
+                           "Expecting a single x-amz-checksum- header. Multiple checksum Types "
+                           "are not allowed.");
+}
+
+/* x-amz-checksum-NAME headers that are no checksum. */
+static bool describes_checksum(struct str name)
+{
+    return str_eq_nocase(name, STR("x-amz-checksum-algorithm")) ||
+           str_eq_nocase(name, STR("x-amz-checksum-mode")) ||
+           str_eq_nocase(name, STR("x-amz-checksum-type"));
+}
+
 /* The one x-amz-checksum-ALGORITHM header, if any. */
 static enum s3_err read_checksum_header(struct s3_call *c, struct payload *p)
 {
     for (size_t i = 0; i < c->header_count; i++) {
         const struct header *h = &c->headers[i];
-        if (!str_has_prefix_nocase(h->name, STR("x-amz-checksum-")))
+        if (!str_has_prefix_nocase(h->name, STR("x-amz-checksum-")) ||
+            describes_checksum(h->name))
             continue;
         enum checksum_alg alg = checksum_by_header(h->name);
         if (alg == CHECKSUM_NONE)
-            continue; /* -algorithm, -mode, -type */
-        if (p->claimed.alg != CHECKSUM_NONE)
             return s3_fail_message(c, S3_INVALID_REQUEST,
-                                   "Expecting a single x-amz-checksum- header. Multiple "
-                                   "checksum Types are not allowed.");
+                                   "The algorithm type you specified in x-amz-checksum- header "
+                                   "is invalid.");
+        if (p->claimed.alg != CHECKSUM_NONE)
+            return several_checksums(c);
         if (!base64_decode_exact(h->value, p->claimed.bytes, checksum_size(alg)))
             return s3_fail_message(c, S3_INVALID_REQUEST, "Value for %s header is invalid.",
                                    checksum_header(alg).ptr);
@@ -78,28 +92,38 @@ static enum s3_err read_trailer_header(struct s3_call *c, struct payload *p,
 {
     struct str names = s3_header(c, STR("x-amz-trailer")), name;
     *alg = CHECKSUM_NONE;
+    while (str_has_suffix(names, STR(",")))
+        names.len--;
     while (names.ptr && str_split(&names, ',', &name)) {
         *alg = checksum_by_header(str_trim(name));
         if (*alg == CHECKSUM_NONE)
             return s3_fail_message(c, S3_INVALID_REQUEST,
                                    "The value specified in the x-amz-trailer header is not "
                                    "supported");
-        if (p->claimed.alg != CHECKSUM_NONE || p->claimed_in_trailer)
-            return s3_fail_message(c, S3_INVALID_REQUEST,
-                                   "Expecting a single x-amz-checksum- header. Multiple "
-                                   "checksum Types are not allowed.");
+        if (p->claimed_in_trailer)
+            return several_checksums(c);
         p->claimed_in_trailer = true;
     }
+    if (p->claimed_in_trailer && p->claimed.alg != CHECKSUM_NONE)
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "Expecting a single x-amz-checksum- header");
     return S3_OK;
 }
 
-/* x-amz-sdk-checksum-algorithm only announces: S3 wants a name it knows, and goes by the value
- * that is there, or computes its own (aws-recorded: test_s3_checksum_no_algorithm). */
-static enum s3_err check_announced(struct s3_call *c)
+/* x-amz-sdk-checksum-algorithm only announces: `given` must come, in a header or a trailer. */
+static enum s3_err check_announced(struct s3_call *c, enum checksum_alg given)
 {
     struct str announced = s3_header(c, STR("x-amz-sdk-checksum-algorithm"));
-    if (!announced.ptr || checksum_by_name(announced) != CHECKSUM_NONE)
+    enum checksum_alg alg = checksum_by_name(announced);
+    if (!announced.ptr || (alg != CHECKSUM_NONE && alg == given))
         return S3_OK;
+    if (alg != CHECKSUM_NONE && given == CHECKSUM_NONE)
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "x-amz-sdk-checksum-algorithm specified, but no corresponding "
+                               "x-amz-checksum-* or x-amz-trailer headers were found.");
+    if (alg != CHECKSUM_NONE)
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "Value for x-amz-sdk-checksum-algorithm header is invalid.");
     return s3_fail_message(
         c, S3_INVALID_REQUEST,
         "Checksum algorithm provided is unsupported. Please try again with any of the valid "
@@ -133,7 +157,7 @@ enum s3_err payload_begin(struct s3_call *c, enum checksum_alg default_alg, bool
             return c->err;
         if (p->claimed.alg != CHECKSUM_NONE)
             alg = (enum checksum_alg)p->claimed.alg;
-        if (check_announced(c))
+        if (check_announced(c, alg))
             return c->err;
     }
     start_digests(c, p, alg == CHECKSUM_NONE ? default_alg : alg, with_md5);
@@ -251,32 +275,30 @@ static enum s3_err check_payload_hash(struct s3_call *c, struct payload *p,
     if (memcmp(sha256, c->auth.payload_sha256, SHA256_SIZE) == 0)
         return S3_OK;
     AUTO_BUF(hex, 256);
-    buf_add_hex(&hex, str_of((const char *)c->auth.payload_sha256, SHA256_SIZE));
-    s3_error_field(c, "ClientComputedContentSHA256", buf_str(&hex));
-    buf_reset(&hex);
+    s3_error_field(c, "ClientComputedContentSHA256", s3_header(c, STR("x-amz-content-sha256")));
     buf_add_hex(&hex, str_of((const char *)sha256, SHA256_SIZE));
     s3_error_field(c, "S3ComputedContentSHA256", buf_str(&hex));
     return s3_fail(c, S3_X_AMZ_CONTENT_SHA256_MISMATCH, "payload hash");
 }
 
+/* The last one counts, and only the announced one may come. */
 static enum s3_err read_trailer(struct s3_call *c, struct payload *p)
 {
     struct str wanted = checksum_header(p->sum.alg);
     for (size_t i = 0; p->chunked && i < chunked_trailer_count(p->chunked); i++) {
         struct header trailer = chunked_trailer(p->chunked, i);
         if (!str_eq_nocase(trailer.name, wanted))
-            continue;
+            return s3_fail(c, S3_MALFORMED_TRAILER_ERROR, "a trailer that was not announced");
         if (!base64_decode_exact(trailer.value, p->claimed.bytes, checksum_size(p->sum.alg)))
             return s3_fail_message(c, S3_INVALID_REQUEST,
                                    "Value for %s trailing header is "
                                    "invalid.",
                                    wanted.ptr);
         p->claimed.alg = (uint8_t)p->sum.alg;
-        return S3_OK;
     }
-    s3_error_field(c, "ExpectedTrailer", wanted);
-    return s3_fail_message(c, S3_INVALID_REQUEST,
-                           "The trailer announced in x-amz-trailer was not sent");
+    return p->claimed.alg != CHECKSUM_NONE
+               ? S3_OK
+               : s3_fail(c, S3_MALFORMED_TRAILER_ERROR, "the announced trailer is missing");
 }
 
 static enum s3_err check_checksum(struct s3_call *c, struct payload *p,

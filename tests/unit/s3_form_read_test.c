@@ -119,7 +119,7 @@ static void test_filenames(void **state)
     check(STR("--xYz\r\n" FILE_PART("C:\\\\dir\\\\a.txt") "" LAST), S3_OK, "[a.txt]");
     check(STR("--xYz\r\n" FILE_PART("/tmp/b.txt") "" LAST), S3_OK, "[b.txt]");
     check(STR("--xYz\r\n" FILE_PART("say \\\"hi\\\"; x") "" LAST), S3_OK, "[say \"hi\"; x]");
-    check(STR("--xYz\r\n" FILE_PART("") "" LAST), S3_OK, "[none]");
+    check(STR("--xYz\r\n" FILE_PART("") "" LAST), S3_OK, "[]");
     check(STR("--xYz\r\n" PART("file") "text" LAST), S3_OK, "[none]text");
     check(STR("--xYz\r\ncontent-disposition:form-data;name=FILE;filename*=utf-8''%e2%82%ac\r\n"
               "\r\n" LAST),
