@@ -288,15 +288,15 @@ enum app_next admin_add_fault(struct admin_call *c)
 {
     json_t *given = c->json ? c->json : json_object();
     struct fault_rule *rule = read_rule(c, given);
-    uint64_t id;
+    json_t *shown;
 
     c->json = given;
     if (!rule)
         return APP_REPLY;
-    id = faults_add(c->admin->faults, rule);
-    if (!id)
+    shown = faults_add(c->admin->faults, rule);
+    if (!shown)
         return admin_error(c, 409, "TooManyRules", "there are 1000 rules; delete some first");
-    return admin_json(c, 201, faults_rule_json(c->admin->faults, id));
+    return admin_json(c, 201, shown);
 }
 
 enum app_next admin_clear_faults(struct admin_call *c)

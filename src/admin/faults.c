@@ -132,24 +132,6 @@ void faults_replace(struct faults *f, uint64_t seed, struct fault_rule **rules, 
     pthread_mutex_unlock(&f->lock);
 }
 
-uint64_t faults_add(struct faults *f, struct fault_rule *rule)
-{
-    uint64_t id = 0;
-
-    pthread_mutex_lock(&f->lock);
-    size_t count = atomic_load(&f->count);
-    if (count < FAULT_RULES_MAX) {
-        f->rules = xrealloc(f->rules, (count + 1) * sizeof(struct fault_rule *));
-        f->rules[count] = rule;
-        id = rule->id = f->next_id++;
-        atomic_store_explicit(&f->count, count + 1, memory_order_release);
-    }
-    pthread_mutex_unlock(&f->lock);
-    if (!id)
-        fault_rule_free(rule);
-    return id;
-}
-
 bool faults_remove(struct faults *f, uint64_t id)
 {
     struct fault_rule *gone = NULL;
@@ -188,6 +170,27 @@ static json_t *rule_json(const struct fault_rule *rule)
     return shown;
 }
 
+json_t *faults_add(struct faults *f, struct fault_rule *rule)
+{
+    json_t *shown = NULL;
+
+    pthread_mutex_lock(&f->lock);
+    size_t count = atomic_load(&f->count);
+    if (count < FAULT_RULES_MAX) {
+        f->rules = xrealloc(f->rules, (count + 1) * sizeof(struct fault_rule *));
+        f->rules[count] = rule;
+        rule->id = f->next_id++;
+        /* Here, not later: somebody else may remove it as soon as it is in the list. */
+        shown = rule_json(rule);
+        if (shown)
+            atomic_store_explicit(&f->count, count + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (!shown)
+        fault_rule_free(rule);
+    return shown;
+}
+
 json_t *faults_json(struct faults *f)
 {
     json_t *rules = json_array();
@@ -198,17 +201,4 @@ json_t *faults_json(struct faults *f)
     json_t *all = json_pack("{s:I, s:o}", "seed", (json_int_t)f->seed, "rules", rules);
     pthread_mutex_unlock(&f->lock);
     return all;
-}
-
-json_t *faults_rule_json(struct faults *f, uint64_t id)
-{
-    json_t *shown = NULL;
-
-    pthread_mutex_lock(&f->lock);
-    for (size_t i = 0; i < atomic_load(&f->count) && !shown; i++) {
-        if (f->rules[i]->id == id)
-            shown = rule_json(f->rules[i]);
-    }
-    pthread_mutex_unlock(&f->lock);
-    return shown;
 }

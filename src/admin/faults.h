@@ -33,14 +33,13 @@ bool faults_strike(struct faults *f, const struct traffic_call *call, struct fau
 /* In place of all there were, which start to count at 0 and draw from this seed. Takes the
  * rules and their array. */
 void faults_replace(struct faults *f, uint64_t seed, struct fault_rule **rules, size_t count);
-/* At the end. Takes rule; its number, or 0: there are FAULT_RULES_MAX already. */
-MUST_CHECK uint64_t faults_add(struct faults *f, struct fault_rule *rule);
+/* At the end. Takes rule; how it is shown, or NULL: there are FAULT_RULES_MAX already. */
+MUST_CHECK json_t *faults_add(struct faults *f, struct fault_rule *rule);
 /* False: there is no rule of that number. */
 MUST_CHECK bool faults_remove(struct faults *f, uint64_t id);
 void faults_clear(struct faults *f);
-/* {"seed", "rules"}; one rule, NULL when there is none of that number */
+/* {"seed", "rules"} */
 json_t *faults_json(struct faults *f);
-json_t *faults_rule_json(struct faults *f, uint64_t id);
 
 #define FAULTS_SEED 1
 

@@ -298,6 +298,23 @@ def test_adding_and_removing(faulty):
     assert len(ok(admin(faulty, "PUT", "faults", [{"error": "SlowDown"}]))["rules"]) == 1
 
 
+def test_adding_while_others_remove(faulty):
+    """A rule that is gone again at once is answered like any other."""
+    deadline = time.monotonic() + 1.5
+
+    def add():
+        while time.monotonic() < deadline:
+            ok(admin(faulty, "POST", "faults", {"error": "SlowDown"}), 201)
+
+    def remove():
+        while time.monotonic() < deadline:
+            ok(admin(faulty, "DELETE", "faults"), 204)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for job in [pool.submit(work) for work in [add, remove] * 4]:
+            job.result()
+
+
 @pytest.mark.parametrize(
     "rule, field",
     [
