@@ -604,13 +604,32 @@ static bool put_place(struct database *db, const struct head *head, int64_t cont
     return sql_run(db, s);
 }
 
+/* Then the head has to say that it is gone. */
+static bool is_object_below(struct database *db, const struct head *head,
+                            const struct seen_bucket *seen, const struct record *r)
+{
+    struct record_place place;
+    sqlite3_stmt *s = sql_begin(db, SQL_OBJECT_BELOW);
+
+    if (seen->own)
+        return false;
+    record_place(r, &place);
+    sqlite3_bind_int64(s, 1, head->node);
+    sql_text(s, 2, str_c(seen->name));
+    sql_bytes(s, 3, record_key(r).ptr, record_key(r).len);
+    sqlite3_bind_int64(s, 4, version_of(&place));
+    bool below = sql_row(db, s);
+    sqlite3_reset(s);
+    return below;
+}
+
 static bool apply_object_deleted(struct database *db, const struct head *head,
                                  const struct seen_bucket *seen, const struct record *r)
 {
     struct record_place place;
     sqlite3_stmt *s = sql_begin(db, SQL_DELETE_OBJECT);
 
-    if (!seen->own)
+    if (is_object_below(db, head, seen, r))
         return put_place(db, head, seen->contents, r, KIND_GONE);
     record_place(r, &place);
     sqlite3_bind_int64(s, 1, head->node);
@@ -675,6 +694,21 @@ static bool apply_part(struct database *db, const struct head *head, int64_t con
     return ok;
 }
 
+static bool is_upload_below(struct database *db, const struct head *head,
+                            const struct seen_bucket *seen, struct str id)
+{
+    sqlite3_stmt *s = sql_begin(db, SQL_UPLOAD_BELOW);
+
+    if (seen->own)
+        return false;
+    sqlite3_bind_int64(s, 1, head->node);
+    sql_text(s, 2, str_c(seen->name));
+    sql_text(s, 3, id);
+    bool below = sql_row(db, s);
+    sqlite3_reset(s);
+    return below;
+}
+
 static bool apply_upload_ended(struct database *db, const struct head *head,
                                const struct seen_bucket *seen, const struct upload *u)
 {
@@ -685,11 +719,13 @@ static bool apply_upload_ended(struct database *db, const struct head *head,
     sql_text(s, 3, upload_id(u));
     if (!sql_run(db, s))
         return false;
-    s = sql_begin(db, seen->own ? SQL_DELETE_UPLOAD : SQL_NO_UPLOAD);
+    bool below = is_upload_below(db, head, seen, upload_id(u));
+
+    s = sql_begin(db, below ? SQL_NO_UPLOAD : SQL_DELETE_UPLOAD);
     sqlite3_bind_int64(s, 1, head->node);
     sqlite3_bind_int64(s, 2, seen->contents);
     sql_text(s, 3, upload_id(u));
-    if (!seen->own)
+    if (below)
         sql_bytes(s, 4, upload_key(u).ptr, upload_key(u).len);
     return sql_run(db, s);
 }

@@ -1086,6 +1086,40 @@ static void test_it_is_as_large_as_one_saved_afresh(void **state)
     close_fixture(&afresh);
 }
 
+/* Of what came and went again nothing is told, though the bucket is a snapshot's. */
+static void test_what_only_passed_leaves_no_rows(void **state)
+{
+    struct fixture f;
+    struct player p = {.f = &f, .random = {1}};
+    struct target at = {BUCKET, STR("new")};
+    struct write_result result;
+
+    (void)state;
+    begin_fixture(&f, "passing", DURABILITY_ALWAYS);
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+
+    test_bucket(b, BUCKET);
+    test_put(f.store, b, STR("old"), STR("x"), NULL);
+    assert_int_equal(store_snapshot_take(f.store, b, STR("s")), NAMED_OK);
+    test_put(f.store, b, at.key, STR("x"), NULL);
+    assert_int_equal(object_delete(b, &at, STR_NONE, NULL, &result), S3_OK);
+    record_unref(result.old);
+    do_upload(&p, b);
+    for (int tries = 0; tries < 20; tries++)
+        do_upload_more(&p, b);
+    assert_int_equal(settle(&f), DURABLE_SAFE);
+    assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM upload"), 0);
+    assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object WHERE kind = 2"), 0);
+    at.key = STR("old");
+    assert_int_equal(object_delete(b, &at, STR_NONE, NULL, &result), S3_OK);
+    record_unref(result.old);
+    assert_int_equal(settle(&f), DURABLE_SAFE);
+    assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object WHERE kind = 2"), 1);
+    branch_unref(TAKE(b));
+    reopen(&f);
+    close_fixture(&f);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -1115,6 +1149,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_filled_is_not_there),
         cmocka_unit_test(test_garbage_is_collected),
         cmocka_unit_test(test_a_small_object_replaces_a_large_one),
+        cmocka_unit_test(test_what_only_passed_leaves_no_rows),
         cmocka_unit_test(test_it_is_as_large_as_one_saved_afresh),
     };
 
