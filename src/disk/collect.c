@@ -90,6 +90,8 @@ bool collect(struct database *db, int most, bool *done)
             most = collect_node(db, most, &found);
         if (!found)
             most = fold(db, most, &found);
+        if (!found)
+            most = rebase(db, most, &found);
     }
     *done = !found && !db->err && sql_run(db, sql_begin(db, SQL_DELETE_CONTENTS));
     return !db->err && collect_segments(db);

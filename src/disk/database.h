@@ -6,6 +6,7 @@
  * apply.c      one change -> rows (the writer's thread)
  * collect.c    rows that nothing refers to any more (likewise)
  * fold.c       nodes that nobody names become one with their only child (likewise)
+ * rebase.c     buckets taken from states that nobody names any more (likewise)
  * reload.c     rows -> the store, at the start
  * follow.c     observer -> queue -> writer's thread -> transactions; who waits for them */
 #ifndef S3MEM_DISK_DATABASE_H
@@ -153,6 +154,9 @@ bool collect_segments(struct database *db);
  * how many rows are still allowed; *found is false when there is no such node. Heads are read
  * anew after that. */
 int fold(struct database *db, int most, bool *found);
+
+/* The same for a bucket that stands on a node which nothing else needs. */
+int rebase(struct database *db, int most, bool *found);
 
 /* Into the empty store. False: db->err is set, or why says what was wrong. */
 bool reload(struct database *db, struct buf *why);

@@ -154,9 +154,9 @@ static void wait_tidy(const struct fixture *f)
                     "SELECT (SELECT count(*) FROM garbage) + (SELECT count(*) FROM node n"
                     " WHERE id NOT IN (SELECT node FROM branch)"
                     " AND id NOT IN (SELECT node FROM snapshot)"
-                    " AND (SELECT count(*) FROM node WHERE parent = n.id) < 2"
-                    " AND NOT EXISTS (SELECT 1 FROM bucket WHERE base = n.id"
-                    "  AND node NOT IN (SELECT id FROM node WHERE parent = n.id)))") == 0)
+                    " AND (SELECT count(*) FROM node WHERE parent = n.id)"
+                    " + (SELECT count(*) FROM bucket WHERE base = n.id"
+                    "    AND node NOT IN (SELECT id FROM node WHERE parent = n.id)) < 2)") == 0)
             return;
         usleep(2000);
     }
@@ -1026,7 +1026,8 @@ static void play_round(struct fixture *f, int round)
     if (round % 2)
         assert_int_equal(store_snapshot_restore(f->store, &b, STR("first")), NAMED_OK);
     if (round % 3)
-        assert_int_equal(store_snapshot_restore_bucket(f->store, &b, STR("first"), BUCKET),
+        assert_int_equal(store_snapshot_restore_bucket(
+                             f->store, &b, round % 4 ? STR("first") : STR("second"), BUCKET),
                          NAMED_OK);
     put_some(f, b, "main");
     assert_int_equal(object_delete(b, &at, STR_NONE, NULL, &result), S3_OK);
