@@ -270,7 +270,8 @@ MUST_CHECK enum named store_add_branch(struct store *store, struct str name, str
 
 /* ---- documents: counted immutable bytes (bucket settings) -------------------------- */
 
-struct doc *doc_new(struct str bytes);
+/* NULL: no memory, or beyond the limit. */
+struct doc *doc_new(struct store *store, struct str bytes);
 struct doc *doc_ref(struct doc *d);
 void doc_unref(struct doc *d);
 struct str doc_str(const struct doc *d);

@@ -248,7 +248,7 @@ static enum s3_err load_bucket(struct document_reader *r, struct take *t)
             which++;
         if (t->state == TAKEN && (which == BUCKET_DOC_COUNT || info.docs[which]))
             t->state = BAD;
-        else if (t->state == TAKEN && !(info.docs[which] = doc_new(text)))
+        else if (t->state == TAKEN && !(info.docs[which] = doc_new(r->store, text)))
             err = S3_SLOW_DOWN;
     }
     if (t->state != TAKEN) {
@@ -257,7 +257,7 @@ static enum s3_err load_bucket(struct document_reader *r, struct take *t)
     }
     str_put(info.name, name);
     str_put(info.region, region);
-    info.owner = doc_new(owner);
+    info.owner = doc_new(r->store, owner);
     r->counts.buckets++;
     if (!err)
         err = info.owner ? loader_bucket(r->loader, &info) : S3_SLOW_DOWN;

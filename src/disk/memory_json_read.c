@@ -210,8 +210,8 @@ void memory_json_reader_free(struct memory_json_reader *r)
 
 static void fill_info(struct memory_json_reader *r, struct bucket_info *info)
 {
-    *info =
-        (struct bucket_info){.owner = doc_new(str_c(r->owner)), .created_ns = clock_now_ns()};
+    *info = (struct bucket_info){.owner = doc_new(r->target.store, str_c(r->owner)),
+                                 .created_ns = clock_now_ns()};
     memcpy(info->name, r->loaded.bucket, sizeof(info->name));
     snprintf(info->region, sizeof(info->region), "%s", r->region);
 }
@@ -228,7 +228,7 @@ static bool begin_bucket(struct memory_json_reader *r)
     if (!r->replay)
         return no_memory(r);
     fill_info(r, &info);
-    err = replay_bucket(r->replay, &info);
+    err = info.owner ? replay_bucket(r->replay, &info) : S3_SLOW_DOWN;
     bucket_info_release(&info);
     return pass(r, err);
 }

@@ -360,11 +360,15 @@ static bool read_bucket(struct reloading *l, sqlite3_stmt *s, struct replay *rep
         return refused(l, replay_no_bucket(replay, name), "bucket");
     if (sqlite3_column_type(s, 2) != SQLITE_NULL)
         err = take_base(l, replay, str_c(info.name), sqlite3_column_int64(s, 2));
-    info.owner = doc_new(sql_column(s, 4));
-    if (sqlite3_column_type(s, 7) != SQLITE_NULL)
-        info.docs[BUCKET_DOC_TAGGING] = doc_new(sql_column(s, 7));
+    info.owner = doc_new(l->db->options.store, sql_column(s, 4));
+    if (!err && !info.owner)
+        err = S3_SLOW_DOWN;
+    if (!err && sqlite3_column_type(s, 7) != SQLITE_NULL) {
+        info.docs[BUCKET_DOC_TAGGING] = doc_new(l->db->options.store, sql_column(s, 7));
+        err = info.docs[BUCKET_DOC_TAGGING] ? S3_OK : S3_SLOW_DOWN;
+    }
     if (!err)
-        err = info.owner ? replay_bucket(replay, &info) : S3_SLOW_DOWN;
+        err = replay_bucket(replay, &info);
     bucket_info_release(&info);
     return refused(l, err, "bucket");
 }

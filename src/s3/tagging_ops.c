@@ -16,8 +16,10 @@ static enum s3_err reply_tagging(struct s3_call *c, struct str query)
 
 static enum s3_err set_bucket_tags(struct s3_call *c, struct str query)
 {
-    enum s3_err err = bucket_set_doc(c->branch, c->at.bucket, BUCKET_DOC_TAGGING,
-                                     query.len ? doc_new(query) : NULL);
+    struct doc *doc = query.len ? doc_new(c->options->store, query) : NULL;
+    if (query.len && !doc)
+        return s3_fail(c, S3_SLOW_DOWN, "memory for bucket tags");
+    enum s3_err err = bucket_set_doc(c->branch, c->at.bucket, BUCKET_DOC_TAGGING, TAKE(doc));
     if (err)
         return s3_fail(c, err, "bucket tags");
     return s3_reply_empty(c, 204);

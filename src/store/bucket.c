@@ -87,8 +87,8 @@ void bucket_unref(struct bucket *k)
 static struct bucket *bucket_new(struct store *store, const struct bucket_spec *spec)
 {
     struct bucket *k = try_malloc(sizeof(*k));
-    struct doc *owner = doc_new(spec->owner);
-    struct doc *tagging = spec->tagging.ptr ? doc_new(spec->tagging) : NULL;
+    struct doc *owner = doc_new(store, spec->owner);
+    struct doc *tagging = spec->tagging.ptr ? doc_new(store, spec->tagging) : NULL;
 
     if (!k || !owner || (spec->tagging.ptr && !tagging) ||
         !account_take(&store->account, ACCOUNT_RECORD, sizeof(*k))) {

@@ -129,6 +129,30 @@ def test_max_memory():
         has(s3.head_object(Bucket=bucket, Key="again"), ContentLength=8 * MIB)
 
 
+def test_max_memory_counts_bucket_tags():
+    """Settings of buckets are memory, too; tags that did not fit are not taken for none."""
+    with serving("--max-memory", "1MiB") as server:
+        s3 = client(server, config=once)
+
+        def tags(value):
+            return {"TagSet": [{"Key": f"k{i}", "Value": value * 256} for i in range(50)]}
+
+        buckets = []
+        with refused("SlowDown", 503):
+            for _ in range(100):
+                name = unique()
+                s3.create_bucket(Bucket=name)
+                buckets.append(name)
+                s3.put_bucket_tagging(Bucket=name, Tagging=tags("a"))
+        assert 20 < len(buckets) < 100, len(buckets)
+        with refused("SlowDown", 503):
+            s3.put_bucket_tagging(Bucket=buckets[0], Tagging=tags("b"))
+        assert s3.get_bucket_tagging(Bucket=buckets[0])["TagSet"] == tags("a")["TagSet"]
+        for name in buckets[1:4]:
+            s3.delete_bucket_tagging(Bucket=name)
+        s3.put_bucket_tagging(Bucket=buckets[0], Tagging=tags("b"))
+
+
 def test_max_memory_refuses_before_the_body():
     """A Content-Length that can never fit is answered without asking for the body."""
     with serving("--max-memory", "16MiB") as server:

@@ -369,7 +369,7 @@ static void do_settings(struct player *p, struct branch *b)
               S3_NO_SUCH_BUCKET, S3_OK);
     else
         allow(bucket_set_doc(b, bucket, BUCKET_DOC_TAGGING,
-                             pick(p, 2) ? doc_new(STR("x=y")) : NULL),
+                             pick(p, 2) ? doc_new(p->f->store, STR("x=y")) : NULL),
               S3_NO_SUCH_BUCKET, S3_OK);
 }
 

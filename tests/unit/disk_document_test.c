@@ -116,8 +116,9 @@ static void fill(struct store *store)
     complete(store, b, STR("whole"));
     assert_int_equal(bucket_set_versioning(b, BUCKET, VERSIONING_SUSPENDED), S3_OK);
     assert_int_equal(object_delete(b, &versioned, STR_NONE, NULL, NULL), S3_OK);
-    assert_int_equal(bucket_set_doc(b, BUCKET, BUCKET_DOC_TAGGING, doc_new(STR("<Tagging/>"))),
-                     S3_OK);
+    assert_int_equal(
+        bucket_set_doc(b, BUCKET, BUCKET_DOC_TAGGING, doc_new(store, STR("<Tagging/>"))),
+        S3_OK);
 }
 
 /* ---- writing and reading ----------------------------------------------------------- */

@@ -234,7 +234,7 @@ static void test_bucket_rules(void **state)
     assert_null(info.docs[BUCKET_DOC_TAGGING]);
     bucket_info_release(&info);
     assert_int_equal(
-        bucket_set_doc(f->main, STR("none"), BUCKET_DOC_TAGGING, doc_new(STR("x"))),
+        bucket_set_doc(f->main, STR("none"), BUCKET_DOC_TAGGING, doc_new(f->store, STR("x"))),
         S3_NO_SUCH_BUCKET);
     assert_int_equal(bucket_set_versioning(f->main, STR("none"), VERSIONING_ENABLED),
                      S3_NO_SUCH_BUCKET);

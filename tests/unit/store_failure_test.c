@@ -148,7 +148,7 @@ static enum s3_err do_delete_bucket(struct trial *t)
 
 static enum s3_err do_set_doc(struct trial *t)
 {
-    struct doc *doc = doc_new(STR("x=y"));
+    struct doc *doc = doc_new(t->store, STR("x=y"));
 
     return doc ? bucket_set_doc(t->b, BUCKET, BUCKET_DOC_TAGGING, doc) : S3_SLOW_DOWN;
 }

@@ -33,12 +33,12 @@ static int teardown(void **state)
 
 /* ---- the loader -------------------------------------------------------------------- */
 
-static enum s3_err bucket(struct loader *l, const char *name, enum versioning versioning)
+static enum s3_err bucket(struct fixture *f, const char *name, enum versioning versioning)
 {
-    struct bucket_info info = {.versioning = versioning, .owner = doc_new(STR("me"))};
+    struct bucket_info info = {.versioning = versioning, .owner = doc_new(f->store, STR("me"))};
 
     snprintf(info.name, sizeof(info.name), "%s", name);
-    enum s3_err err = loader_bucket(l, &info);
+    enum s3_err err = loader_bucket(f->loader, &info);
     doc_unref(info.owner);
     return err;
 }
@@ -59,13 +59,13 @@ static void test_records_in_order(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_ENABLED), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_ENABLED), S3_OK);
     assert_int_equal(record(f, STR("a"), 9, "c"), S3_OK);
     assert_int_equal(record(f, STR("a"), 7, "n"), S3_OK);
     assert_int_equal(record(f, STR("a"), 3, ""), S3_OK);
     assert_int_equal(record(f, STR("b"), 8, "m"), S3_OK);
     assert_int_equal(record(f, STR("b"), 2, ""), S3_OK);
-    assert_int_equal(bucket(f->loader, "bucket2", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket2", VERSIONING_NEVER), S3_OK);
     assert_int_equal(record(f, STR("a"), 1, "cn"), S3_OK);
     assert_int_equal(loader_finish(f->loader, STR("s"), STR(""), 5, false), NAMED_OK);
 
@@ -92,7 +92,7 @@ static void test_records_in_order(void **state)
     do {                                                                                       \
         assert_int_equal(call, S3_INVALID_ARGUMENT);                                           \
         /* Whatever comes after it: nothing can mend it. */                                    \
-        assert_int_equal(bucket(f->loader, "zzz", VERSIONING_NEVER), S3_INVALID_ARGUMENT);     \
+        assert_int_equal(bucket(f, "zzz", VERSIONING_NEVER), S3_INVALID_ARGUMENT);             \
         loader_free(f->loader);                                                                \
         f->loader = loader_new(f->store);                                                      \
     } while (0)
@@ -101,13 +101,13 @@ static void test_hostile_buckets(void **state)
 {
     struct fixture *f = *state;
 
-    REFUSED(bucket(f->loader, "", VERSIONING_NEVER));
-    REFUSED(bucket(f->loader, "a/b", VERSIONING_NEVER));
-    REFUSED(bucket(f->loader, "abc", (enum versioning)3));
-    assert_int_equal(bucket(f->loader, "bbb", VERSIONING_NEVER), S3_OK);
-    REFUSED(bucket(f->loader, "bbb", VERSIONING_NEVER));
-    assert_int_equal(bucket(f->loader, "bbb", VERSIONING_NEVER), S3_OK);
-    REFUSED(bucket(f->loader, "aaa", VERSIONING_NEVER));
+    REFUSED(bucket(f, "", VERSIONING_NEVER));
+    REFUSED(bucket(f, "a/b", VERSIONING_NEVER));
+    REFUSED(bucket(f, "abc", (enum versioning)3));
+    assert_int_equal(bucket(f, "bbb", VERSIONING_NEVER), S3_OK);
+    REFUSED(bucket(f, "bbb", VERSIONING_NEVER));
+    assert_int_equal(bucket(f, "bbb", VERSIONING_NEVER), S3_OK);
+    REFUSED(bucket(f, "aaa", VERSIONING_NEVER));
     REFUSED(record(f, STR("before any bucket"), 1, "c"));
 }
 
@@ -136,16 +136,16 @@ static void test_hostile_records(void **state)
 
     memset(long_key, 'k', sizeof(long_key));
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        assert_int_equal(bucket(f->loader, "bucket", VERSIONING_ENABLED), S3_OK);
+        assert_int_equal(bucket(f, "bucket", VERSIONING_ENABLED), S3_OK);
         assert_int_equal(record(f, STR("a"), pairs[i].first_number, pairs[i].first), S3_OK);
         REFUSED(record(f, str_c(pairs[i].second_key), pairs[i].second_number, pairs[i].second));
     }
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_ENABLED), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_ENABLED), S3_OK);
     REFUSED(record(f, str_of(long_key, sizeof(long_key)), 1, "c"));
     /* Without versioning there are only current null versions. */
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     REFUSED(record(f, STR("a"), 1, "c"));
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     REFUSED(record(f, STR("a"), 1, "nm"));
 }
 
@@ -159,16 +159,16 @@ static void test_hostile_uploads(void **state)
     test_bucket(f->main, BUCKET);
     assert_int_equal(upload_create(f->main, BUCKET, &spec, id), S3_OK);
     REFUSED(loader_upload(f->loader, &spec, str_c(id), false)); /* in no bucket */
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     REFUSED(loader_upload(f->loader, &spec, STR("no id"), false));
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     REFUSED(
         loader_upload(f->loader, &(struct upload_spec){.key = STR("other")}, str_c(id), false));
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     assert_int_equal(loader_upload(f->loader, &spec, str_c(id), false), S3_OK);
     REFUSED(loader_upload(f->loader, &spec, str_c(id), false)); /* twice */
     for (uint32_t wrong = 0; wrong < 4; wrong++) {
-        assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+        assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
         assert_int_equal(loader_upload(f->loader, &spec, str_c(id), false), S3_OK);
         part.body = body_new(f->store, 3);
         assert_true(body_append(part.body, "abc", 3));
@@ -182,7 +182,7 @@ static void test_hostile_uploads(void **state)
         }
         REFUSED(loader_part(f->loader, &part)); /* the first time: number 1 twice */
     }
-    assert_int_equal(bucket(f->loader, "bucket", VERSIONING_NEVER), S3_OK);
+    assert_int_equal(bucket(f, "bucket", VERSIONING_NEVER), S3_OK);
     assert_int_equal(loader_upload(f->loader, &spec, str_c(id), false), S3_OK);
     REFUSED(record(f, STR("z"), 5, "cn")); /* records come before uploads */
 }

@@ -252,15 +252,23 @@ static void test_upload_ids(void **state)
 
 static void test_docs(void **state)
 {
-    struct doc *d = doc_new(STR("text\0more"));
+    struct store *store = test_store(MiB(1));
+    uint64_t before = test_memory(store);
+    struct doc *d = doc_new(store, STR("text\0more"));
+    char *large = xcalloc(1, MiB(1));
 
     (void)state;
+    assert_true(test_memory(store) >= before + sizeof("text\0more"));
     assert_str_equal(doc_str(d), STR("text\0more"));
     doc_unref(doc_ref(d));
     assert_str_equal(doc_str(d), STR("text\0more"));
+    assert_null(doc_new(store, str_of(large, MiB(1))));
     doc_unref(d);
+    assert_int_equal(test_memory(store), before);
     assert_null(doc_str(NULL).ptr);
     doc_unref(NULL);
+    mem_free(large);
+    store_free(store);
 }
 
 int main(void)
