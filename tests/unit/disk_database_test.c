@@ -854,6 +854,22 @@ static void test_files_that_are_not_understood_are_refused(void **state)
     remove_file(f.path);
 }
 
+static void test_a_state_that_is_made_of_itself_is_refused(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin_fixture(&f, "circle", DURABILITY_RELAXED);
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+    test_bucket(b, BUCKET);
+    branch_unref(TAKE(b));
+    close_fixture(&f);
+    run_sql(f.path,
+            "INSERT INTO node (parent) VALUES (1); INSERT INTO bucket (node, name, contents,"
+            " base) VALUES (2, 'bucket', 1, 1); UPDATE bucket SET base = 2 WHERE node = 1");
+    refuse(&f, "is made of itself");
+}
+
 /* Bytes of a table's pages are overwritten: it says so, and does not crash. */
 static void test_damage_is_noticed(void **state)
 {
@@ -1146,6 +1162,7 @@ int main(void)
         cmocka_unit_test(test_memory_may_be_out_while_loading),
         cmocka_unit_test(test_a_change_that_cannot_be_remembered_breaks_it),
         cmocka_unit_test(test_files_that_are_not_understood_are_refused),
+        cmocka_unit_test(test_a_state_that_is_made_of_itself_is_refused),
         cmocka_unit_test(test_damage_is_noticed),
         cmocka_unit_test(test_what_is_not_filled_is_not_there),
         cmocka_unit_test(test_garbage_is_collected),
