@@ -18,6 +18,7 @@ import requests
 
 from harness import (
     PATIENCE,
+    ROOT,
     S3MEMD,
     SLOW,
     Server,
@@ -38,6 +39,22 @@ pytestmark = pytest.mark.options
 
 
 # ---- command line -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", ["README.md", "man/s3memd.8", "man/s3memd.conf.5"])
+def test_every_option_is_documented(document):
+    """What --help names stands in README and in the manual pages."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    text = re.sub(r"\\f[BIR]", "", text.replace("\\-", "-"))
+    helped = run_daemon("--help").stdout
+    options = set(re.findall(r"--(?:\[no-\])?([a-z][a-z-]+)", helped)) - {"help", "version"}
+    assert len(options) > 30
+    if document.endswith(".5"):
+        options.remove("config")
+        missing = [o for o in options if not re.search(rf"^{o} = ", text, re.M)]
+    else:
+        missing = [o for o in options if not re.search(rf"--(\[no-\])?{o}\b", text)]
+    assert not missing
 
 
 def test_help_and_version():
