@@ -594,6 +594,24 @@ def test_sigv2(auth_server, stored):
     assert http_request(auth_server, "GET", f"{bucket}/?versioning", headers).status == 200
 
 
+def test_payload_hash_of_sigv2(auth_server, alice, alices_bucket):
+    """Swift's tests, which run against Amazon too (test/s3api/test_input_errors.py, TestV2Auth*): only
+    SigV4's header needs x-amz-content-sha256; elsewhere a value that is none fits no body, and of a
+    GET it is not looked at."""
+    alice.put_object(Bucket=alices_bucket, Key="k", Body=b"x")
+    v2 = as_user(auth_server, ALICE, config={"signature_version": "s3"})
+
+    def add_header(request, **_):
+        del request.headers["x-amz-content-sha256"]
+        request.headers["x-amz-content-sha256"] = "invalid"
+
+    v2.meta.events.register("before-sign.s3", add_header)
+    assert v2.get_object(Bucket=alices_bucket, Key="k")["Body"].read() == b"x"
+    with refused("XAmzContentSHA256Mismatch", 400, ClientComputedContentSHA256="invalid"):
+        v2.put_object(Bucket=alices_bucket, Key="k", Body=b"other")
+    assert alice.get_object(Bucket=alices_bucket, Key="k")["Body"].read() == b"x"
+
+
 def test_sigv2_put(auth_server, alice, alices_bucket):
     target = f"/{alices_bucket}/v2"
     headers = v2_headers(
