@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,11 +12,22 @@
 
 /* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
 #define APPLICATION_ID 0x73336d65
-#define SCHEMA_VERSION 1
 
 static const char schema[] = {
 #include "disk/schema.inc"
     0};
+
+/* What takes a file from version 1 of the schema to 2, and so on. schema.sql has all of it. */
+static const char *const migrations[] = {
+    /* Also: a base may be younger than the node that has it. */
+    "CREATE TRIGGER object_replaced AFTER UPDATE OF body ON object"
+    " WHEN old.kind = 0 AND old.body IS NULL"
+    " BEGIN"
+    "  INSERT INTO loose SELECT segment FROM extent WHERE owner = 2 * old.id;"
+    "  DELETE FROM extent WHERE owner = 2 * old.id;"
+    " END",
+};
+#define SCHEMA_VERSION (1 + (int)ARRAY_LEN(migrations))
 
 static const char *const sql_texts[SQL_COUNT] = {
 #define X(name, sql) [SQL_##name] = sql,
@@ -140,21 +152,46 @@ static bool write_attributes(struct database *db)
     return !db->err;
 }
 
-static bool create(struct database *db)
+static bool write_numbers(struct database *db)
 {
     char numbers[96];
 
     snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d",
              APPLICATION_ID, SCHEMA_VERSION);
+    return sql_exec(db, numbers);
+}
+
+static bool create(struct database *db)
+{
     if (!sql_exec(db, "PRAGMA page_size = 8192") ||
         !sql_exec(db, "PRAGMA journal_mode = WAL") || !sql_exec(db, "BEGIN IMMEDIATE"))
         return false;
-    if (sql_exec(db, schema) && sql_exec(db, numbers) &&
+    if (sql_exec(db, schema) && write_numbers(db) &&
         sql_exec(db, "INSERT INTO node (parent) VALUES (NULL);"
                      "INSERT INTO branch VALUES ('main', '',"
                      " CAST(strftime('%s', 'now') AS INTEGER) * 1000000000, 1)") &&
         write_attributes(db) && sql_exec(db, "COMMIT"))
         return true;
+    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+/* Brings a file of an older version to ours, in one transaction. */
+static bool migrate(struct database *db)
+{
+    int64_t version = pragma(db, "PRAGMA user_version");
+
+    if (db->err || version == SCHEMA_VERSION)
+        return !db->err;
+    if (!sql_exec(db, "BEGIN IMMEDIATE"))
+        return false;
+    for (int64_t v = version; v < SCHEMA_VERSION && !db->err; v++)
+        sql_exec(db, migrations[v - 1]);
+    if (!db->err && write_numbers(db) && sql_exec(db, "COMMIT")) {
+        log_info("%s: its format is now version %d, it was %" PRId64, db->path, SCHEMA_VERSION,
+                 version);
+        return true;
+    }
     sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
@@ -196,6 +233,8 @@ static bool recognise(struct database *db, bool *empty, struct buf *why)
         return true;
     if (application != APPLICATION_ID)
         buf_addf(why, "%s is a database of something else", db->path);
+    else if (version < 1)
+        buf_addf(why, "%s has no version of its format: it is damaged", db->path);
     else if (version > SCHEMA_VERSION)
         buf_addf(why,
                  "%s was written by a newer s3memd (version %lld of its format; this one "
@@ -283,6 +322,8 @@ static bool open_file(struct database *db, struct buf *why)
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     if (db->options.follow && !empty) {
         sql_exec(db, "PRAGMA journal_mode = WAL");
+        if (!migrate(db))
+            return false;
         write_attributes(db); /* those that are newer than the file */
     }
     sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"

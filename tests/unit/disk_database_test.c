@@ -1009,6 +1009,36 @@ static void test_a_small_object_replaces_a_large_one(void **state)
     close_fixture(&f);
 }
 
+/* Version 1 did without one trigger. Who only reads it leaves it as it was. */
+static void test_an_older_file_is_brought_up(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin_fixture(&f, "older", DURABILITY_ALWAYS);
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+
+    test_bucket(b, BUCKET);
+    test_put(f.store, b, STR("k"), STR("x"), NULL);
+    branch_unref(TAKE(b));
+    close_fixture(&f);
+    run_sql(f.path, "DROP TRIGGER object_replaced; PRAGMA user_version = 1");
+    f.follow = false;
+    open_fixture(&f);
+    close_fixture(&f);
+    assert_int_equal(ask_sql(f.path, "PRAGMA user_version"), 1);
+    f.follow = true;
+    open_fixture(&f);
+    assert_int_equal(ask_sql(f.path, "PRAGMA user_version"), 2);
+    assert_int_equal(
+        ask_sql(f.path, "SELECT count(*) FROM sqlite_schema WHERE name = 'object_replaced'"),
+        1);
+    close_fixture(&f);
+    run_sql(f.path, "PRAGMA user_version = 0");
+    refuse(&f, "damaged");
+    remove_file(f.path);
+}
+
 static void put_some(struct fixture *f, struct branch *b, const char *name)
 {
     char key[32];
@@ -1167,6 +1197,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_filled_is_not_there),
         cmocka_unit_test(test_garbage_is_collected),
         cmocka_unit_test(test_a_small_object_replaces_a_large_one),
+        cmocka_unit_test(test_an_older_file_is_brought_up),
         cmocka_unit_test(test_what_only_passed_leaves_no_rows),
         cmocka_unit_test(test_it_is_as_large_as_one_saved_afresh),
     };
