@@ -82,6 +82,7 @@ struct auth_result {
     char amz_date[AMZ_DATE_SIZE];
     char scope[128]; /* "20150830/us-east-1/s3/aws4_request" */
     char seed_signature[65];
+    struct buf canonical; /* owned: the request's, which is told when a chunk does not match */
 };
 
 struct auth_config {
@@ -150,8 +151,8 @@ MUST_CHECK enum s3_err auth_post_size(struct auth_failure *failure,
  * verified when auth says so: each chunk's before the upload can be published (bytes are handed
  * out as they come; the caller publishes only after chunked_finish). */
 struct chunked;
-/* auth: copied from. decoded_length: x-amz-decoded-content-length (CONTENT_LENGTH_NONE:
- * absent). */
+/* auth: copied from; its canonical request is borrowed. decoded_length:
+ * x-amz-decoded-content-length (CONTENT_LENGTH_NONE: absent). */
 struct chunked *chunked_new(const struct auth_result *auth, uint64_t decoded_length);
 void chunked_free(struct chunked *c);
 /* Consumes all of data[0..len) and hands payload bytes to sink, as pointers into data. Sticky.

@@ -48,6 +48,7 @@ struct chunked {
     char scope[sizeof(((struct auth_result *)0)->scope)];
     char previous[SIGNATURE_HEX_LEN]; /* the signature that the next one is chained to */
     char claimed[SIGNATURE_HEX_LEN];  /* this chunk's, as sent */
+    struct str canonical;             /* borrowed from the auth_result */
 
     struct buf line; /* owned: a line that began in an earlier input */
 
@@ -74,6 +75,7 @@ struct chunked *chunked_new(const struct auth_result *auth, uint64_t decoded_len
     memcpy(c->amz_date, auth->amz_date, sizeof(c->amz_date));
     memcpy(c->scope, auth->scope, sizeof(c->scope));
     memcpy(c->previous, auth->seed_signature, sizeof(c->previous));
+    c->canonical = buf_str(&auth->canonical);
     buf_init(&c->line, LINE_MAX_BYTES);
     buf_init(&c->trailer_text, TRAILERS_MAX_BYTES);
     return c;
@@ -138,7 +140,7 @@ static enum s3_err check_signature(struct chunked *c, struct str algorithm, stru
     sigv4_sign(c->key, buf_str(&text), expected);
     if (!str_eq_constant_time(str_of(expected, sizeof(expected)), claimed))
         return failure_signature(failure, str_c(c->access_key), buf_str(&text), claimed,
-                                 STR_NONE);
+                                 c->canonical);
     memcpy(c->previous, expected, sizeof(c->previous));
     return S3_OK;
 }

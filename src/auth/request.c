@@ -248,5 +248,6 @@ enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
 
 void auth_result_wipe(struct auth_result *r)
 {
+    buf_release(&r->canonical);
     mem_wipe(r, sizeof(*r));
 }

@@ -412,9 +412,11 @@ static bool other_reading_matches(const struct attempt *first, const struct auth
     return found;
 }
 
+/* canonical: the canonical request; the caller's to release. */
 static enum s3_err check_signature(const struct auth_config *config, const struct evidence *e,
                                    const struct sigv4_claim *claim,
-                                   const uint8_t key[SHA256_SIZE], struct auth_failure *failure)
+                                   const uint8_t key[SHA256_SIZE], struct buf *canonical,
+                                   struct auth_failure *failure)
 {
     struct attempt a = {.req = e->req,
                         .claim = claim,
@@ -432,7 +434,7 @@ static enum s3_err check_signature(const struct auth_config *config, const struc
                                     str_of(a.string_to_sign, a.string_to_sign_len),
                                     claim->signature, buf_str(&a.canonical));
     }
-    buf_release(&a.canonical);
+    *canonical = a.canonical;
     return err;
 }
 
@@ -444,8 +446,9 @@ static void keep(char *to, size_t size, struct str from)
     to[len] = '\0';
 }
 
+/* Takes the canonical request when there are chunks to verify. */
 static void keep_chunk_seed(struct auth_result *out, const struct sigv4_claim *claim,
-                            const uint8_t key[SHA256_SIZE])
+                            const uint8_t key[SHA256_SIZE], struct buf *canonical)
 {
     if (out->payload != PAYLOAD_CHUNKED_SIGNED &&
         out->payload != PAYLOAD_CHUNKED_SIGNED_TRAILER)
@@ -455,6 +458,8 @@ static void keep_chunk_seed(struct auth_result *out, const struct sigv4_claim *c
     keep(out->amz_date, sizeof(out->amz_date), claim->amz_date);
     keep(out->scope, sizeof(out->scope), claim->credential.scope);
     keep(out->seed_signature, sizeof(out->seed_signature), claim->signature);
+    out->canonical = *canonical;
+    *canonical = (struct buf){0};
 }
 
 enum s3_err sigv4_verify(struct auth_result *out, struct auth_failure *failure,
@@ -474,10 +479,12 @@ enum s3_err sigv4_verify(struct auth_result *out, struct auth_failure *failure,
     if (err)
         return err;
     uint8_t key[SHA256_SIZE];
+    struct buf canonical;
     signing_key_get(out->credential, c->date, c->region, key);
-    err = check_signature(config, e, claim, key, failure);
+    err = check_signature(config, e, claim, key, &canonical, failure);
     if (!err)
-        keep_chunk_seed(out, claim, key);
+        keep_chunk_seed(out, claim, key, &canonical);
+    buf_release(&canonical);
     mem_wipe(key, sizeof(key));
     return err;
 }

@@ -457,7 +457,16 @@ def test_wrong_chunk_signature(auth_server, alice, alices_bucket, spoil):
     reply = send_chunks(
         auth_server, f"/{alices_bucket}/k", [BODY[:65536], BODY[65536:]], spoil=spoil
     )
-    is_error(reply, "SignatureDoesNotMatch", 403)
+    # Swift's tests against Amazon, test_strm_sgnd_pyld_bad_signatures: the request's is told, too.
+    is_error(
+        reply,
+        "SignatureDoesNotMatch",
+        403,
+        StringToSignBytes=...,
+        CanonicalRequestBytes=...,
+    )
+    assert reply.error["StringToSign"].startswith("AWS4-HMAC-SHA256-PAYLOAD\n")
+    assert reply.error["CanonicalRequest"].startswith(f"PUT\n/{alices_bucket}/k\n")
     assert keys_of(alice.list_objects_v2(Bucket=alices_bucket)) == []
 
 
