@@ -14,7 +14,8 @@
 #include <string.h>
 
 /* As in src/http/server.c, and s3memd's --idle-timeout. */
-#define CONNECTION_MEMORY 65536
+#define CONNECTION_MEMORY 32768
+#define READ_BUFFER       24576
 #define IDLE_TIMEOUT_S    120
 
 struct bare {
@@ -65,6 +66,7 @@ int main(int argc, char **argv)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer,
         &b, MHD_OPTION_SOCK_ADDR, &on, MHD_OPTION_THREAD_POOL_SIZE, threads,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_BUFFER,
         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_END);
     if (!d)
         return 1;
