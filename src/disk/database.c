@@ -55,6 +55,17 @@ sqlite3_stmt *sql_begin(struct database *db, enum statement which)
     return s;
 }
 
+sqlite3_stmt *sql_begin_with(struct database *db, enum statement which, const int64_t *values,
+                             size_t count)
+{
+    sqlite3_stmt *s = sql_begin(db, which);
+    int room = sqlite3_bind_parameter_count(s);
+
+    for (int i = 0; i < room && i < (int)count; i++)
+        sqlite3_bind_int64(s, i + 1, values[i]);
+    return s;
+}
+
 void sql_text(sqlite3_stmt *s, int at, struct str text)
 {
     sqlite3_bind_text(s, at, text.len > 0 ? text.ptr : "", (int)text.len, SQLITE_STATIC);

@@ -113,6 +113,9 @@ struct database {
 
 /* A statement to bind parameters to; its former ones are gone. */
 sqlite3_stmt *sql_begin(struct database *db, enum statement which);
+/* With its first parameters bound to these numbers, as many of them as it has. */
+sqlite3_stmt *sql_begin_with(struct database *db, enum statement which, const int64_t *values,
+                             size_t count);
 void sql_text(sqlite3_stmt *s, int at, struct str text); /* borrowed until it has run */
 void sql_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t len); /* likewise */
 /* NULL when there is nothing. */

@@ -20,12 +20,8 @@ struct folding {
 static sqlite3_stmt *begin(const struct folding *f, enum statement which)
 {
     const int64_t values[] = {f->node, f->child, f->contents};
-    sqlite3_stmt *s = sql_begin(f->db, which);
-    int count = sqlite3_bind_parameter_count(s);
 
-    for (int i = 0; i < count && i < (int)ARRAY_LEN(values); i++)
-        sqlite3_bind_int64(s, i + 1, values[i]);
-    return s;
+    return sql_begin_with(f->db, which, values, ARRAY_LEN(values));
 }
 
 static bool run(const struct folding *f, enum statement which)

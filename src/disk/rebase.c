@@ -17,12 +17,8 @@ struct taken {
 static sqlite3_stmt *begin(const struct taken *t, enum statement which)
 {
     const int64_t values[] = {t->node, t->contents, t->base, t->bases};
-    sqlite3_stmt *s = sql_begin(t->db, which);
-    int count = sqlite3_bind_parameter_count(s);
 
-    for (int i = 0; i < count && i < (int)ARRAY_LEN(values); i++)
-        sqlite3_bind_int64(s, i + 1, values[i]);
-    return s;
+    return sql_begin_with(t->db, which, values, ARRAY_LEN(values));
 }
 
 static bool run(const struct taken *t, enum statement which)

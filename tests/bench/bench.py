@@ -371,7 +371,7 @@ class Bench(DiskRows):
 
         ms = statistics.median(first_answer() for _ in range(9))
         self.row("start to first answer", ms, "ms", "< 20", ms < 20)
-        ms = statistics.median(self.library_start() for _ in range(21))
+        ms = statistics.median(self.start_library() for _ in range(21))
         self.row("libs3mem: start to first answer", ms, "ms", "< 5", ms < 5)
         with self.s3memd() as s:
             s.request("GET", "/_s3mem/health")
@@ -382,7 +382,7 @@ class Bench(DiskRows):
         size = stripped.stat().st_size / (1 << 20)
         self.row("stripped binary", size, "MiB", "< 1", size < 1)
 
-    def library_start(self):
+    def start_library(self):
         """Milliseconds, in this process."""
         lib = ctypes.CDLL(str(self.build / "libs3mem.so"))
         lib.s3mem_start.restype = ctypes.c_void_p
