@@ -18,7 +18,7 @@ REPLAY_BIN = $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%)
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay_main.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIB_LIBS) -lm -o $@
+	$(Q)$(CC) $(TEST_LDFLAGS) $^ $(LIB_LIBS) -lm -o $@
 
 .PHONY: check-fuzz
 check-fuzz: $(REPLAY_BIN)

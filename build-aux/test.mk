@@ -19,7 +19,7 @@ $(UNIT_HELP): $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CMOCKA_LIBS) $(LIB_LIBS) -lm -o $@
+	$(Q)$(CC) $(TEST_LDFLAGS) $^ $(CMOCKA_LIBS) $(LIB_LIBS) -lm -o $@
 
 # Files that tests read: under TEST_DATA.
 $(BUILD)/tests/unit/%.o: ALL_CPPFLAGS += -DTEST_DATA='"$(abspath $(SRC))/tests/data"'
