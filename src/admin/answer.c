@@ -17,7 +17,7 @@ enum app_next admin_json(struct admin_call *c, unsigned status, json_t *value)
 
     buf_reset(text);
     c->reply.status = status;
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     if (!value || json_dump_callback(value, add_to_buf, text, JSON_COMPACT) < 0 ||
         !buf_ok(text)) {
         c->reply.status = 500;

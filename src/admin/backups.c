@@ -496,8 +496,7 @@ enum app_next admin_download_backup(struct admin_call *c)
     case STREAM_WAIT:
         return APP_WAIT;
     case STREAM_FAILED:
-        buf_reset(&c->reply.headers);
-        c->reply.header_count = 0;
+        reply_drop_headers(&c->reply);
         return admin_job_wait(c);
     case STREAM_END:
         d->ended = true;
@@ -505,8 +504,8 @@ enum app_next admin_download_backup(struct admin_call *c)
     case STREAM_MORE:
         break;
     }
-    reply_header(&c->reply, STR("Content-Type"),
-                 d->gzip ? STR("application/gzip") : STR("application/x-tar"));
+    reply_kept_header(&c->reply, "Content-Type",
+                      d->gzip ? "application/gzip" : "application/x-tar");
     c->reply.stream = stream_backup;
     c->reply.stream_arg = d;
     return APP_REPLY;

@@ -44,8 +44,8 @@ enum app_next admin_download_snapshot(struct admin_call *c)
     c->state_free = free_writer;
     c->reply.stream = stream_document;
     c->reply.stream_arg = c->state;
-    reply_header(&c->reply, STR("Content-Type"),
-                 gzip ? STR("application/gzip") : STR("application/vnd.s3mem.snapshot"));
+    reply_kept_header(&c->reply, "Content-Type",
+                      gzip ? "application/gzip" : "application/vnd.s3mem.snapshot");
     reply_headerf(&c->reply, "Content-Disposition", "attachment; filename=\"%s.s3mem%s\"",
                   c->argument.ptr, gzip ? ".gz" : "");
     return APP_REPLY;

@@ -117,8 +117,8 @@ enum app_next admin_follow_events(struct admin_call *c)
         return admin_journal_off(c);
     if (!filter_read(c, &filter) || !choose_start(c, &number))
         return APP_REPLY;
-    reply_header(r, STR("Content-Type"), STR("text/event-stream"));
-    reply_header(r, STR("Cache-Control"), STR("no-cache"));
+    reply_kept_header(r, "Content-Type", "text/event-stream");
+    reply_kept_header(r, "Cache-Control", "no-cache");
     if (str_eq(c->req->method, STR("HEAD"))) {
         r->no_body = true;
         return APP_REPLY;

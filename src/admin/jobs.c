@@ -349,7 +349,7 @@ static struct job *start(struct admin_call *c, const struct job_spec *spec, stru
     struct job *job = job_new(c->admin->jobs, spec, waker);
 
     if (!job) {
-        reply_header(&c->reply, STR("Retry-After"), STR("1"));
+        reply_kept_header(&c->reply, "Retry-After", "1");
         admin_error(c, 503, "TooManyJobs", "too many jobs wait already; try again later");
     }
     return job;
@@ -389,7 +389,7 @@ enum app_next admin_job_wait(struct admin_call *c)
     if (!job_is_over(c->job))
         return APP_WAIT;
     c->reply.status = c->job->status;
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     buf_reset(&c->reply.text);
     buf_add_buf(&c->reply.text, &c->job->answer);
     return APP_REPLY;

@@ -153,7 +153,7 @@ static void add_lost_header(struct admin_call *c, json_t *lost)
     char text[512];
     size_t len = json_dumpb(lost, text, sizeof(text), JSON_COMPACT);
 
-    reply_header(&c->reply, STR("x-s3mem-not-saved"), str_of(text, len));
+    reply_header(&c->reply, "x-s3mem-not-saved", str_of(text, len));
 }
 
 enum app_next admin_download_memory(struct admin_call *c)
@@ -179,7 +179,7 @@ enum app_next admin_download_memory(struct admin_call *c)
     json_decref(shown);
     c->reply.stream = stream_file;
     c->reply.stream_arg = c->state;
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     return APP_REPLY;
 }
 

@@ -273,7 +273,6 @@ enum app_next admin_show_metrics(struct admin_call *c)
     add_persistence(out, c->admin);
     if (!buf_ok(out))
         return admin_no_memory(c);
-    reply_header(&c->reply, STR("Content-Type"),
-                 STR("text/plain; version=0.0.4; charset=utf-8"));
+    reply_kept_header(&c->reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return APP_REPLY;
 }

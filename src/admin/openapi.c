@@ -8,7 +8,7 @@ static const char description[] = {
 
 enum app_next admin_openapi(struct admin_call *c)
 {
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     buf_add(&c->reply.text, str_of(description, sizeof(description)));
     return APP_REPLY;
 }

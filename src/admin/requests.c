@@ -191,7 +191,7 @@ static enum app_next answer(struct admin_call *c, uint64_t last_id)
     if (!buf_ok(text))
         return admin_field_error(c, 400, "InvalidArgument", "limit",
                                  "the answer is too large: ask for less");
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     return APP_REPLY;
 }
 

@@ -37,7 +37,7 @@ static void refuse_method(struct admin_call *c)
         buf_addf(&allow, "%s%s%s", allow.len ? ", " : "", routes[i].method,
                  strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
     }
-    reply_header(&c->reply, STR("Allow"), buf_str(&allow));
+    reply_header(&c->reply, "Allow", buf_str(&allow));
     admin_error(c, 405, "MethodNotAllowed", "this endpoint has no such method");
 }
 

@@ -541,7 +541,7 @@ static enum app_next answer(struct admin_call *c)
     if (w->branches == 0 && w->only_bucket.ptr)
         return admin_field_error(c, 404, "NoSuchBucket", "bucket", "there is no bucket '%s'",
                                  w->only_bucket.ptr);
-    reply_header(&c->reply, STR("Content-Type"), STR("application/json"));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
     return APP_REPLY;
 }
 

@@ -2,9 +2,13 @@
 /* message.c - looking headers up in requests, building them in replies. */
 #include "base/message.h"
 
-#define REPLY_HEADERS_MAX   KiB(64)
-#define REPLY_HEADERS_USUAL KiB(1) /* what most replies need: one allocation, not five */
-#define REPLY_TEXT_MAX      MiB(64)
+#define REPLY_HEADERS_MAX KiB(64)
+#define REPLY_TEXT_MAX    MiB(64)
+
+struct reply_text {
+    struct reply_text *next;
+    char text[];
+};
 
 struct str request_header(const struct request *req, struct str name)
 {
@@ -26,17 +30,36 @@ size_t request_header_count(const struct request *req, struct str name)
 
 void reply_init(struct reply *r)
 {
-    *r = (struct reply){.status = 200, .content_length = CONTENT_LENGTH_NONE};
-    buf_init(&r->headers, REPLY_HEADERS_MAX);
+    /* The rooms behind are written before they are read. */
+    memset(r, 0, offsetof(struct reply, line_room));
+    r->status = 200;
+    r->content_length = CONTENT_LENGTH_NONE;
+    r->lines = r->line_room;
+    r->line_cap = REPLY_LINES_USUAL;
     buf_init(&r->text, REPLY_TEXT_MAX);
+}
+
+void reply_drop_headers(struct reply *r)
+{
+    struct reply_text *next;
+
+    if (r->lines != r->line_room)
+        mem_free(r->lines);
+    r->lines = r->line_room;
+    r->line_cap = REPLY_LINES_USUAL;
+    r->line_count = r->text_len = 0;
+    r->headers_failed = false;
+    for (struct reply_text *t = TAKE(r->texts); t; t = next) {
+        next = t->next;
+        mem_free(t);
+    }
 }
 
 void reply_release(struct reply *r)
 {
     void (*release)(void *) = TAKE(r->release);
 
-    buf_release(&r->headers);
-    r->header_count = 0;
+    reply_drop_headers(r);
     buf_release(&r->text);
     mem_free(TAKE(r->slices));
     r->slice_count = 0;
@@ -82,38 +105,61 @@ static void make_harmless(char *text, size_t len)
     }
 }
 
-/* There is room for it. */
-static void add_terminated(struct buf *b, struct str text)
+/* Room for a value of that length and its NUL; NULL: none left. */
+static char *text_room(struct reply *r, size_t len)
 {
-    char *at = b->ptr + b->len;
+    struct reply_text *t;
+    size_t at = r->text_len;
 
-    str_put(at, text);
-    make_harmless(at, text.len);
-    at[text.len] = '\0';
-    b->len += text.len + 1;
+    if (len >= REPLY_HEADERS_MAX || at + len >= REPLY_HEADERS_MAX)
+        return NULL;
+    r->text_len += len + 1;
+    if (r->text_len <= REPLY_TEXT_USUAL)
+        return r->text_room + at;
+    t = try_malloc(sizeof(*t) + len + 1);
+    if (!t)
+        return NULL;
+    t->next = r->texts;
+    r->texts = t;
+    return t->text;
 }
 
-/* What stands before a header's name and value in reply.headers, not aligned. */
-struct header_lens {
-    uint32_t name, value;
-};
-
-void reply_header(struct reply *r, struct str name, struct str value)
+static bool more_lines(struct reply *r)
 {
-    if (!r->headers.ptr && !buf_reserve(&r->headers, REPLY_HEADERS_USUAL))
-        return;
-    /* All or nothing: half a header would break the run. */
-    if (name.len > REPLY_HEADERS_MAX || value.len > REPLY_HEADERS_MAX ||
-        !buf_reserve(&r->headers, sizeof(struct header_lens) + name.len + value.len + 2)) {
-        r->headers.failed = true;
+    size_t cap = r->line_cap * 2;
+    struct reply_line *lines = try_malloc(cap * sizeof(*lines));
+
+    if (!lines)
+        return false;
+    memcpy(lines, r->lines, r->line_count * sizeof(*lines));
+    if (r->lines != r->line_room)
+        mem_free(r->lines);
+    r->lines = lines;
+    r->line_cap = cap;
+    return true;
+}
+
+void reply_kept_header(struct reply *r, const char *name, const char *value)
+{
+    if (r->line_count == r->line_cap && !more_lines(r)) {
+        r->headers_failed = true;
         return;
     }
-    const struct header_lens lens = {(uint32_t)name.len, (uint32_t)value.len};
-    memcpy(r->headers.ptr + r->headers.len, &lens, sizeof(lens));
-    r->headers.len += sizeof(lens);
-    add_terminated(&r->headers, name);
-    add_terminated(&r->headers, value);
-    r->header_count++;
+    r->lines[r->line_count++] = (struct reply_line){name, value};
+}
+
+void reply_header(struct reply *r, const char *name, struct str value)
+{
+    char *room = text_room(r, value.len);
+
+    if (!room) {
+        r->headers_failed = true;
+        return;
+    }
+    str_put(room, value);
+    make_harmless(room, value.len);
+    room[value.len] = '\0';
+    reply_kept_header(r, name, room);
 }
 
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
@@ -125,25 +171,7 @@ void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
     buf_vaddf(&value, fmt, args);
     va_end(args);
     if (buf_ok(&value))
-        reply_header(r, str_c(name), buf_str(&value));
+        reply_header(r, name, buf_str(&value));
     else
-        r->headers.failed = true;
-}
-
-const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
-                              const char **value)
-{
-    struct header_lens lens;
-    const char *at = r->headers.ptr;
-
-    if (previous) {
-        memcpy(&lens, previous, sizeof(lens));
-        at = previous + sizeof(lens) + lens.name + 1 + lens.value + 1;
-    }
-    if (!at || at == r->headers.ptr + r->headers.len)
-        return NULL;
-    memcpy(&lens, at, sizeof(lens));
-    *name = at + sizeof(lens);
-    *value = *name + lens.name + 1;
-    return at;
+        r->headers_failed = true;
 }

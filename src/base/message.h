@@ -86,15 +86,28 @@ enum reply_cut {
     REPLY_CUT_AFTER, /* the whole reply; then the connection is closed without a warning */
 };
 
+/* A header of a reply; both end with NUL. */
+struct reply_line {
+    const char *name, *value;
+};
+
+/* Most replies have no more, and no more text in their values. */
+#define REPLY_LINES_USUAL 16
+#define REPLY_TEXT_USUAL  256
+
 /* What to send. The front end adds Date, Server, Content-Length (from the body's length) and
- * Connection; everything else is in headers. Initialise with reply_init, release with
- * reply_release (the front end does both; it takes body and release over when it sends). */
+ * Connection; everything else is in lines. Initialise with reply_init, release with
+ * reply_release (the front end does both; it takes body and release over when it sends). Stays
+ * where it is: the usual lines stand in itself. */
 struct reply {
     unsigned status;
-    struct buf headers; /* built by reply_header, read by reply_header_next; limit 64 KiB */
-    size_t header_count;
-    struct buf text;      /* a body made for this reply (XML, JSON) ... */
-    struct slice *slices; /* ... or slices of immutable memory (owned array) ... */
+    bool headers_failed;      /* a header is missing: no memory, or beyond 64 KiB */
+    struct reply_line *lines; /* built by reply_header and reply_kept_header */
+    size_t line_count, line_cap;
+    struct reply_text *texts; /* values that found no room in text_room */
+    size_t text_len;          /* of all values that were copied */
+    struct buf text;          /* a body made for this reply (XML, JSON) ... */
+    struct slice *slices;     /* ... or slices of immutable memory (owned array) ... */
     size_t slice_count;
     uint64_t slices_len;     /* their sum */
     void (*release)(void *); /* called once when the slices are no longer read */
@@ -108,18 +121,22 @@ struct reply {
     bool close;              /* close the connection afterwards */
     enum reply_cut cut;
     uint64_t bytes_per_s; /* the body goes out no faster; 0 = as fast as it can */
+
+    struct reply_line line_room[REPLY_LINES_USUAL];
+    char text_room[REPLY_TEXT_USUAL];
 };
 
 void reply_init(struct reply *r);
 /* Releases buffers, calls release when it is still there. */
 void reply_release(struct reply *r);
-/* Appends a header. CR, LF and NUL in a value are replaced by a space: no header injection. */
-void reply_header(struct reply *r, struct str name, struct str value);
+/* Appends a header. The name is kept, not copied: it outlives the reply. CR, LF and NUL in the
+ * value are replaced by a space: no header injection. */
+void reply_header(struct reply *r, const char *name, struct str value);
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Walks them: pass NULL first; returns a pointer to hand in next time, NULL at the end. Name
- * and value are NUL-terminated. */
-const char *reply_header_next(const struct reply *r, const char *previous, const char **name,
-                              const char **value);
+/* The same with a value that outlives the reply, too, and is known to be harmless. */
+void reply_kept_header(struct reply *r, const char *name, const char *value);
+/* Forgets them all. */
+void reply_drop_headers(struct reply *r);
 
 enum app_next {
     APP_WANT_BODY, /* feed body(), then finish() */

@@ -100,8 +100,8 @@ void refusal_fill(struct reply *r, enum s3_err err)
     random_id(id, sizeof(id));
     reply_init(r);
     r->status = s3_err_status(err);
-    reply_header(r, STR("x-amz-request-id"), str_of(id, sizeof(id)));
-    reply_header(r, STR("Content-Type"), STR("application/xml"));
+    reply_header(r, "x-amz-request-id", str_of(id, sizeof(id)));
+    reply_kept_header(r, "Content-Type", "application/xml");
     buf_add(&r->text, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>"));
     buf_add_c(&r->text, s3_err_code(err));
     buf_add(&r->text, STR("</Code><Message>"));

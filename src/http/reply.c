@@ -245,28 +245,28 @@ static const char *date_now(void)
 
 static bool add_headers(struct MHD_Response *response, const struct reply *r)
 {
-    const char *at = NULL, *name, *value;
     bool ok = MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date_now()) == MHD_YES &&
               MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "AmazonS3") == MHD_YES;
 
-    while (ok && (at = reply_header_next(r, at, &name, &value))) {
+    for (size_t i = 0; ok && i < r->line_count; i++) {
+        const struct reply_line *line = &r->lines[i];
+
         /* libmicrohttpd refuses an empty value, which is a value to S3's metadata; clients trim
          * the blank. */
-        ok = MHD_add_response_header(response, name, *value ? value : " ") == MHD_YES;
+        ok = MHD_add_response_header(response, line->name, *line->value ? line->value : " ") ==
+             MHD_YES;
     }
     if (ok && r->close)
         ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
-    return ok && buf_ok(&r->headers);
+    return ok && !r->headers_failed;
 }
 
 void reply_write(const struct reply *r, struct buf *out)
 {
-    const char *at = NULL, *name, *value;
-
     buf_addf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\nServer: AmazonS3\r\nConnection: close\r\n",
              r->status, MHD_get_reason_phrase_for(r->status), date_now());
-    while ((at = reply_header_next(r, at, &name, &value)))
-        buf_addf(out, "%s: %s\r\n", name, value);
+    for (size_t i = 0; i < r->line_count; i++)
+        buf_addf(out, "%s: %s\r\n", r->lines[i].name, r->lines[i].value);
     buf_addf(out, "Content-Length: %zu\r\n\r\n", r->text.len);
     buf_add(out, buf_str(&r->text));
 }
@@ -285,7 +285,7 @@ bool reply_send(struct exchange *x, struct MHD_Connection *mhd, struct reply *re
               MHD_queue_response(mhd, reply->status, response) == MHD_YES;
 
     if (!ok)
-        log_error("cannot send a reply of %zu headers", reply->header_count);
+        log_error("cannot send a reply of %zu headers", reply->line_count);
     if (response)
         MHD_destroy_response(response);
     return ok;

@@ -179,9 +179,9 @@ enum s3_err op_head_bucket(struct s3_call *c)
     if (err)
         return s3_fail(c, err, "HeadBucket");
     s3_reply_header(c, "x-amz-bucket-region", s3_bucket_region(&bucket));
-    s3_reply_header(c, "x-amz-access-point-alias", STR("false"));
+    s3_reply_kept_header(c, "x-amz-access-point-alias", "false");
     reply_arn(c);
-    s3_reply_header(c, "Content-Type", STR("application/xml"));
+    s3_reply_kept_header(c, "Content-Type", "application/xml");
     bucket_info_release(&bucket);
     return s3_reply_empty(c, 200);
 }

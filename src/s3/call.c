@@ -153,7 +153,7 @@ static void merge_hoisted_headers(struct s3_call *c)
 struct buf *s3_reply_xml(struct s3_call *c)
 {
     c->reply.status = 200;
-    s3_reply_header(c, "Content-Type", STR("application/xml"));
+    s3_reply_kept_header(c, "Content-Type", "application/xml");
     buf_add(&c->reply.text, STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
     return &c->reply.text;
 }
@@ -204,8 +204,8 @@ void xml_time(struct buf *b, const char *name, int64_t unix_ns)
 
 static void add_ids(struct s3_call *c)
 {
-    s3_reply_header(c, "x-amz-request-id", str_c(c->request_id));
-    s3_reply_header(c, "x-amz-id-2", str_c(c->service->host_id));
+    s3_reply_kept_header(c, "x-amz-request-id", c->request_id);
+    s3_reply_kept_header(c, "x-amz-id-2", c->service->host_id);
 }
 
 /* A call and, behind it, its first arena: most calls need no other memory. */
@@ -400,12 +400,6 @@ static enum s3_err identify(struct s3_call *c)
 
 static enum s3_err begin(struct s3_call *c)
 {
-    if (!buf_ok(&c->reply.headers)) {
-        /* Nothing may be changed by a request that cannot be answered. */
-        buf_reset(&c->reply.headers);
-        add_ids(c);
-        return s3_fail(c, S3_SLOW_DOWN, "memory for reply headers");
-    }
     enum s3_err err = identify(c);
     announce(c);
     if (err || fault_begin(c) || settle_may_write(c) || authorize(c))

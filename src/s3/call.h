@@ -136,7 +136,11 @@ enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition) RAR
 
 static inline void s3_reply_header(struct s3_call *c, const char *name, struct str value)
 {
-    reply_header(&c->reply, str_c(name), value);
+    reply_header(&c->reply, name, value);
+}
+static inline void s3_reply_kept_header(struct s3_call *c, const char *name, const char *value)
+{
+    reply_kept_header(&c->reply, name, value);
 }
 /* 200 with application/xml; returns the buffer with the XML declaration already in it. Close
  * root elements yourself, then return s3_xml_done(c), which fails when the buffer overflowed.

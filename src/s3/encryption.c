@@ -201,8 +201,8 @@ void s3_reply_encryption_headers(struct s3_call *c, struct str attrs)
         if (attr < ATTR_SSE || attr > ATTR_SSEC_KEY_MD5)
             continue;
         named = true;
-        reply_header(&c->reply, attr_header(attr), value);
+        reply_header(&c->reply, attr_header(attr).ptr, value);
     }
     if (!named)
-        s3_reply_header(c, "x-amz-server-side-encryption", STR("AES256"));
+        s3_reply_kept_header(c, "x-amz-server-side-encryption", "AES256");
 }

@@ -127,7 +127,7 @@ void error_reply(struct s3_call *c, enum s3_err err)
     if (c->err == S3_NOT_MODIFIED || str_eq(c->req->method, STR("HEAD"))) {
         c->reply.no_body = true;
         if (c->err != S3_NOT_MODIFIED)
-            s3_reply_header(c, "Content-Type", STR("application/xml"));
+            s3_reply_kept_header(c, "Content-Type", "application/xml");
         return;
     }
     struct str message = str_c(s3_err_message(c->err));
@@ -135,6 +135,6 @@ void error_reply(struct s3_call *c, enum s3_err err)
         message = buf_str(&c->message);
     else if (c->failure.message.len)
         message = c->failure.message;
-    s3_reply_header(c, "Content-Type", STR("application/xml"));
+    s3_reply_kept_header(c, "Content-Type", "application/xml");
     write_document(c, &c->reply.text, message);
 }

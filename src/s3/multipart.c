@@ -90,9 +90,9 @@ enum s3_err op_create_multipart_upload(struct s3_call *c)
         return s3_fail(c, err, "upload_create");
 
     if (spec.checksum_alg != CHECKSUM_NONE) {
-        s3_reply_header(c, "x-amz-checksum-algorithm", checksum_name(spec.checksum_alg));
-        s3_reply_header(c, "x-amz-checksum-type",
-                        str_c(multipart_type_name(spec.checksum_type)));
+        s3_reply_kept_header(c, "x-amz-checksum-algorithm",
+                             checksum_name(spec.checksum_alg).ptr);
+        s3_reply_kept_header(c, "x-amz-checksum-type", multipart_type_name(spec.checksum_type));
     }
     s3_reply_encryption_headers(c, spec.attrs);
     struct buf *xml = s3_reply_xml(c);

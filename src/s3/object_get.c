@@ -29,13 +29,13 @@ enum s3_err s3_invalid_version_id(struct s3_call *c, struct str version)
 static void reply_delete_marker(struct s3_call *c, const struct record *marker, enum s3_err err)
 {
     char date[HTTP_DATE_SIZE];
-    s3_reply_header(c, "x-amz-delete-marker", STR("true"));
+    s3_reply_kept_header(c, "x-amz-delete-marker", "true");
     s3_reply_version_id(c, marker, VERSIONING_ENABLED);
     if (err != S3_METHOD_NOT_ALLOWED)
         return;
     clock_format_http(record_mtime_ns(marker), date);
     s3_reply_header(c, "Last-Modified", str_c(date));
-    s3_reply_header(c, "Allow", STR("DELETE"));
+    s3_reply_kept_header(c, "Allow", "DELETE");
 }
 
 enum s3_err s3_find_object(struct s3_call *c, struct record **out, enum versioning *versioning)

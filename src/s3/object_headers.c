@@ -225,10 +225,9 @@ static void reply_tagging_count(struct s3_call *c, struct str tags)
 
 static void reply_user_metadata(struct s3_call *c, struct str name, struct str value)
 {
-    char *header = s3_alloc(c, strlen(META_PREFIX) + name.len);
-    memcpy(header, META_PREFIX, strlen(META_PREFIX));
-    str_put(header + strlen(META_PREFIX), name);
-    reply_header(&c->reply, str_of(header, strlen(META_PREFIX) + name.len), value);
+    char *header = s3_alloc(c, strlen(META_PREFIX) + name.len + 1);
+    *str_put(str_put(header, STR(META_PREFIX)), name) = '\0';
+    reply_header(&c->reply, header, value);
 }
 
 /* Metadata that came by other ways than HTTP, as from a file, may have any name. AWS,
@@ -247,7 +246,7 @@ static void reply_attribute(struct s3_call *c, enum attr attr, struct str name,
     else if (attr == ATTR_TAGGING)
         reply_tagging_count(c, value);
     else if (attr_header(attr).len && attr != ATTR_SSE_KMS_CONTEXT)
-        reply_header(&c->reply, attr_header(attr), value);
+        reply_header(&c->reply, attr_header(attr).ptr, value);
 }
 
 /* Writes the response-* parameters and returns the set of attributes they replace. */
@@ -260,8 +259,8 @@ static unsigned reply_overrides(struct s3_call *c)
             continue;
         AUTO_BUF(latin1, value.len + 1);
         utf8_to_latin1(&latin1, value);
-        reply_header(&c->reply, attr_header(kept_headers[i].attr), buf_str(&latin1));
-        c->reply.headers.failed |= latin1.failed;
+        reply_header(&c->reply, attr_header(kept_headers[i].attr).ptr, buf_str(&latin1));
+        c->reply.headers_failed |= latin1.failed;
         replaced |= 1u << kept_headers[i].attr;
     }
     return replaced;
@@ -275,7 +274,7 @@ void s3_reply_object_headers(struct s3_call *c, const struct record *r,
     size_t at = 0, missing = 0;
     enum attr attr;
     s3_reply_validators(c, r, versioning);
-    s3_reply_header(c, "Accept-Ranges", STR("bytes"));
+    s3_reply_kept_header(c, "Accept-Ranges", "bytes");
     while (attrs_next(attrs, &at, &attr, &name, &value)) {
         if (is_missing_meta(attr, name))
             missing++;
@@ -286,9 +285,9 @@ void s3_reply_object_headers(struct s3_call *c, const struct record *r,
     if (missing)
         s3_reply_header(c, "x-amz-missing-meta", s3_printf(c, "%zu", missing));
     if (!(seen & 1u << ATTR_CONTENT_TYPE))
-        s3_reply_header(c, "Content-Type", DEFAULT_CONTENT_TYPE);
+        s3_reply_kept_header(c, "Content-Type", DEFAULT_CONTENT_TYPE.ptr);
     if (!(seen & (1u << ATTR_SSE | 1u << ATTR_SSEC_ALGORITHM)))
-        s3_reply_header(c, "x-amz-server-side-encryption", STR("AES256"));
+        s3_reply_kept_header(c, "x-amz-server-side-encryption", "AES256");
 }
 
 enum s3_err s3_check_response_overrides(struct s3_call *c)
@@ -319,7 +318,7 @@ void s3_reply_write_result(struct s3_call *c, const struct write_result *w)
                   c->op->handler == op_complete_multipart_upload;
     struct str id = str_c(w->version_id);
     if (w->delete_marker)
-        s3_reply_header(c, "x-amz-delete-marker", STR("true"));
+        s3_reply_kept_header(c, "x-amz-delete-marker", "true");
     if (id.len && !(is_put && str_eq(id, STR("null"))))
         s3_reply_header(c, "x-amz-version-id", id);
 }
@@ -361,10 +360,10 @@ void s3_reply_checksum_headers(struct s3_call *c, const struct checksum *sum, ui
         return;
     AUTO_BUF(text, 128);
     add_checksum(&text, sum, parts);
-    reply_header(&c->reply, checksum_header((enum checksum_alg)sum->alg), buf_str(&text));
-    c->reply.headers.failed |= text.failed;
+    s3_reply_header(c, checksum_header((enum checksum_alg)sum->alg).ptr, buf_str(&text));
+    c->reply.headers_failed |= text.failed;
     if (type_name(sum).ptr)
-        s3_reply_header(c, "x-amz-checksum-type", type_name(sum));
+        s3_reply_kept_header(c, "x-amz-checksum-type", type_name(sum).ptr);
 }
 
 void xml_checksum(struct buf *b, const struct checksum *sum, uint32_t parts, bool with_type)

@@ -94,9 +94,9 @@ static unsigned ask(const char *method, const char *path, const char *document,
     status = reply->status;
     snprintf(body, sizeof(body), "%.*s", (int)reply->text.len, reply->text.ptr);
     allow[0] = '\0';
-    while ((at = reply_header_next(reply, at, &name, &value))) {
-        if (strcmp(name, "Allow") == 0)
-            snprintf(allow, sizeof(allow), "%s", value);
+    for (size_t i = 0; i < reply->line_count; i++) {
+        if (strcmp(reply->lines[i].name, "Allow") == 0)
+            snprintf(allow, sizeof(allow), "%s", reply->lines[i].value);
     }
     app.done(call, reply->text.len, false);
     return status;

@@ -570,16 +570,14 @@ static void test_a_long_journal_in_turns(void **state)
 static void follow(struct ask *a, const char *query, const char *last_event_id)
 {
     char target[256], text[64];
-    const char *name, *value;
     size_t len;
 
     snprintf(target, sizeof(target), "/_s3mem/events%s", query);
     ask_begin(a, admin, "GET", target, last_event_id ? "Last-Event-ID" : NULL, last_event_id);
     assert_int_equal(a->next, APP_REPLY);
     assert_int_equal(a->reply->status, 200);
-    reply_header_next(a->reply, NULL, &name, &value);
-    assert_string_equal(name, "Content-Type");
-    assert_string_equal(value, "text/event-stream");
+    assert_string_equal(a->reply->lines[0].name, "Content-Type");
+    assert_string_equal(a->reply->lines[0].value, "text/event-stream");
     assert_int_equal(a->reply->stream(a->reply->stream_arg, text, sizeof(text), &len),
                      STREAM_MORE);
     assert_int_equal(len, strlen("retry: 1000\n\n"));

@@ -64,13 +64,12 @@ static inline size_t ask_headers(struct str text, struct header *out)
 
 static inline void ask_keep(struct asked *a, const struct reply *reply)
 {
-    const char *name, *value, *at = NULL;
     /* The front end answers so when the headers could not be built. */
-    a->status = buf_ok(&reply->headers) ? reply->status : 500;
+    a->status = !reply->headers_failed ? reply->status : 500;
     buf_reset(&a->headers);
     buf_reset(&a->text);
-    while ((at = reply_header_next(reply, at, &name, &value)))
-        buf_addf(&a->headers, "%s: %s\n", name, value);
+    for (size_t i = 0; i < reply->line_count; i++)
+        buf_addf(&a->headers, "%s: %s\n", reply->lines[i].name, reply->lines[i].value);
     buf_add(&a->text, buf_str(&reply->text));
     for (size_t i = 0; i < reply->slice_count; i++)
         buf_add(&a->text, str_of(reply->slices[i].ptr, reply->slices[i].len));
