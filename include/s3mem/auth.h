@@ -92,11 +92,11 @@ struct auth_config {
                                 * when credentials are on. "" accepts any */
     const struct str *domains; /* virtual-host base domains, as the router's: tell whether */
     size_t domain_count;       /* X-Forwarded-Host names the same bucket as Host */
-    bool real_time;            /* skew and expiry by the real clock, not the server's */
+    int64_t now_ns;            /* judges skew and expiry; 0: what the server's clock says */
 };
 
 /* Authenticates the headers and the query of a request (first callback: no body yet).
- * out      wiped and filled; auth_result_wipe when done (it holds a signing key)
+ * out      filled; auth_result_wipe when done (it may hold a signing key)
  * failure  filled when the answer is not S3_OK
  * Errors   ACCESS_DENIED (expired, unsigned headers, no date ...), SIGNATURE_DOES_NOT_MATCH,
  *          INVALID_ACCESS_KEY_ID, REQUEST_TIME_TOO_SKEWED, AUTHORIZATION_HEADER_MALFORMED,
@@ -107,6 +107,8 @@ struct auth_config {
 MUST_CHECK enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
                                     const struct auth_config *config, const struct request *req,
                                     struct str virtual_bucket);
+/* An anonymous one, before anything is known. */
+void auth_result_init(struct auth_result *r);
 void auth_result_wipe(struct auth_result *r);
 
 /* Appends the value of an Authorization header that signs the method, target and all headers of

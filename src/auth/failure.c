@@ -14,7 +14,8 @@
 
 void auth_failure_init(struct auth_failure *f)
 {
-    *f = (struct auth_failure){.message = STR_NONE};
+    f->message = STR_NONE;
+    f->field_count = 0;
     buf_init(&f->text, FAILURE_TEXT_MAX);
 }
 

@@ -234,9 +234,8 @@ enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
                          struct str virtual_bucket)
 {
     struct evidence e;
-    memset(out, 0, sizeof(*out));
-    evidence_collect(&e, req, virtual_bucket,
-                     config->real_time ? clock_real_ns() : clock_now_ns());
+    auth_result_init(out);
+    evidence_collect(&e, req, virtual_bucket, config->now_ns ? config->now_ns : clock_now_ns());
     enum s3_err err = authenticate(out, failure, config, &e);
     if (err)
         out->credential = NULL;
@@ -246,8 +245,21 @@ enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
     return err;
 }
 
+void auth_result_init(struct auth_result *r)
+{
+    /* Field by field: each request passes here, and most of this is said of chunks only. */
+    r->kind = AUTH_ANONYMOUS;
+    r->credential = NULL;
+    r->access_key[0] = '\0';
+    r->payload = PAYLOAD_PLAIN;
+    r->verify_chunks = false;
+    r->canonical = (struct buf){0};
+}
+
 void auth_result_wipe(struct auth_result *r)
 {
     buf_release(&r->canonical);
-    mem_wipe(r, sizeof(*r));
+    if (r->verify_chunks)
+        mem_wipe(r->signing_key, sizeof(r->signing_key));
+    auth_result_init(r);
 }

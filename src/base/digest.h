@@ -59,7 +59,7 @@ void checksum_combine(struct checksum *a, const struct checksum *b, uint64_t b_l
 struct digest {
     enum checksum_alg alg;
     uint64_t crc;
-    void *state; /* EVP_MD_CTX or XXH state; NULL for CRCs */
+    void *state; /* OpenSSL's or xxHash's; NULL for CRCs */
 };
 void digest_init(struct digest *d, enum checksum_alg alg);
 void digest_update(struct digest *d, const void *data, size_t len);

@@ -235,7 +235,8 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
     if (x->req.expects_continue && !has_body(&x->req))
         hide_expectation(x);
     conn->step_received = 0;
-    if (!conn_expect(conn, x->server->body_timeout_ms))
+    /* Without a body the next callback comes at once. */
+    if (has_body(&x->req) && !conn_expect(conn, x->server->body_timeout_ms))
         return MHD_NO;
     x->state = ask_app(x) == APP_WANT_BODY ? EXCHANGE_BODY : EXCHANGE_DISCARD;
     if (x->state == EXCHANGE_DISCARD && answers_at_once(&x->req))
@@ -249,7 +250,8 @@ static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_
     struct conn *conn = exchange_conn(x);
 
     x->received += size;
-    if (x->received - conn->step_received >= HTTP_BODY_STEP) {
+    if (x->received - conn->step_received >= HTTP_BODY_STEP &&
+        x->received < x->req.content_length) {
         conn->step_received = x->received;
         if (!conn_expect(conn, x->server->body_timeout_ms))
             return MHD_NO;

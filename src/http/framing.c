@@ -28,31 +28,44 @@ static bool is_whole(const struct header *h, const struct header *next)
     return strchr(" \t\r\n", value_end[1]) || (next && value_end + 1 == next->name.ptr);
 }
 
-static bool headers_are_whole(const struct request *req)
+/* The headers that tell where a body ends, and whose it is. */
+struct framing {
+    size_t hosts, encodings, lengths;
+    struct str length; /* the first: libmicrohttpd goes by it */
+    bool lengths_agree;
+};
+
+static void note_framing(struct framing *f, const struct header *h)
 {
+    /* Names of other lengths are none of them. */
+    switch (h->name.len) {
+    case sizeof("host") - 1:
+        f->hosts += str_eq_nocase(h->name, STR("host"));
+        break;
+    case sizeof("content-length") - 1:
+        if (!str_eq_nocase(h->name, STR("content-length")))
+            break;
+        if (f->lengths++ == 0)
+            f->length = h->value;
+        f->lengths_agree &= str_eq(h->value, f->length);
+        break;
+    case sizeof("transfer-encoding") - 1:
+        f->encodings += str_eq_nocase(h->name, STR("transfer-encoding"));
+        break;
+    }
+}
+
+/* False: a header is broken. */
+static bool read_framing(const struct request *req, struct framing *f)
+{
+    *f = (struct framing){.lengths_agree = true};
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
 
         if (!str_is_token(h->name) ||
             !is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
             return false;
-    }
-    return true;
-}
-
-static bool lengths_agree(const struct request *req)
-{
-    /* libmicrohttpd goes by the first one. */
-    struct str first = request_header(req, STR("content-length"));
-
-    /* It also takes 2^64-1 for "unknown" and would wait for ever. */
-    if (first.ptr && req->content_length == CONTENT_LENGTH_NONE)
-        return false;
-    for (size_t i = 0; i < req->header_count; i++) {
-        const struct header *h = &req->headers[i];
-
-        if (str_eq_nocase(h->name, STR("content-length")) && !str_eq(h->value, first))
-            return false;
+        note_framing(f, h);
     }
     return true;
 }
@@ -67,19 +80,20 @@ static bool target_is_whole(const struct request *req, const char *sent_target,
 enum s3_err framing_check(const struct request *req, const char *sent_target,
                           const char *version)
 {
-    size_t encodings = request_header_count(req, STR("transfer-encoding"));
-    size_t hosts = request_header_count(req, STR("host"));
+    struct framing f;
 
-    if (!target_is_whole(req, sent_target, version) || !headers_are_whole(req) ||
-        !lengths_agree(req))
+    if (!target_is_whole(req, sent_target, version) || !read_framing(req, &f))
         return S3_BAD_REQUEST;
-    if (encodings > 0 && request_header_count(req, STR("content-length")))
+    /* libmicrohttpd also takes 2^64-1 for "unknown" and would wait for ever. */
+    if (f.lengths > 0 && (!f.lengths_agree || req->content_length == CONTENT_LENGTH_NONE))
+        return S3_BAD_REQUEST;
+    if (f.encodings > 0 && f.lengths > 0)
         return S3_BAD_REQUEST;
     /* Several headers are one list; libmicrohttpd goes by the first one. */
-    if (encodings > 1 || (encodings == 1 && !req->chunked))
+    if (f.encodings > 1 || (f.encodings == 1 && !req->chunked))
         return S3_NOT_IMPLEMENTED;
     /* RFC 9112, 3.2. */
-    if (hosts > 1 || (hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
+    if (f.hosts > 1 || (f.hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
         return S3_BAD_REQUEST;
     return S3_OK;
 }

@@ -146,10 +146,10 @@ static bool read_pem(struct server *server, const char *path, struct buf *out)
 
 /* admin's question whether a request is signed by a known key. */
 static enum s3_err authorise_by(struct server *server, const struct request *req,
-                                bool real_time)
+                                int64_t now_ns)
 {
     const struct auth_config config = {
-        .real_time = real_time,
+        .now_ns = now_ns,
         .credentials = server->credentials,
         .region = str_c(server->settings.region),
         .domains = server->domains,
@@ -172,11 +172,11 @@ static enum s3_err authorise_by(struct server *server, const struct request *req
  */
 static enum s3_err authorise(void *arg, const struct request *req)
 {
-    enum s3_err err = authorise_by(arg, req, false);
+    enum s3_err err = authorise_by(arg, req, clock_now_ns());
 
     if (!err || (clock_offset_ns() == 0 && !clock_is_frozen()))
         return err;
-    return authorise_by(arg, req, true);
+    return authorise_by(arg, req, clock_real_ns());
 }
 
 /* For fault rules: a mistyped name would never strike. */

@@ -83,8 +83,25 @@ struct str s3_printf(struct s3_call *c, const char *fmt, ...)
 
 /* ---- what is asked ----------------------------------------------------------------- */
 
+static uint64_t name_len_bit(struct str name)
+{
+    return UINT64_C(1) << (name.len & 63);
+}
+
+void s3_set_headers(struct s3_call *c, const struct header *headers, size_t count)
+{
+    c->headers = headers;
+    c->header_count = count;
+    c->name_lens = 0;
+    for (size_t i = 0; i < count; i++)
+        c->name_lens |= name_len_bit(headers[i].name);
+}
+
 struct str s3_header(const struct s3_call *c, struct str name)
 {
+    /* Operations ask for twenty headers and more; hardly any is there. */
+    if (!(c->name_lens & name_len_bit(name)))
+        return STR_NONE;
     for (size_t i = 0; i < c->header_count; i++)
         if (str_eq_nocase(c->headers[i].name, name))
             return c->headers[i].value;
@@ -133,8 +150,6 @@ static bool hoisted(struct str name)
  * test_presigned_url_v4_x_amz_in_qs). A header of the same name comes first and wins. */
 static void merge_hoisted_headers(struct s3_call *c)
 {
-    c->headers = c->req->headers;
-    c->header_count = c->req->header_count;
     if (!c->param_count ||
         (!s3_param(c, STR("X-Amz-Signature")).ptr && !s3_param(c, STR("Signature")).ptr))
         return;
@@ -144,8 +159,7 @@ static void merge_hoisted_headers(struct s3_call *c)
     for (size_t i = 0; i < c->param_count; i++)
         if (hoisted(c->params[i].name))
             all[n++] = (struct header){c->params[i].name, c->params[i].value};
-    c->headers = all;
-    c->header_count = n;
+    s3_set_headers(c, all, n);
 }
 
 /* ---- answering --------------------------------------------------------------------- */
@@ -220,32 +234,35 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
 {
     struct call_block *block = mem_block_take();
     struct s3_call *c = &block->call;
-    memset(block, 0, sizeof(*block));
-    block->arena.size = MEM_BLOCK - sizeof(*block);
+    memset(c, 0, offsetof(struct s3_call, auth));
+    block->arena = (struct arena){.size = MEM_BLOCK - sizeof(*block)};
     c->arena = &block->arena;
     c->service = service;
     c->options = &service->options;
     c->req = req;
     c->branch = store_branch(service->options.store, STR("main"));
-    c->headers = req->headers;
-    c->header_count = req->header_count;
+    s3_set_headers(c, req->headers, req->header_count);
     c->at.key = c->at.bucket = c->virtual_bucket = STR("");
     if (service->options.traffic || log_access_enabled())
         c->traffic.started_ns = clock_monotonic_ns();
     buf_init(&c->document, DOCUMENT_MAX);
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
+    auth_result_init(&c->auth);
     auth_failure_init(&c->failure);
     reply_init(&c->reply);
     c->reply.text.max = REPLY_TEXT_MAX;
+    c->now_ns = clock_now_ns();
     random_id(c->request_id, sizeof(c->request_id) - 1);
+    c->request_id[sizeof(c->request_id) - 1] = '\0';
     add_ids(c);
     return c;
 }
 
 static enum s3_err authenticate(struct s3_call *c)
 {
-    struct auth_config config = {.credentials = c->options->credentials,
+    struct auth_config config = {.now_ns = c->now_ns,
+                                 .credentials = c->options->credentials,
                                  .region = c->options->region,
                                  .domains = c->options->domains,
                                  .domain_count = c->options->domain_count};
@@ -384,7 +401,7 @@ static void announce(struct s3_call *c)
     t->key = c->at.key;
     t->branch = branch_name(c->branch);
     t->access_key = str_c(c->auth.access_key);
-    t->time_ns = clock_now_ns();
+    t->time_ns = c->now_ns;
     c->announced = true;
     traffic->begin(traffic->arg, t);
 }

@@ -56,12 +56,12 @@ struct s3_call {
      * as headers (SDKs hoist them). */
     const struct header *headers;
     size_t header_count;
+    uint64_t name_lens;         /* bit n: a header has a name of n bytes (modulo 64) */
     const struct param *params; /* decoded query */
     size_t param_count;
     struct target at;          /* decoded; empty key below SCOPE_OBJECT */
     struct str virtual_bucket; /* bucket when it came from Host, else empty */
 
-    struct auth_result auth;
     struct str owner; /* who asks: canonical id \n display name \n account id */
 
     struct payload payload;
@@ -70,17 +70,12 @@ struct s3_call {
     void (*state_free)(void *state);
     enum s3_err (*later)(struct s3_call *c); /* what the handler still has to do */
 
-    struct reply reply;
-    struct auth_failure failure; /* details of auth errors */
-    struct buf message;          /* replaces the default Message */
-    struct buf detail;           /* for the log */
-    struct {
-        struct str name, value;
-    } fields[ERROR_FIELDS_MAX]; /* extra error elements */
+    struct buf message; /* replaces the default Message */
+    struct buf detail;  /* for the log */
     size_t field_count;
     enum s3_err err;
 
-    char request_id[17];
+    int64_t now_ns; /* the server's clock when the request began */
     uint64_t bytes_in;
     struct traffic_call traffic; /* what the outside is told of this call */
     bool announced;              /* traffic->begin was called */
@@ -91,10 +86,22 @@ struct s3_call {
     bool undurable;         /* refused because of the disk */
     struct durable_wait durable_wait;
     struct arena *arena;
+
+    /* From here on nothing is zeroed for each request: what it means is said by what stands
+     * above, or by its own init. */
+    struct auth_result auth;
+    struct reply reply;
+    struct auth_failure failure; /* details of auth errors */
+    struct {
+        struct str name, value;
+    } fields[ERROR_FIELDS_MAX]; /* extra error elements */
+    char request_id[17];
 };
 
 /* ---- what is asked ----------------------------------------------------------------- */
 
+/* The headers that the functions below know, borrowed. */
+void s3_set_headers(struct s3_call *c, const struct header *headers, size_t count);
 /* Header (or hoisted query parameter) value; STR_NONE when absent. Names in lower case. */
 struct str s3_header(const struct s3_call *c, struct str name);
 /* Decoded query parameter; STR_NONE when absent; {"",0} when present without a value. */

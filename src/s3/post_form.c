@@ -208,8 +208,7 @@ static enum s3_err fields_to_headers(struct post *p)
     }
     if (tags.len)
         headers[count++] = (struct header){STR("x-amz-tagging"), tags};
-    c->headers = headers;
-    c->header_count = count;
+    s3_set_headers(c, headers, count);
     return S3_OK;
 }
 
