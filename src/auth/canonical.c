@@ -164,12 +164,23 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* Anything between words that is not one space? Hardly any value has it. */
+static bool has_wide_blank(struct str value)
+{
+    return str_find_char(value, '\t') != SIZE_MAX || str_find(value, STR("  ")) != SIZE_MAX;
+}
+
 void canonical_value(struct buf *out, struct str value)
 {
     value = str_trim(value);
     if (value.len == 0 || !buf_reserve(out, value.len))
         return;
     char *to = out->ptr + out->len;
+    if (!has_wide_blank(value)) {
+        str_put(to, value);
+        out->len += value.len;
+        return;
+    }
     for (size_t i = 0; i < value.len; i++) {
         if (!is_blank(value.ptr[i]))
             *to++ = value.ptr[i];

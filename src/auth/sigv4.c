@@ -328,20 +328,11 @@ static enum s3_err check_signed_headers(const struct request *req, struct str si
     return S3_ACCESS_DENIED;
 }
 
-static void hex_of(const uint8_t bytes[SHA256_SIZE], char out[SIGNATURE_HEX_LEN])
-{
-    static const char hex[] = "0123456789abcdef";
-    for (size_t i = 0; i < SHA256_SIZE; i++) {
-        out[2 * i] = hex[bytes[i] >> 4];
-        out[2 * i + 1] = hex[bytes[i] & 15];
-    }
-}
-
 void sigv4_sign(const uint8_t key[SHA256_SIZE], struct str text, char out[SIGNATURE_HEX_LEN])
 {
     uint8_t mac[SHA256_SIZE];
     hmac_sha256(str_of((const char *)key, SHA256_SIZE), text, mac);
-    hex_of(mac, out);
+    hex_encode(out, mac, sizeof(mac));
 }
 
 /* One attempt: a claim under one reading of what the client signed. */
@@ -366,7 +357,7 @@ static bool attempt_matches(struct attempt *a)
     if (!buf_ok(&a->canonical))
         return false;
     sha256_once(buf_str(&a->canonical), hash);
-    hex_of(hash, hash_hex);
+    hex_encode(hash_hex, hash, sizeof(hash));
     char *end = str_put(a->string_to_sign, STR(SIGV4_ALGORITHM "\n"));
     end = str_put(str_put(end, claim->amz_date), STR("\n"));
     end = str_put(str_put(end, claim->credential.scope), STR("\n"));

@@ -73,6 +73,8 @@ MUST_CHECK bool buf_add_unbase64(struct buf *b, struct str text);
 /* Even number of hex digits, either case. */
 MUST_CHECK bool buf_add_unhex(struct buf *b, struct str text);
 
+/* Writes 2 * size lower-case digits and returns their end. */
+char *hex_encode(char *out, const void *bytes, size_t size);
 /* Into a fixed array: true when the text is valid and decodes to exactly size bytes. */
 MUST_CHECK bool base64_decode_exact(struct str text, void *out, size_t size);
 MUST_CHECK bool hex_decode_exact(struct str text, void *out, size_t size);

@@ -3,20 +3,50 @@
 #include "base/base64.h"
 #include "base/buf.h"
 
+#include <endian.h>
+
+/* The eight digits of four bytes: each nibble in a byte of its own, then all made characters at
+ * once. The first byte is the lowest. */
+static uint64_t eight_digits(uint32_t four)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t v = four, beyond_9;
+
+    v = (v | v << 16) & UINT64_C(0x0000FFFF0000FFFF);
+    v = (v | v << 8) & UINT64_C(0x00FF00FF00FF00FF);
+    v = (v >> 4 & UINT64_C(0x000F000F000F000F)) | (v & UINT64_C(0x000F000F000F000F)) << 8;
+    beyond_9 = (v + 6 * ones) >> 4 & ones;
+    return v + '0' * ones + ('a' - '0' - 10) * beyond_9;
+}
+
+char *hex_encode(char *out, const void *bytes, size_t size)
+{
+    const char *at = bytes;
+    uint32_t four;
+    uint64_t digits;
+
+    for (; size >= sizeof(four); size -= sizeof(four), at += sizeof(four)) {
+        memcpy(&four, at, sizeof(four));
+        digits = htole64(eight_digits(le32toh(four)));
+        memcpy(out, &digits, sizeof(digits));
+        out += sizeof(digits);
+    }
+    for (; size > 0; size--, at++) {
+        digits = htole64(eight_digits((unsigned char)*at));
+        memcpy(out, &digits, 2);
+        out += 2;
+    }
+    return out;
+}
+
 void buf_add_hex(struct buf *b, struct str bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-
     if (bytes.len > SIZE_MAX / 2 || !buf_reserve(b, 2 * bytes.len)) {
         b->failed = true;
         return;
     }
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char byte = (unsigned char)bytes.ptr[i];
-
-        b->ptr[b->len++] = digits[byte >> 4];
-        b->ptr[b->len++] = digits[byte & 15];
-    }
+    hex_encode(b->ptr + b->len, bytes.ptr, bytes.len);
+    b->len += 2 * bytes.len;
 }
 
 void buf_add_base64(struct buf *b, struct str bytes)
@@ -31,27 +61,25 @@ void buf_add_base64(struct buf *b, struct str bytes)
     b->len += base64_length(bytes.len);
 }
 
-static int hex_value(char c)
+/* Beyond 15: no digit. */
+static unsigned hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    unsigned digit = (unsigned char)c - '0', letter = ((unsigned char)c | 0x20u) - 'a';
+
+    return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
 }
 
 static bool hex_decode(struct str text, char *out)
 {
-    for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+    unsigned all = 0;
 
-        if (high < 0 || low < 0)
-            return false;
+    for (size_t i = 0; i < text.len; i += 2) {
+        unsigned high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+
+        all |= high | low;
         *out++ = (char)(high << 4 | low);
     }
-    return true;
+    return all < 16;
 }
 
 bool hex_decode_exact(struct str text, void *out, size_t size)

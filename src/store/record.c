@@ -311,15 +311,11 @@ void record_checksum(const struct record *r, struct checksum *out)
 
 struct str record_etag(const struct record *r, char out[ETAG_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
     uint32_t parts = record_part_count(r);
     char *end = out;
 
     *end++ = '"';
-    for (size_t i = 0; i < MD5_SIZE; i++) {
-        *end++ = digits[r->md5[i] >> 4];
-        *end++ = digits[r->md5[i] & 15];
-    }
+    end = hex_encode(end, r->md5, MD5_SIZE);
     if (parts > 0)
         end += snprintf(end, 12, "-%u", parts);
     *end++ = '"';
