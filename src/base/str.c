@@ -43,25 +43,47 @@ bool str_has_suffix(struct str s, struct str suffix)
     return s.len >= suffix.len && str_eq(str_from(s, s.len - suffix.len), suffix);
 }
 
-/* The first eight bytes as a number, in memcmp order. */
-static uint64_t first_eight(struct str s)
+/* Eight bytes as a number, in memcmp order. */
+static uint64_t eight_bytes(const char *at)
 {
     uint64_t eight;
 
-    memcpy(&eight, s.ptr, sizeof(eight));
+    memcpy(&eight, at, sizeof(eight));
     return be64toh(eight);
+}
+
+static uint32_t four_bytes(const char *at)
+{
+    uint32_t four;
+
+    memcpy(&four, at, sizeof(four));
+    return be32toh(four);
+}
+
+/* The first bytes of both, as numbers in memcmp order: eight of them or, of 4 to 7, all (the
+ * first four, and the last four, which overlap). On the way down a tree hardly any key has more
+ * in common with the one that is sought. */
+static int compare_starts(const char *a, const char *b, size_t common)
+{
+    uint64_t x, y;
+
+    if (common >= 8) {
+        x = eight_bytes(a);
+        y = eight_bytes(b);
+    } else {
+        x = (uint64_t)four_bytes(a) << 32 | four_bytes(a + common - 4);
+        y = (uint64_t)four_bytes(b) << 32 | four_bytes(b + common - 4);
+    }
+    return x < y ? -1 : x > y;
 }
 
 int str_cmp(struct str a, struct str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
+    int order = common >= 4 ? compare_starts(a.ptr, b.ptr, common) : 0;
 
-    /* On the way down a tree hardly any key has more in common. */
-    if (common >= 8 && first_eight(a) != first_eight(b))
-        return first_eight(a) < first_eight(b) ? -1 : 1;
-
-    int order = common > 0 ? memcmp(a.ptr, b.ptr, common) : 0;
-
+    if (order == 0 && (common > 8 || (common > 0 && common < 4)))
+        order = memcmp(a.ptr, b.ptr, common);
     if (order != 0)
         return order;
     return a.len < b.len ? -1 : a.len > b.len;

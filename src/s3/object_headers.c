@@ -4,6 +4,9 @@
  * Sources: botocore's model (locations and enumerations), aws-recorded
  * test_put_object_storage_class, test_s3_get_object_header_overrides,
  * test_system_metadata_with_unicode, TestS3ObjectLock. */
+#include <stdio.h>
+
+#include "base/base64.h"
 #include "s3/encryption.h"
 #include "s3/object.h"
 #include "s3/rfc2047.h"
@@ -339,12 +342,17 @@ bool s3_is_archived(const struct record *r)
 
 /* ---- checksums --------------------------------------------------------------------- */
 
-static void add_checksum(struct buf *text, const struct checksum *sum, uint32_t parts)
+/* The longest digest in base64, and "-4294967295". */
+#define CHECKSUM_TEXT_SIZE (88 + 11 + 1)
+
+static struct str checksum_text(const struct checksum *sum, uint32_t parts,
+                                char out[CHECKSUM_TEXT_SIZE])
 {
-    buf_add_base64(
-        text, str_of((const char *)sum->bytes, checksum_size((enum checksum_alg)sum->alg)));
+    size_t size = checksum_size((enum checksum_alg)sum->alg), len = base64_length(size);
+    base64_encode(out, sum->bytes, size);
     if (parts && sum->type == CHECKSUM_COMPOSITE)
-        buf_addf(text, "-%u", parts);
+        len += (size_t)snprintf(out + len, CHECKSUM_TEXT_SIZE - len, "-%u", parts);
+    return str_of(out, len);
 }
 
 static struct str type_name(const struct checksum *sum)
@@ -358,10 +366,9 @@ void s3_reply_checksum_headers(struct s3_call *c, const struct checksum *sum, ui
 {
     if (sum->alg == CHECKSUM_NONE)
         return;
-    AUTO_BUF(text, 128);
-    add_checksum(&text, sum, parts);
-    s3_reply_header(c, checksum_header((enum checksum_alg)sum->alg).ptr, buf_str(&text));
-    c->reply.headers_failed |= text.failed;
+    char text[CHECKSUM_TEXT_SIZE];
+    s3_reply_header(c, checksum_header((enum checksum_alg)sum->alg).ptr,
+                    checksum_text(sum, parts, text));
     if (type_name(sum).ptr)
         s3_reply_kept_header(c, "x-amz-checksum-type", type_name(sum).ptr);
 }
@@ -371,10 +378,11 @@ void xml_checksum(struct buf *b, const struct checksum *sum, uint32_t parts, boo
     if (sum->alg == CHECKSUM_NONE)
         return;
     struct str element = checksum_element((enum checksum_alg)sum->alg);
+    char text[CHECKSUM_TEXT_SIZE];
     buf_add_char(b, '<');
     buf_add(b, element);
     buf_add_char(b, '>');
-    add_checksum(b, sum, parts);
+    buf_add(b, checksum_text(sum, parts, text));
     buf_add(b, STR("</"));
     buf_add(b, element);
     buf_add_char(b, '>');

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/random.h"
@@ -240,6 +242,33 @@ static void test_hex(void **state)
     assert_false(hex_decode_exact(STR("be0f00"), out, 2));
 }
 
+static void test_hex_exhaustively(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char text[8], want[16], digits[3];
+        unsigned char out;
+
+        for (size_t len = 1; len <= sizeof(text); len++) {
+            memset(text, '\x5A', sizeof(text));
+            text[len - 1] = (char)byte;
+            snprintf(digits, sizeof(digits), "%02x", (unsigned)byte);
+            AUTO_BUF(b, 64);
+            buf_add_hex(&b, str_of(text, len));
+            memset(want, '5', sizeof(want));
+            for (size_t i = 1; i < sizeof(want); i += 2)
+                want[i] = 'a';
+            memcpy(want + 2 * (len - 1), digits, 2);
+            assert_bytes(&b, str_of(want, 2 * len));
+        }
+        bool is_digit = strchr("0123456789abcdefABCDEF", byte) != NULL && byte != 0;
+        char first[] = {(char)byte, '0'}, second[] = {'0', (char)byte};
+        assert_int_equal(hex_decode_exact(str_of(first, 2), &out, 1), is_digit);
+        assert_int_equal(hex_decode_exact(str_of(second, 2), &out, 1), is_digit);
+        assert_true(!is_digit || out == strtoul((char[]){(char)byte, '\0'}, NULL, 16));
+    }
+}
+
 static void test_random_round_trips(void **state)
 {
     (void)state;
@@ -354,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_base64_vectors),
         cmocka_unit_test(test_base64_strict),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_hex_exhaustively),
         cmocka_unit_test(test_random_round_trips),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_every_limit),

@@ -40,6 +40,31 @@ static void test_compare(void **state)
     assert_int_equal(str_cmp(STR_NONE, STR("")), 0);
 }
 
+/* Texts of all lengths up to ten that differ at each place, with the least and the greatest
+ * byte among them, in one order with memcmp. */
+static void test_order_is_memcmps(void **state)
+{
+    (void)state;
+    static const char bytes[] = {'\0', 'a', '\xFF'};
+    char a[20], b[20];
+
+    for (unsigned seed = 0; seed < 200000; seed++) {
+        size_t a_len = seed % 11, b_len = seed / 11 % 11, differ = seed / 121 % 11;
+        size_t common = a_len < b_len ? a_len : b_len;
+        int order, got;
+
+        for (size_t i = 0; i < sizeof(a); i++)
+            a[i] = b[i] = bytes[(seed * 2654435761u >> (i + 3)) % 3];
+        b[differ] = bytes[seed / 1331 % 3];
+        b[(differ + seed) % sizeof(b)] = bytes[seed / 3993 % 3];
+        order = memcmp(a, b, common);
+        if (order == 0)
+            order = (a_len > b_len) - (a_len < b_len);
+        got = str_cmp(str_of(a, a_len), str_of(b, b_len));
+        assert_int_equal((got > 0) - (got < 0), (order > 0) - (order < 0));
+    }
+}
+
 static void test_prefix_and_suffix(void **state)
 {
     (void)state;
@@ -253,11 +278,12 @@ static void test_constant_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),      cmocka_unit_test(test_prefix_and_suffix),
-        cmocka_unit_test(test_find),         cmocka_unit_test(test_trim_and_from),
-        cmocka_unit_test(test_split),        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_sizes),        cmocka_unit_test(test_utf8_exhaustively),
-        cmocka_unit_test(test_utf8_by_hand), cmocka_unit_test(test_constant_time),
+        cmocka_unit_test(test_compare),           cmocka_unit_test(test_order_is_memcmps),
+        cmocka_unit_test(test_prefix_and_suffix), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_trim_and_from),     cmocka_unit_test(test_split),
+        cmocka_unit_test(test_numbers),           cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_utf8_exhaustively), cmocka_unit_test(test_utf8_by_hand),
+        cmocka_unit_test(test_constant_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
