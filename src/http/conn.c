@@ -20,27 +20,28 @@ bool conn_expect(struct conn *conn, int64_t ms)
     return false;
 }
 
-/* The worker has nothing on its way to the client, and sends nothing once it finds the mark.
- * Over TLS only libmicrohttpd could. */
-static void tell_too_slow(const struct http_server *server, const struct conn *conn)
+void conn_refuse(const struct conn *conn, enum s3_err err)
 {
     struct reply refusal;
     AUTO_BUF(text, KiB(2));
 
-    if (server->tls || !atomic_load_explicit(&conn->owes_body, memory_order_acquire))
+    if (conn->x.server->tls)
         return;
-    refusal_fill(&refusal, S3_REQUEST_TIMEOUT);
+    refusal_fill(&refusal, err);
     reply_write(&refusal, &text);
     reply_release(&refusal);
     if (send(conn->fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         log_debug("%s: %s", conn->remote, strerror(errno));
 }
 
-void conn_expire(const struct http_server *server, struct conn *conn, int64_t deadline_ns)
+void conn_expire(struct conn *conn, int64_t deadline_ns)
 {
     if (!atomic_compare_exchange_strong(&conn->deadline_ns, &deadline_ns, CONN_OVERDUE))
         return;
-    tell_too_slow(server, conn);
+    /* The worker has nothing on its way to the client, and sends nothing once it finds the
+     * mark. */
+    if (atomic_load_explicit(&conn->owes_body, memory_order_acquire))
+        conn_refuse(conn, S3_REQUEST_TIMEOUT);
     /* The worker reads end-of-file, ends the exchange and closes the socket; while the
      * connection is in the list its descriptor cannot have been closed and reused. */
     shutdown(conn->fd, SHUT_RDWR);

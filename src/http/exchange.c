@@ -4,6 +4,9 @@
  * exchange, which every request on it uses in turn. */
 #include "http/server.h"
 
+/* Of everything but a read: those have the headers of an object. */
+#define USUAL_REPLY_HEAD KiB(1)
+
 /* ---- the request line -------------------------------------------------------------- */
 
 struct conn *exchange_conn(struct exchange *x)
@@ -194,6 +197,11 @@ static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection 
     x->state = EXCHANGE_REPLYING;
     if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
         reply->close = true;
+    /* libmicrohttpd would close the connection without a word. */
+    if (!reply_fits(x, reply)) {
+        conn_refuse(exchange_conn(x), S3_REQUEST_HEADER_SECTION_TOO_LARGE);
+        return MHD_NO;
+    }
     return reply_send(x, mhd, reply) ? MHD_YES : MHD_NO;
 }
 
@@ -210,6 +218,9 @@ static enum app_next ask_app(struct exchange *x)
 {
     enum s3_err err = headers_check(&x->req);
 
+    /* What could not be answered must not be carried out. */
+    if (x->head_size + USUAL_REPLY_HEAD > CONNECTION_MEMORY)
+        err = S3_REQUEST_HEADER_SECTION_TOO_LARGE;
     if (err) {
         refusal_fill(&x->refusal, err);
         return APP_REPLY;
@@ -227,6 +238,7 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
     enum s3_err err;
 
     collect_request(x, mhd, method, version);
+    x->head_size = head_size(&x->req);
     err = framing_check(&x->req, x->sent_target, version);
     if (err) {
         refusal_fill(&x->refusal, err);

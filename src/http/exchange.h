@@ -63,6 +63,7 @@ struct exchange {
     char *target;            /* target_room, or owned when it is longer */
     struct header *headers;  /* header_room, or owned */
     size_t header_count, header_cap;
+    size_t head_size;    /* what the head takes of the connection's memory */
     uint64_t received;   /* body bytes from the client */
     uint64_t discarded;  /* of them, dropped after a refusal */
     uint64_t reply_len;  /* body bytes of the reply */
@@ -115,7 +116,10 @@ void conn_notify(void *server, struct MHD_Connection *mhd, void **socket_context
 bool conn_expect(struct conn *conn, int64_t ms);
 /* The front thread's part, under the server's lock: ends a connection whose deadline has passed
  * and has not been moved meanwhile. */
-void conn_expire(const struct http_server *server, struct conn *conn, int64_t deadline_ns);
+void conn_expire(struct conn *conn, int64_t deadline_ns);
+/* Tells the client, past libmicrohttpd, why the connection is closed now. Not over TLS: only
+ * libmicrohttpd could. */
+void conn_refuse(const struct conn *conn, enum s3_err err);
 
 struct conn *exchange_conn(struct exchange *x);
 
@@ -140,9 +144,13 @@ enum s3_err framing_check(const struct request *req, const char *sent_target,
                           const char *version);
 /* Are the headers too large to be S3's? */
 enum s3_err headers_check(const struct request *req);
+/* Bytes of the connection's memory that libmicrohttpd needs for the request's head. */
+size_t head_size(const struct request *req);
 /* Fills in the XML document S3 would send. */
 void refusal_fill(struct reply *refusal, enum s3_err err);
 
+/* Is there room for its head in what the request left of the connection's memory? */
+bool reply_fits(const struct exchange *x, const struct reply *r);
 /* Is the connection to be closed in place of this reply? One without a body cannot be cut in
  * its middle: then nothing is sent. */
 bool reply_is_unsent(const struct exchange *x, const struct reply *r);

@@ -7,6 +7,8 @@
 /* S3's own limit, the request line apart (AWS: "REST API ... request header"). It also sees to
  * it that whatever a request had stored fits a reply's head. */
 #define HEADERS_MAX KiB(8)
+/* libmicrohttpd's own description of a header, in the connection's memory. */
+#define LISTED_HEADER 64
 
 /* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
  * seen around its name and value: name NUL blanks value NUL ...      as it should be A folded
@@ -98,13 +100,24 @@ enum s3_err framing_check(const struct request *req, const char *sent_target,
     return S3_OK;
 }
 
-enum s3_err headers_check(const struct request *req)
+static size_t headers_size(const struct request *req)
 {
     size_t size = 0;
 
     for (size_t i = 0; i < req->header_count; i++)
         size += req->headers[i].name.len + req->headers[i].value.len + strlen(": \r\n");
-    return size <= HEADERS_MAX ? S3_OK : S3_REQUEST_HEADER_SECTION_TOO_LARGE;
+    return size;
+}
+
+enum s3_err headers_check(const struct request *req)
+{
+    return headers_size(req) <= HEADERS_MAX ? S3_OK : S3_REQUEST_HEADER_SECTION_TOO_LARGE;
+}
+
+size_t head_size(const struct request *req)
+{
+    return req->method.len + req->target.len + strlen("  HTTP/1.1\r\n") + headers_size(req) +
+           req->header_count * LISTED_HEADER;
 }
 
 void refusal_fill(struct reply *r, enum s3_err err)

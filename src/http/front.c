@@ -95,7 +95,7 @@ static void scan_connections(struct http_server *server)
         if ((deadline == 0 || deadline == CONN_OVERDUE) && !sleeps(c))
             continue;
         if (deadline > 0 && deadline <= now)
-            conn_expire(server, c, deadline);
+            conn_expire(c, deadline);
         if (!silent)
             continue;
         if (count == server->silent_cap) {

@@ -12,6 +12,8 @@
  * fit there and is sent through a buffer instead. */
 #define IOVEC_MAX  512
 #define COPY_BLOCK KiB(256)
+/* Status line, Date, Server, Content-Length, Connection. */
+#define FRONT_END_HEADERS 256
 /* A body that is held back goes out in so many steps a second. */
 #define STEPS_A_SECOND 40
 
@@ -269,6 +271,18 @@ void reply_write(const struct reply *r, struct buf *out)
         buf_addf(out, "%s: %s\r\n", r->lines[i].name, r->lines[i].value);
     buf_addf(out, "Content-Length: %zu\r\n\r\n", r->text.len);
     buf_add(out, buf_str(&r->text));
+}
+
+bool reply_fits(const struct exchange *x, const struct reply *r)
+{
+    size_t size = FRONT_END_HEADERS;
+
+    /* The headers of an object cannot be more than that: they came in one request. */
+    if (x->head_size <= CONNECTION_MEMORY / 2)
+        return true;
+    for (size_t i = 0; i < r->line_count; i++)
+        size += strlen(r->lines[i].name) + strlen(r->lines[i].value) + strlen(": \r\n");
+    return x->head_size + size <= CONNECTION_MEMORY;
 }
 
 bool reply_is_unsent(const struct exchange *x, const struct reply *r)

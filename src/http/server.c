@@ -11,13 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What libmicrohttpd keeps for each connection: request head, received body bytes on their way
- * to the application, reply head. It zeroes all of it at each request: a seventh of the time of
- * a small one, were it 64 KiB. It starts by reading into half of it. */
-#define CONNECTION_MEMORY KiB(32)
-/* It grows the part it reads into up to this while a body comes in: fewer calls for a large
- * one, and no more memory to be zeroed for a small one. */
-#define READ_BUFFER KiB(24)
+/* libmicrohttpd starts by reading into half of a connection's memory, and grows that part up to
+ * this while a body comes in: fewer calls for a large one. */
+#define READ_BUFFER KiB(16)
 /* Listening sockets, epoll and event descriptors, log, seeds. */
 #define SPARE_FDS 64
 

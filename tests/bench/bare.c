@@ -14,8 +14,8 @@
 #include <string.h>
 
 /* As in src/http/server.c, and s3memd's --idle-timeout. */
-#define CONNECTION_MEMORY 32768
-#define READ_BUFFER       24576
+#define CONNECTION_MEMORY 24576
+#define READ_BUFFER       16384
 #define IDLE_TIMEOUT_S    120
 
 struct bare {
