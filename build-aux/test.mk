@@ -27,7 +27,7 @@ $(BUILD)/tests/unit/%.o: ALL_CPPFLAGS += -DTEST_DATA='"$(abspath $(SRC))/tests/d
 .PHONY: unit check-unit
 unit: $(UNIT_BIN)
 check-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $${t#$(BUILD)/}"; $(SANITIZER_ENV) $$t; done
+	@$(SANITIZER_ENV) $(SRC)/build-aux/unit.sh $(UNIT_BIN)
 
 -include $(UNIT_SRC:%.c=$(BUILD)/%.d) $(UNIT_HELP_SRC:%.c=$(BUILD)/%.d)
 
