@@ -3,7 +3,7 @@
 """Builds the programs beside this file and runs them against a server that it starts.
 
 Each is a client of S3 as its users have it: the SDK's or tool's defaults, and no more said than
-endpoint, region and credentials. The server runs in each of MODES in turn.
+endpoint, region and credentials. There is a server in each of MODES, and each program meets each.
 
   S3MEMD              the server program (build/s3memd)
   S3MEM_SDK_BUILD     where builds are kept (build/sdk)
@@ -16,6 +16,7 @@ run.py --packages prints the Debian packages that would install what is missing.
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -26,6 +27,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,6 +37,10 @@ SERVER = os.environ.get("S3MEMD", str(ROOT / "build/s3memd"))
 MODES = ["open", "signed", "tls"]
 ACCESS_KEY, SECRET_KEY = "AKIAS3MEMDEXAMPLE", "s3memd/secret+key"
 SUITE_SECONDS = 2400
+# The programs spend most of their time asleep, between two attempts of an SDK. Two builds, as that
+# of Rust takes longer than all others together.
+RUNS_AT_ONCE = 6 * os.cpu_count()
+BUILDS_AT_ONCE = 2
 
 
 class Skip(Exception):
@@ -94,8 +100,9 @@ RCLONE = Tool("rclone", "rclone")
 
 
 def build_step(command, cwd, **environment):
-    """Runs one command of a build in the caller's environment, quietly unless it fails."""
-    done = subprocess.run([str(word) for word in command], cwd=cwd, text=True, check=False,
+    """Runs one command of a build in the caller's environment, quietly unless it fails; after the
+    programs that run already, as some of those measure time."""
+    done = subprocess.run(["nice", *(str(word) for word in command)], cwd=cwd, text=True, check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, **environment})
     if done.returncode != 0:
@@ -148,48 +155,50 @@ class Suite:
         return BUILD / self.name
 
     def prepare(self):
-        """Builds it unless its sources and tools are those of the last build."""
+        """Builds it unless its sources and tools are those of the last build; says how long it took."""
         tools = [tool.need() for tool in self.tools]
         if not self.build:
-            return
+            return None
         digest = hashlib.sha256(" ".join(tools).encode())
         for path in sorted(self.source.rglob("*")):
             if path.is_file() and not {"node_modules", "target", "__pycache__"} & set(path.parts):
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
         stamp = self.target / "built"
         if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return
+            return None
         began = time.monotonic()
         self.target.mkdir(parents=True, exist_ok=True)
         self.build(self.source, self.target)
         stamp.write_text(digest.hexdigest())
-        print(f"{self.name}: built in {time.monotonic() - began:.0f} s", flush=True)
+        return time.monotonic() - began
 
     def run(self, environment):
-        """Its exit status and output."""
+        """Its exit status, its output, and how long it took."""
+        began = time.monotonic()
         command = [word.format(source=self.source, target=self.target) for word in self.command]
         command[0] = next((tool.path() for tool in self.tools if tool.name == command[0]), command[0])
         try:
             done = subprocess.run(command, env=environment, text=True, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                                   timeout=SUITE_SECONDS)
-            return done.returncode, done.stdout
+            status, output = done.returncode, done.stdout
         except subprocess.TimeoutExpired as slow:
-            return 1, f"{(slow.stdout or b'').decode()}\nkilled after {SUITE_SECONDS} s\n"
+            status, output = 1, f"{(slow.stdout or b'').decode()}\nkilled after {SUITE_SECONDS} s\n"
+        return status, output, time.monotonic() - began
 
 
 # The slowest first, so that none of them runs alone at the end.
 SUITES = [
-    Suite("s3cmd", [S3CMD, PYTHON], ["python3", "{source}/suite.py"]),
-    Suite("s3db", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
-    Suite("rclone", [RCLONE, PYTHON], ["python3", "{source}/suite.py"]),
+    Suite("rust", [CARGO, CC, CURL], ["{target}/debug/s3memd-e2e-rust"], build_rust),
     Suite("java", [JAVA, JAVAC, MAVEN],
           ["java", "-XX:TieredStopAtLevel=1", "-cp", "{target}/classes:{target}/lib/*", "Suite"], build_java),
-    Suite("rust", [CARGO, CC, CURL], ["{target}/debug/s3memd-e2e-rust"], build_rust),
+    Suite("s3db", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
+    Suite("go", [GO], ["{target}/suite"], build_go),
     Suite("js", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
+    Suite("s3cmd", [S3CMD, PYTHON], ["python3", "{source}/suite.py"]),
+    Suite("rclone", [RCLONE, PYTHON], ["python3", "{source}/suite.py"]),
     Suite("minio-js", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
     Suite("minio-py", [PYTHON], ["{target}/venv/bin/python", "{source}/suite.py"], build_python),
-    Suite("go", [GO], ["{target}/suite"], build_go),
 ]
 
 
@@ -259,44 +268,67 @@ class Server:
 
 @dataclasses.dataclass
 class Report:
+    """What there is to say, by whichever thread has something to say: each of it whole."""
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def add(self, mode, suite, status, output, seconds):
         """Counts a suite by its closing line; one that has none, or lies about it, failed."""
-        print(f"== {suite} ({mode}, {seconds:.1f} s)\n{output}", end="", flush=True)
         last = re.findall(r"^(\d+) passed, (\d+) failed$", output, re.MULTILINE)
         passed, failed = map(int, last[-1]) if last else (0, 0)
         if not last or passed + failed == 0 or (status != 0) != (failed != 0):
-            print(f"FAIL  {suite} ended with status {status}")
+            output += f"FAIL  {suite} ({mode}) ended with status {status}\n"
             failed += 1
-        self.passed += passed
-        self.failed += failed
+        with self.lock:
+            print(f"== {suite} ({mode}, {seconds:.1f} s)\n{output}", end="", flush=True)
+            self.passed += passed
+            self.failed += failed
+
+    def built(self, suite, seconds):
+        with self.lock:
+            print(f"{suite}: built in {seconds:.0f} s", flush=True)
 
     def skip(self, what, why, strict):
-        print(f"SKIPPED {what}: {why}; make deps-sdk installs it", flush=True)
-        self.skipped += not strict
-        self.failed += strict
+        with self.lock:
+            print(f"SKIPPED {what}: {why}; make deps-sdk installs it", flush=True)
+            self.skipped += not strict
+            self.failed += strict
 
     def broken(self, what, why):
-        print(f"FAIL  {what}: {why}", flush=True)
-        self.failed += 1
+        with self.lock:
+            print(f"FAIL  {what}: {why}", flush=True)
+            self.failed += 1
 
 
-def run_suites(mode, suites, environment, report):
-    def timed(suite):
-        began = time.monotonic()
-        return suite, *suite.run(environment), time.monotonic() - began
+def run_suites(suites, environments, report, strict):
+    """Builds each suite, and as soon as it is there runs it in each mode; environments by mode."""
+    def run(mode, suite):
+        report.add(mode, suite.name, *suite.run(environments[mode]))
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
-        for done in concurrent.futures.as_completed([workers.submit(timed, s) for s in suites]):
-            suite, status, output, seconds = done.result()
-            report.add(mode, suite.name, status, output, seconds)
+    def build(suite):
+        try:
+            seconds = suite.prepare()
+        except Skip as why:
+            report.skip(suite.name, why, strict)
+            return []
+        except Broken as why:
+            report.broken(suite.name, why)
+            return []
+        if seconds is not None:
+            report.built(suite.name, seconds)
+        return [runners.submit(run, mode, suite) for mode in environments]
+
+    with (concurrent.futures.ThreadPoolExecutor(RUNS_AT_ONCE) as runners,
+          concurrent.futures.ThreadPoolExecutor(BUILDS_AT_ONCE) as builders):
+        for built in [builders.submit(build, suite) for suite in suites]:
+            for done in built.result():
+                done.result()
 
 
-def run_mode(mode, suites, folder, report, with_names):
-    """All suites against a server of their own in this mode."""
+def serve_mode(mode, folder, with_names):
+    """A server in this mode, and the environment of its clients."""
     # Room for what all suites ask side by side: they look for their own attempts in it.
     options, environment = ["--journal", "100000"], clean_environment(folder)
     if mode != "open":
@@ -306,25 +338,37 @@ def run_mode(mode, suites, folder, report, with_names):
         tls_options, tls_environment = trust(folder)
         options += tls_options
         environment.update(tls_environment)
-    with Server(options, folder) as server:
-        environment.update(S3MEMCTL=str(pathlib.Path(SERVER).with_name("s3memctl")),
-                           AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1",
-                           AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
-        if with_names and mode != "tls":
-            port = server.url.rsplit(":", 1)[1]
-            environment["S3MEM_VHOST_URL"] = f"http://localhost:{port}"
-        run_suites(mode, suites, environment, report)
-    if server.process.returncode != 0:
-        report.broken("server", f"{mode}: ended with {server.process.returncode}:\n{server.said()}")
+    server = Server(options, folder)
+    environment.update(S3MEMCTL=str(pathlib.Path(SERVER).with_name("s3memctl")),
+                       AWS_ENDPOINT_URL=server.url, AWS_REGION="us-east-1",
+                       AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
+    if with_names and mode != "tls":
+        port = server.url.rsplit(":", 1)[1]
+        environment["S3MEM_VHOST_URL"] = f"http://localhost:{port}"
+    return server, environment
 
 
-def run_attached(url, suites, folder, report):
+def run_modes(modes, suites, folder, report, strict, with_names):
+    """All suites against a server in each of these modes."""
+    servers, environments = {}, {}
+    with contextlib.ExitStack() as stack:
+        for mode in modes:
+            (folder / mode).mkdir()
+            server, environments[mode] = serve_mode(mode, folder / mode, with_names)
+            servers[mode] = stack.enter_context(server)
+        run_suites(suites, environments, report, strict)
+    for mode, server in servers.items():
+        if server.process.returncode != 0:
+            report.broken("server", f"{mode}: ended with {server.process.returncode}:\n{server.said()}")
+
+
+def run_attached(url, suites, folder, report, strict):
     environment = clean_environment(folder)
     environment.update(AWS_ENDPOINT_URL=url, AWS_REGION=os.environ.get("AWS_REGION", "us-east-1"))
     for name, value in (("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
                         ("S3MEM_VERIFIES", "0")):
         environment[name] = os.environ.get(name, value)
-    run_suites(url, suites, environment, report)
+    run_suites(suites, {url: environment}, report, strict)
 
 
 def missing_packages(suites):
@@ -354,25 +398,17 @@ def main():
         return 0
 
     strict = os.environ.get("CI") == "true" or os.environ.get("S3MEM_REQUIRE_SDKS") == "1"
-    report, ready = Report(), []
-    for suite in chosen:
-        try:
-            suite.prepare()
-            ready.append(suite)
-        except Skip as why:
-            report.skip(suite.name, why, strict)
-        except Broken as why:
-            report.broken(suite.name, why)
+    report = Report()
     with_names = names_resolve()
     if not with_names:
         report.skip("virtual-host style", "names below .localhost do not resolve", strict)
     with tempfile.TemporaryDirectory(prefix="s3memd-sdk-") as folder:
         try:
             if "S3MEM_URL" in os.environ:
-                run_attached(os.environ["S3MEM_URL"], ready, pathlib.Path(folder), report)
+                run_attached(os.environ["S3MEM_URL"], chosen, pathlib.Path(folder), report, strict)
             else:
-                for mode in args.mode or MODES:
-                    run_mode(mode, ready, pathlib.Path(folder), report, with_names)
+                modes = list(dict.fromkeys(args.mode or MODES))
+                run_modes(modes, chosen, pathlib.Path(folder), report, strict, with_names)
         except Broken as why:
             report.broken("server", why)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
