@@ -43,7 +43,10 @@ static void check_failure(const struct auth_failure *f, enum s3_err err)
 static void authenticate(const struct request *req, const struct credentials *credentials)
 {
     static const struct str domain = {"amazonaws.com", 13};
-    struct auth_config config = {credentials, STR("us-east-1"), &domain, 1};
+    struct auth_config config = {.credentials = credentials,
+                                 .region = STR("us-east-1"),
+                                 .domains = &domain,
+                                 .domain_count = 1};
     struct auth_result result;
     struct auth_failure failure;
     auth_failure_init(&failure);
