@@ -76,7 +76,6 @@ static unsigned ask(const char *method, const char *path, const char *document,
                           .host = STR("localhost:4566"),
                           .headers = headers,
                           .content_length = strlen(document)};
-    const char *at = NULL, *name, *value;
     struct reply *reply;
     unsigned status;
     void *call;
