@@ -36,7 +36,8 @@ check-unit: $(UNIT_BIN)
 PYTHON ?= python3
 VENV ?= $(BUILD)/venv
 VENV_READY = $(VENV)/.ready
-PYTEST_JOBS ?= 2
+# More than the two cores that CI has: each of the tests waits about half of its time.
+PYTEST_JOBS ?= 4
 PYTEST_ARGS ?=
 # How much slower than a plain build on a calm machine this one may be: scales the tests' time limits.
 PYTEST_SLOW := $(if $(filter address thread,$(SANITIZER)),30,10)
