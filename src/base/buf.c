@@ -88,12 +88,6 @@ void buf_add_c(struct buf *b, const char *c_string)
     buf_add(b, str_c(c_string));
 }
 
-void buf_add_char(struct buf *b, char c)
-{
-    if (buf_reserve(b, 1))
-        b->ptr[b->len++] = c;
-}
-
 void buf_add_u64(struct buf *b, uint64_t v)
 {
     char digits[20]; /* 18446744073709551615 */

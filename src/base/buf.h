@@ -46,7 +46,11 @@ static inline void buf_add_buf(struct buf *b, const struct buf *part)
         buf_add(b, buf_str(part));
 }
 void buf_add_c(struct buf *b, const char *c_string);
-void buf_add_char(struct buf *b, char c);
+static inline void buf_add_char(struct buf *b, char c)
+{
+    if ((b->len < b->cap && !b->failed) || buf_reserve(b, 1))
+        b->ptr[b->len++] = c;
+}
 void buf_add_u64(struct buf *b, uint64_t v);
 void buf_add_i64(struct buf *b, int64_t v);
 /* The longest text needs one byte below the limit (printf's NUL). */

@@ -7,22 +7,63 @@
 
 #include <openssl/crypto.h>
 
-static bool is_letter(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
 static char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* Eight bytes as a number, in memcmp order. */
+static uint64_t eight_bytes(const char *at)
+{
+    uint64_t eight;
+
+    memcpy(&eight, at, sizeof(eight));
+    return be64toh(eight);
+}
+
+static uint32_t four_bytes(const char *at)
+{
+    uint32_t four;
+
+    memcpy(&four, at, sizeof(four));
+    return be32toh(four);
+}
+
+/* Four to seven bytes as one number, in memcmp order: the first four, and the last four, which
+ * overlap. */
+static uint64_t all_bytes(const char *at, size_t len)
+{
+    return (uint64_t)four_bytes(at) << 32 | four_bytes(at + len - 4);
+}
+
+/* Do eight bytes differ in nothing but the case of letters? */
+static bool eight_eq_nocase(uint64_t a, uint64_t b)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), top = ones * 0x80;
+    uint64_t differ = a ^ b, lower = a | ones * 0x20, low7 = lower & ~top, letters;
+
+    if (differ == 0)
+        return true;
+    /* The top bit of each byte that is a letter. */
+    letters = (low7 + ones * (0x80 - 'a')) & ~(low7 + ones * (0x7F - 'z')) & ~lower & top;
+    return (differ & ~(letters >> 2)) == 0;
+}
+
 bool mem_eq_nocase(const char *a, const char *b, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        int differ = a[i] ^ b[i];
+    size_t at = 0;
 
-        if (differ && (differ != ('a' ^ 'A') || !is_letter(a[i])))
+    for (; len - at >= 8; at += 8) {
+        if (!eight_eq_nocase(eight_bytes(a + at), eight_bytes(b + at)))
+            return false;
+    }
+    /* The last ones once more, or all of a few. */
+    if (len >= 8)
+        return at == len || eight_eq_nocase(eight_bytes(a + len - 8), eight_bytes(b + len - 8));
+    if (len >= 4)
+        return eight_eq_nocase(all_bytes(a, len), all_bytes(b, len));
+    for (; at < len; at++) {
+        if (ascii_lower(a[at]) != ascii_lower(b[at]))
             return false;
     }
     return true;
@@ -43,37 +84,13 @@ bool str_has_suffix(struct str s, struct str suffix)
     return s.len >= suffix.len && str_eq(str_from(s, s.len - suffix.len), suffix);
 }
 
-/* Eight bytes as a number, in memcmp order. */
-static uint64_t eight_bytes(const char *at)
-{
-    uint64_t eight;
-
-    memcpy(&eight, at, sizeof(eight));
-    return be64toh(eight);
-}
-
-static uint32_t four_bytes(const char *at)
-{
-    uint32_t four;
-
-    memcpy(&four, at, sizeof(four));
-    return be32toh(four);
-}
-
-/* The first bytes of both, as numbers in memcmp order: eight of them or, of 4 to 7, all (the
- * first four, and the last four, which overlap). On the way down a tree hardly any key has more
- * in common with the one that is sought. */
+/* By eight bytes or, of four to seven, all. On the way down a tree hardly any key has more in
+ * common with the one that is sought. */
 static int compare_starts(const char *a, const char *b, size_t common)
 {
-    uint64_t x, y;
+    uint64_t x = common >= 8 ? eight_bytes(a) : all_bytes(a, common);
+    uint64_t y = common >= 8 ? eight_bytes(b) : all_bytes(b, common);
 
-    if (common >= 8) {
-        x = eight_bytes(a);
-        y = eight_bytes(b);
-    } else {
-        x = (uint64_t)four_bytes(a) << 32 | four_bytes(a + common - 4);
-        y = (uint64_t)four_bytes(b) << 32 | four_bytes(b + common - 4);
-    }
     return x < y ? -1 : x > y;
 }
 

@@ -242,30 +242,33 @@ static void test_hex(void **state)
     assert_false(hex_decode_exact(STR("be0f00"), out, 2));
 }
 
+/* Each byte at each place, so that it is taken alone and among others. */
 static void test_hex_exhaustively(void **state)
 {
     (void)state;
     for (int byte = 0; byte < 256; byte++) {
-        char text[8], want[16], digits[3];
-        unsigned char out;
+        for (size_t at = 0; at < 40; at++) {
+            bool is_digit = byte != 0 && strchr("0123456789abcdefABCDEF", byte) != NULL;
+            char bytes[40], digits[81], back[40];
 
-        for (size_t len = 1; len <= sizeof(text); len++) {
-            memset(text, '\x5A', sizeof(text));
-            text[len - 1] = (char)byte;
-            snprintf(digits, sizeof(digits), "%02x", (unsigned)byte);
-            AUTO_BUF(b, 64);
-            buf_add_hex(&b, str_of(text, len));
-            memset(want, '5', sizeof(want));
-            for (size_t i = 1; i < sizeof(want); i += 2)
-                want[i] = 'a';
-            memcpy(want + 2 * (len - 1), digits, 2);
-            assert_bytes(&b, str_of(want, 2 * len));
+            memset(bytes, '\x5A', sizeof(bytes));
+            bytes[at] = (char)byte;
+            for (size_t i = 0; i < sizeof(bytes); i++)
+                snprintf(digits + 2 * i, 3, "%02x", (unsigned char)bytes[i]);
+            AUTO_BUF(b, KiB(1));
+            buf_add_hex(&b, str_of(bytes, sizeof(bytes)));
+            assert_bytes(&b, str_of(digits, 80));
+            assert_true(hex_decode_exact(str_of(digits, 80), back, sizeof(back)));
+            assert_memory_equal(back, bytes, sizeof(back));
+
+            digits[at * 2 + at % 2] = (char)byte;
+            assert_int_equal(hex_decode_exact(str_of(digits, 80), back, sizeof(back)),
+                             is_digit);
+            if (is_digit) {
+                char pair[] = {digits[at * 2], digits[at * 2 + 1], '\0'};
+                assert_int_equal((unsigned char)back[at], strtoul(pair, NULL, 16));
+            }
         }
-        bool is_digit = strchr("0123456789abcdefABCDEF", byte) != NULL && byte != 0;
-        char first[] = {(char)byte, '0'}, second[] = {'0', (char)byte};
-        assert_int_equal(hex_decode_exact(str_of(first, 2), &out, 1), is_digit);
-        assert_int_equal(hex_decode_exact(str_of(second, 2), &out, 1), is_digit);
-        assert_true(!is_digit || out == strtoul((char[]){(char)byte, '\0'}, NULL, 16));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <ctype.h>
 
 #include "base/str.h"
 
@@ -38,6 +39,27 @@ static void test_compare(void **state)
     assert_int_equal(str_cmp(STR("prefix/a/2"), STR("prefix/a/2")), 0);
     assert_int_equal(str_cmp(STR("same"), STR("same")), 0);
     assert_int_equal(str_cmp(STR_NONE, STR("")), 0);
+}
+
+/* Each pair of bytes, at each place of texts of each length. */
+static void test_case_exhaustively(void **state)
+{
+    (void)state;
+    for (int x = 0; x < 256; x++) {
+        for (int y = 0; y < 256; y++) {
+            bool letters = isalpha(x) && isalpha(y) && tolower(x) == tolower(y);
+            size_t len = (size_t)(x * 7 + y) % 19 + 1, at = (size_t)(x + y * 5) % len;
+            char a[20], b[20];
+
+            for (size_t i = 0; i < len; i++) {
+                a[i] = "x-Amz-@[`{5"[i % 11];
+                b[i] = "X-amZ-@[`{5"[i % 11];
+            }
+            a[at] = (char)x;
+            b[at] = (char)y;
+            assert_int_equal(str_eq_nocase(str_of(a, len), str_of(b, len)), x == y || letters);
+        }
+    }
 }
 
 /* Texts of all lengths up to ten that differ at each place, with the least and the greatest
@@ -278,11 +300,17 @@ static void test_constant_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),           cmocka_unit_test(test_order_is_memcmps),
-        cmocka_unit_test(test_prefix_and_suffix), cmocka_unit_test(test_find),
-        cmocka_unit_test(test_trim_and_from),     cmocka_unit_test(test_split),
-        cmocka_unit_test(test_numbers),           cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_utf8_exhaustively), cmocka_unit_test(test_utf8_by_hand),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_case_exhaustively),
+        cmocka_unit_test(test_order_is_memcmps),
+        cmocka_unit_test(test_prefix_and_suffix),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_trim_and_from),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_utf8_exhaustively),
+        cmocka_unit_test(test_utf8_by_hand),
         cmocka_unit_test(test_constant_time),
     };
 
