@@ -70,12 +70,14 @@ struct chunked *chunked_new(const struct auth_result *auth, uint64_t decoded_len
     c->verify = auth->verify_chunks && auth->payload != PAYLOAD_CHUNKED_UNSIGNED_TRAILER;
     c->has_trailers = auth->payload != PAYLOAD_CHUNKED_SIGNED;
     c->sign_trailers = c->verify && auth->payload == PAYLOAD_CHUNKED_SIGNED_TRAILER;
-    memcpy(c->key, auth->signing_key, sizeof(c->key));
     memcpy(c->access_key, auth->access_key, sizeof(c->access_key));
-    memcpy(c->amz_date, auth->amz_date, sizeof(c->amz_date));
-    memcpy(c->scope, auth->scope, sizeof(c->scope));
-    memcpy(c->previous, auth->seed_signature, sizeof(c->previous));
-    c->canonical = buf_str(&auth->canonical);
+    if (c->verify) {
+        memcpy(c->key, auth->signing_key, sizeof(c->key));
+        memcpy(c->amz_date, auth->amz_date, sizeof(c->amz_date));
+        memcpy(c->scope, auth->scope, sizeof(c->scope));
+        memcpy(c->previous, auth->seed_signature, sizeof(c->previous));
+        c->canonical = buf_str(&auth->canonical);
+    }
     buf_init(&c->line, LINE_MAX_BYTES);
     buf_init(&c->trailer_text, TRAILERS_MAX_BYTES);
     return c;

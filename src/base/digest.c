@@ -118,13 +118,58 @@ static void state_give_back(enum checksum_alg alg, void *state)
         state_free(alg, state);
 }
 
-/* ---- running digests --------------------------------------------------------------- */
+/* ---- OpenSSL's digests ------------------------------------------------------------- */
+
+union openssl_state {
+    MD5_CTX md5;
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+    SHA512_CTX sha512;
+};
 
 static void must(int openssl_success)
 {
     if (openssl_success != 1)
         die("OpenSSL failed to hash");
 }
+
+static void openssl_start(enum checksum_alg alg, void *state)
+{
+    if (alg == CHECKSUM_MD5)
+        must(MD5_Init(state));
+    else if (alg == CHECKSUM_SHA256)
+        must(SHA256_Init(state));
+    else if (alg == CHECKSUM_SHA1)
+        must(SHA1_Init(state));
+    else
+        must(SHA512_Init(state));
+}
+
+static void openssl_update(enum checksum_alg alg, void *state, const void *data, size_t len)
+{
+    if (alg == CHECKSUM_MD5)
+        must(MD5_Update(state, data, len));
+    else if (alg == CHECKSUM_SHA256)
+        must(SHA256_Update(state, data, len));
+    else if (alg == CHECKSUM_SHA1)
+        must(SHA1_Update(state, data, len));
+    else
+        must(SHA512_Update(state, data, len));
+}
+
+static void openssl_finish(enum checksum_alg alg, void *state, uint8_t *out)
+{
+    if (alg == CHECKSUM_MD5)
+        must(MD5_Final(out, state));
+    else if (alg == CHECKSUM_SHA256)
+        must(SHA256_Final(out, state));
+    else if (alg == CHECKSUM_SHA1)
+        must(SHA1_Final(out, state));
+    else
+        must(SHA512_Final(out, state));
+}
+
+/* ---- running digests --------------------------------------------------------------- */
 
 void digest_init(struct digest *d, enum checksum_alg alg)
 {
@@ -142,17 +187,8 @@ void digest_init(struct digest *d, enum checksum_alg alg)
     case CHECKSUM_XXHASH128:
         XXH3_128bits_reset(d->state);
         break;
-    case CHECKSUM_MD5:
-        must(MD5_Init(d->state));
-        break;
-    case CHECKSUM_SHA1:
-        must(SHA1_Init(d->state));
-        break;
-    case CHECKSUM_SHA256:
-        must(SHA256_Init(d->state));
-        break;
     default:
-        must(SHA512_Init(d->state));
+        openssl_start(alg, d->state);
     }
 }
 
@@ -175,20 +211,10 @@ void digest_update(struct digest *d, const void *data, size_t len)
     case CHECKSUM_XXHASH128:
         XXH3_128bits_update(d->state, data, len);
         break;
-    case CHECKSUM_MD5:
-        must(MD5_Update(d->state, data, len));
-        break;
-    case CHECKSUM_SHA1:
-        must(SHA1_Update(d->state, data, len));
-        break;
-    case CHECKSUM_SHA256:
-        must(SHA256_Update(d->state, data, len));
-        break;
-    case CHECKSUM_SHA512:
-        must(SHA512_Update(d->state, data, len));
+    case CHECKSUM_NONE:
         break;
     default:
-        break;
+        openssl_update(d->alg, d->state, data, len);
     }
 }
 
@@ -213,20 +239,10 @@ void digest_final(struct digest *d, uint8_t *out)
         put_big_endian(out + 8, hash.low64, 8);
         break;
     }
-    case CHECKSUM_MD5:
-        must(MD5_Final(out, d->state));
-        break;
-    case CHECKSUM_SHA1:
-        must(SHA1_Final(out, d->state));
-        break;
-    case CHECKSUM_SHA256:
-        must(SHA256_Final(out, d->state));
-        break;
-    case CHECKSUM_SHA512:
-        must(SHA512_Final(out, d->state));
+    case CHECKSUM_NONE:
         break;
     default:
-        break;
+        openssl_finish(d->alg, d->state, out);
     }
     digest_release(d);
 }
@@ -249,14 +265,28 @@ void digest_once(enum checksum_alg alg, struct str data, uint8_t *out)
     digest_final(&d, out);
 }
 
+/* Without a look at the idle states. */
+static void openssl_once(enum checksum_alg alg, struct str first, struct str second,
+                         uint8_t *out)
+{
+    union openssl_state state;
+
+    openssl_start(alg, &state);
+    if (first.len > 0)
+        openssl_update(alg, &state, first.ptr, first.len);
+    if (second.len > 0)
+        openssl_update(alg, &state, second.ptr, second.len);
+    openssl_finish(alg, &state, out);
+}
+
 void sha256_once(struct str data, uint8_t out[SHA256_SIZE])
 {
-    digest_once(CHECKSUM_SHA256, data, out);
+    openssl_once(CHECKSUM_SHA256, data, STR_NONE, out);
 }
 
 void md5_once(struct str data, uint8_t out[MD5_SIZE])
 {
-    digest_once(CHECKSUM_MD5, data, out);
+    openssl_once(CHECKSUM_MD5, data, STR_NONE, out);
 }
 
 #define HMAC_BLOCK 64 /* of SHA-1 and SHA-256 */
@@ -267,14 +297,10 @@ static void hmac_pass(enum checksum_alg alg, const uint8_t key_block[HMAC_BLOCK]
                       struct str message, uint8_t *out)
 {
     uint8_t padded[HMAC_BLOCK];
-    struct digest d;
 
     for (size_t i = 0; i < HMAC_BLOCK; i++)
         padded[i] = key_block[i] ^ pad;
-    digest_init(&d, alg);
-    digest_update(&d, padded, HMAC_BLOCK);
-    digest_update(&d, message.ptr, message.len);
-    digest_final(&d, out);
+    openssl_once(alg, str_of((const char *)padded, HMAC_BLOCK), message, out);
     mem_wipe(padded, sizeof(padded));
 }
 
