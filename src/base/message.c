@@ -124,28 +124,21 @@ static char *text_room(struct reply *r, size_t len)
     return t->text;
 }
 
-static bool more_lines(struct reply *r)
+bool reply_more_lines(struct reply *r)
 {
     size_t cap = r->line_cap * 2;
     struct reply_line *lines = try_malloc(cap * sizeof(*lines));
 
-    if (!lines)
+    if (!lines) {
+        r->headers_failed = true;
         return false;
+    }
     memcpy(lines, r->lines, r->line_count * sizeof(*lines));
     if (r->lines != r->line_room)
         mem_free(r->lines);
     r->lines = lines;
     r->line_cap = cap;
     return true;
-}
-
-void reply_kept_header(struct reply *r, const char *name, const char *value)
-{
-    if (r->line_count == r->line_cap && !more_lines(r)) {
-        r->headers_failed = true;
-        return;
-    }
-    r->lines[r->line_count++] = (struct reply_line){name, value};
 }
 
 void reply_header(struct reply *r, const char *name, struct str value)

@@ -129,12 +129,18 @@ struct reply {
 void reply_init(struct reply *r);
 /* Releases buffers, calls release when it is still there. */
 void reply_release(struct reply *r);
+/* Makes room; false: no memory, and headers_failed is set. */
+bool reply_more_lines(struct reply *r);
 /* Appends a header. The name is kept, not copied: it outlives the reply. CR, LF and NUL in the
  * value are replaced by a space: no header injection. */
 void reply_header(struct reply *r, const char *name, struct str value);
 void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The same with a value that outlives the reply, too, and is known to be harmless. */
-void reply_kept_header(struct reply *r, const char *name, const char *value);
+static inline void reply_kept_header(struct reply *r, const char *name, const char *value)
+{
+    if (r->line_count < r->line_cap || reply_more_lines(r))
+        r->lines[r->line_count++] = (struct reply_line){name, value};
+}
 /* Forgets them all. */
 void reply_drop_headers(struct reply *r);
 

@@ -67,16 +67,30 @@ void random_bytes(void *out, size_t size)
     }
 }
 
-/* Sixteen bits choose a character: each of the alphabet is equally likely to one in a thousand.
- */
+/* Thirty-two bits, as a fraction of one, choose four characters: what is left of it behind the
+ * point chooses the next. Each of the alphabet is equally likely to one in a thousand. */
+static size_t choose_four(char *out, size_t n, uint32_t fraction, struct str alphabet)
+{
+    size_t at = 0;
+
+    for (; at < 4 && at < n; at++) {
+        uint64_t product = (uint64_t)fraction * alphabet.len;
+
+        out[at] = alphabet.ptr[product >> 32];
+        fraction = (uint32_t)product;
+    }
+    return at;
+}
+
 static void random_text(char *out, size_t n, struct str alphabet)
 {
-    uint64_t bits = 0;
+    size_t at = 0;
 
-    for (size_t at = 0; at < n; at++, bits >>= 16) {
-        if (at % 4 == 0)
-            bits = random_u64();
-        out[at] = alphabet.ptr[(bits & 0xFFFF) * alphabet.len >> 16];
+    while (at < n) {
+        uint64_t bits = random_u64();
+
+        at += choose_four(out + at, n - at, (uint32_t)bits, alphabet);
+        at += choose_four(out + at, n - at, (uint32_t)(bits >> 32), alphabet);
     }
 }
 
