@@ -15,7 +15,7 @@ import pytest
 from admin import admin, ok
 from conftest import ALICE
 from harness import (PATIENCE, ROOT, S3MEMD, SLOW, Server, client, eventually, http_request,
-                     keys_of, serving)
+                     in_flight, keys_of, serving)
 
 CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
@@ -143,6 +143,7 @@ def test_events(store):
                                 "--endpoint", store.url], stdout=subprocess.PIPE, env=ENV)
     followed_by(store, 1)
     http_request(store, "PUT", "/data/evented", body=b"x")
+    eventually(lambda: in_flight(store) == 0)  # its event comes when it is over, not when it is answered
     http_request(store, "GET", "/data/evented")
     http_request(store, "DELETE", "/data/evented")
     out, _ = process.communicate(timeout=20 * SLOW)
