@@ -188,6 +188,19 @@ static bool request_ends(struct exchange *x)
     return true;
 }
 
+/* The reply's head does not fit beside the request's: libmicrohttpd would close the connection
+ * without a word. */
+static void refuse_head(struct exchange *x)
+{
+    bool by_request = x->head_size > CONNECTION_MEMORY / 2;
+
+    if (!by_request)
+        log_error("the headers of a reply do not fit: %.*s", (int)x->req.path.len,
+                  x->req.path.ptr);
+    conn_refuse(exchange_conn(x),
+                by_request ? S3_REQUEST_HEADER_SECTION_TOO_LARGE : S3_INTERNAL_ERROR);
+}
+
 static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection *mhd)
 {
     struct reply *reply = x->app ? x->app->reply(x->call) : &x->refusal;
@@ -197,9 +210,8 @@ static enum MHD_Result exchange_reply(struct exchange *x, struct MHD_Connection 
     x->state = EXCHANGE_REPLYING;
     if (atomic_load_explicit(&x->server->stopping, memory_order_relaxed))
         reply->close = true;
-    /* libmicrohttpd would close the connection without a word. */
     if (!reply_fits(x, reply)) {
-        conn_refuse(exchange_conn(x), S3_REQUEST_HEADER_SECTION_TOO_LARGE);
+        refuse_head(x);
         return MHD_NO;
     }
     return reply_send(x, mhd, reply) ? MHD_YES : MHD_NO;

@@ -171,6 +171,22 @@ def test_large_heads_are_answered(wire, s3, bucket, query, headers):
         assert reply.status == 200 or query + headers > 11_000, reply
 
 
+@pytest.mark.parametrize("headers, code", [(100, 200), (5_000, 500), (7_900, 400)])
+def test_reply_head_that_does_not_fit(wire, bucket, headers, code):
+    """A form can give an object longer headers than those of a request may be; whoever leaves no room for them is told so."""
+    part = '--B\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    body = part.format("key", "", "k") + part.format("Content-Disposition", "", "d" * 19_000)
+    body += part.format("file", '; filename="f"', "hello") + "--B--\r\n"
+    reply = wire(
+        f"POST /{bucket} HTTP/1.1\r\n{HOST}Content-Type: multipart/form-data; boundary=B\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+    )
+    assert reply.status == 204, reply
+    extra = "".join(f"x-h-{n}: {'h' * 90}\r\n" for n in range(headers // 100))
+    reply = wire(get(f"/{bucket}/k", extra + "Connection: close\r\n"))
+    assert reply is not None and reply.status == code, reply
+
+
 def test_many_headers(wire):
     extra = "".join(f"x-h-{n}: v\r\n" for n in range(20_000))
     reply = wire(get("/", extra + "Connection: close\r\n"))
