@@ -26,6 +26,48 @@ void server_init(struct server *server, const struct settings *settings)
 
 /* ---- building ---------------------------------------------------------------------- */
 
+/* As long as a bucket's may be; a signature's scope ends it at '/'. */
+#define REGION_LEN_MAX 31
+#define DOMAIN_LEN_MAX 253
+
+/* Letters, digits and what else is allowed, one at least. */
+static bool is_name(const char *text, const char *others, size_t max)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            !strchr(others, c))
+            return false;
+    }
+    return len > 0 && len <= max;
+}
+
+static enum exit_status check_names(struct server *server)
+{
+    const struct settings *s = &server->settings;
+
+    if (!is_name(s->region, "-_", REGION_LEN_MAX)) {
+        server_complain(
+            server,
+            "--region: '%s' is not the name of a region, such as us-east-1: letters, "
+            "digits, - and _, at most %d",
+            s->region, REGION_LEN_MAX);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < s->domain.count; i++) {
+        if (is_name(s->domain.items[i], "-_.", DOMAIN_LEN_MAX))
+            continue;
+        server_complain(server,
+                        "--domain: '%s' is not a host name without a port, such as s3.test",
+                        s->domain.items[i]);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
 static enum exit_status load_credentials(struct server *server)
 {
     const struct settings *s = &server->settings;
@@ -95,8 +137,10 @@ static void create_service(struct server *server)
 
 enum exit_status server_open(struct server *server)
 {
-    enum exit_status status = load_credentials(server);
+    enum exit_status status = check_names(server);
 
+    if (!status)
+        status = load_credentials(server);
     if (!status)
         status = open_state_dirs(server);
     if (status)

@@ -183,6 +183,12 @@ static void test_refusals(void **state)
     refused("--max-memory=plenty", "--max-memory");
     refused("--bucket=No", "'No'");
     refused("--access-key=a", "need each other");
+    refused("--region=", "--region: ''");
+    refused("--region=us east", "'us east' is not the name of a region");
+    refused("--region=a/b", "--region");
+    refused("--region=a-region-of-thirty-two-bytes-xxxx", "at most 31");
+    refused("--domain=a b", "'a b' is not a host name");
+    refused("--domain=localhost:4566", "without a port");
     refused("--seed=/nonexistent", "--seed");
     refused("--listen=0.0.0.0:0", "refusing to listen");
     refused("--help", "s3memd's");
