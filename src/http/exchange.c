@@ -4,9 +4,6 @@
  * exchange, which every request on it uses in turn. */
 #include "http/server.h"
 
-/* Of everything but a read: those have the headers of an object. */
-#define USUAL_REPLY_HEAD KiB(1)
-
 /* ---- the request line -------------------------------------------------------------- */
 
 struct conn *exchange_conn(struct exchange *x)
@@ -66,7 +63,7 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     x->req = (struct request){
         .remote = str_c(conn->remote), .tls = server->tls, .waker = &conn->wait.waker};
     x->headers = x->header_room;
-    x->header_count = 0;
+    x->header_count = x->headers_size = 0;
     x->header_cap = INLINE_HEADERS;
     x->received = x->discarded = x->reply_len = x->copied_len = 0;
     x->lease = (struct lease){0};
@@ -116,6 +113,7 @@ static enum MHD_Result collect_header(void *arg, enum MHD_ValueKind kind, const 
     else if (str_eq_nocase(header.name, STR("expect")))
         x->req.expects_continue |= str_eq_nocase(raw, STR("100-continue"));
     add_header(x, header);
+    x->headers_size += name_len + value_len + strlen(": \r\n");
     return MHD_YES;
 }
 
@@ -192,7 +190,7 @@ static bool request_ends(struct exchange *x)
  * without a word. */
 static void refuse_head(struct exchange *x)
 {
-    bool by_request = x->head_size > CONNECTION_MEMORY / 2;
+    bool by_request = head_size(x) > CONNECTION_MEMORY / 2;
 
     if (!by_request)
         log_error("the headers of a reply do not fit: %.*s", (int)x->req.path.len,
@@ -228,11 +226,8 @@ static bool answers_at_once(const struct request *req)
 /* Finds the application and asks it. */
 static enum app_next ask_app(struct exchange *x)
 {
-    enum s3_err err = headers_check(&x->req);
+    enum s3_err err = head_check(x);
 
-    /* What could not be answered must not be carried out. */
-    if (x->head_size + USUAL_REPLY_HEAD > CONNECTION_MEMORY)
-        err = S3_REQUEST_HEADER_SECTION_TOO_LARGE;
     if (err) {
         refusal_fill(&x->refusal, err);
         return APP_REPLY;
@@ -250,7 +245,6 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
     enum s3_err err;
 
     collect_request(x, mhd, method, version);
-    x->head_size = head_size(&x->req);
     err = framing_check(&x->req, x->sent_target, version);
     if (err) {
         refusal_fill(&x->refusal, err);

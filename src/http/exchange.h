@@ -63,7 +63,7 @@ struct exchange {
     char *target;            /* target_room, or owned when it is longer */
     struct header *headers;  /* header_room, or owned */
     size_t header_count, header_cap;
-    size_t head_size;    /* what the head takes of the connection's memory */
+    size_t headers_size; /* as they were sent */
     uint64_t received;   /* body bytes from the client */
     uint64_t discarded;  /* of them, dropped after a refusal */
     uint64_t reply_len;  /* body bytes of the reply */
@@ -142,10 +142,10 @@ void wait_wake_all_locked(struct http_server *server);
  * memory; `sent_target` is where the target stands there. */
 enum s3_err framing_check(const struct request *req, const char *sent_target,
                           const char *version);
-/* Are the headers too large to be S3's? */
-enum s3_err headers_check(const struct request *req);
+/* Are the headers too large to be S3's, or the whole head for a reply beside it? */
+enum s3_err head_check(const struct exchange *x);
 /* Bytes of the connection's memory that libmicrohttpd needs for the request's head. */
-size_t head_size(const struct request *req);
+size_t head_size(const struct exchange *x);
 /* Fills in the XML document S3 would send. */
 void refusal_fill(struct reply *refusal, enum s3_err err);
 

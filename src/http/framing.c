@@ -2,13 +2,15 @@
 /* framing.c - requests that libmicrohttpd accepts and nobody should. Where two parties could
  * disagree about the end of a body, one can smuggle a request past the other (RFC 9112, 6.3).
  */
-#include "http/exchange.h"
+#include "http/server.h"
 
 /* S3's own limit, the request line apart (AWS: "REST API ... request header"). It also sees to
  * it that whatever a request had stored fits a reply's head. */
 #define HEADERS_MAX KiB(8)
 /* libmicrohttpd's own description of a header, in the connection's memory. */
 #define LISTED_HEADER 64
+/* Of everything but a read: those have the headers of an object. */
+#define USUAL_REPLY_HEAD KiB(1)
 
 /* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
  * seen around its name and value: name NUL blanks value NUL ...      as it should be A folded
@@ -100,24 +102,18 @@ enum s3_err framing_check(const struct request *req, const char *sent_target,
     return S3_OK;
 }
 
-static size_t headers_size(const struct request *req)
+size_t head_size(const struct exchange *x)
 {
-    size_t size = 0;
-
-    for (size_t i = 0; i < req->header_count; i++)
-        size += req->headers[i].name.len + req->headers[i].value.len + strlen(": \r\n");
-    return size;
+    return x->req.method.len + x->req.target.len + strlen("  HTTP/1.1\r\n") + x->headers_size +
+           x->header_count * LISTED_HEADER;
 }
 
-enum s3_err headers_check(const struct request *req)
+enum s3_err head_check(const struct exchange *x)
 {
-    return headers_size(req) <= HEADERS_MAX ? S3_OK : S3_REQUEST_HEADER_SECTION_TOO_LARGE;
-}
-
-size_t head_size(const struct request *req)
-{
-    return req->method.len + req->target.len + strlen("  HTTP/1.1\r\n") + headers_size(req) +
-           req->header_count * LISTED_HEADER;
+    /* What could not be answered must not be carried out. */
+    return x->headers_size > HEADERS_MAX || head_size(x) + USUAL_REPLY_HEAD > CONNECTION_MEMORY
+               ? S3_REQUEST_HEADER_SECTION_TOO_LARGE
+               : S3_OK;
 }
 
 void refusal_fill(struct reply *r, enum s3_err err)

@@ -275,14 +275,14 @@ void reply_write(const struct reply *r, struct buf *out)
 
 bool reply_fits(const struct exchange *x, const struct reply *r)
 {
-    size_t size = FRONT_END_HEADERS;
+    size_t size = FRONT_END_HEADERS + head_size(x);
 
     /* Most are far from it; names and constant values do not fill the other half. */
-    if (x->head_size + r->text_len <= CONNECTION_MEMORY / 2)
+    if (size + r->text_len <= CONNECTION_MEMORY / 2)
         return true;
     for (size_t i = 0; i < r->line_count; i++)
         size += strlen(r->lines[i].name) + strlen(r->lines[i].value) + strlen(": \r\n");
-    return x->head_size + size <= CONNECTION_MEMORY;
+    return size <= CONNECTION_MEMORY;
 }
 
 bool reply_is_unsent(const struct exchange *x, const struct reply *r)
