@@ -231,6 +231,14 @@ bool admin_name_ok(struct admin_call *c, const char *field_name, struct str name
     return ok;
 }
 
+bool admin_pattern_ok(struct admin_call *c, struct str pattern)
+{
+    if (pattern.len <= PATTERN_MAX)
+        return true;
+    admin_field_error(c, 400, BAD, "key", "a pattern has at most %d bytes", PATTERN_MAX);
+    return false;
+}
+
 bool admin_operation_known(const struct admin_call *c, struct str name)
 {
     const char *const *known = c->admin->options.operations;
@@ -240,31 +248,6 @@ bool admin_operation_known(const struct admin_call *c, struct str name)
             return true;
     }
     return !c->admin->options.operations;
-}
-
-bool pattern_matches(struct str pattern, struct str text)
-{
-    size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;
-
-    while (t < text.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            resume = t;
-        } else if (p < pattern.len &&
-                   (pattern.ptr[p] == '?' || pattern.ptr[p] == text.ptr[t])) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            /* The last star takes one byte more. */
-            p = star + 1;
-            t = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
 }
 
 bool list_has(struct str words, struct str text)

@@ -157,7 +157,10 @@ MUST_CHECK bool duration_parse(struct str text, int64_t *ns);
 MUST_CHECK bool admin_name_ok(struct admin_call *c, const char *field, struct str name);
 /* Is this one of S3's operations? ASCII case ignored. */
 bool admin_operation_known(const struct admin_call *c, struct str name);
-/* '*' any run of bytes, '?' one byte. */
+/* Room for a key of the longest and a star around each of its bytes. Blames "key". */
+#define PATTERN_MAX (2 * KEY_MAX + 1)
+MUST_CHECK bool admin_pattern_ok(struct admin_call *c, struct str pattern);
+/* '*' any run of bytes, '?' one byte. Linear in text, whatever the pattern (pattern.c). */
 bool pattern_matches(struct str pattern, struct str text);
 /* Is text one of the comma-separated words? ASCII case ignored. */
 bool list_has(struct str words, struct str text);

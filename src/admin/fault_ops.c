@@ -211,6 +211,7 @@ static bool read_fields(struct admin_call *c, const json_t *value, struct fault_
         !read_operations(c, value, &rule->operations) ||
         !read_text(c, value, "bucket", &rule->bucket) ||
         !read_text(c, value, "key", &rule->key) ||
+        (rule->key && !admin_pattern_ok(c, str_c(rule->key))) ||
         !read_text(c, value, "branch", &rule->branch) ||
         !read_text(c, value, "accessKey", &rule->access_key) ||
         !admin_field_u64(c, value, "after", INT64_MAX, &rule->after) ||

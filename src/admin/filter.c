@@ -81,8 +81,8 @@ bool filter_read(struct admin_call *c, struct filter *out)
         .code = admin_param(c, "code"),
         .key = admin_param(c, "key"),
     };
-    return read_operations(c, out) && read_types(c, out) && read_statuses(c, out) &&
-           read_since(c, out);
+    return admin_pattern_ok(c, out->key) && read_operations(c, out) && read_types(c, out) &&
+           read_statuses(c, out) && read_since(c, out);
 }
 
 static bool status_passes(struct str list, unsigned status)

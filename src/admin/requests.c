@@ -12,6 +12,7 @@
 #define BATCH         64
 /* Between two turns other requests of the I/O thread get theirs. */
 #define BATCHES_A_TURN 64
+#define TURN_NS        (2 * NS_PER_MS)
 
 struct search {
     struct admin *admin;
@@ -127,8 +128,9 @@ static bool search_on(struct search *s)
 {
     struct entry *found[BATCH], *released[BATCH];
     size_t count, released_count;
+    int64_t until_ns = clock_monotonic_ns() + TURN_NS;
 
-    for (int i = 0; i < BATCHES_A_TURN; i++) {
+    for (int i = 0; i < BATCHES_A_TURN && clock_monotonic_ns() < until_ns; i++) {
         count = journal_read(s->admin->journal, &s->position, found, BATCH);
         released_count = 0;
         for (size_t k = 0; k < count; k++) {

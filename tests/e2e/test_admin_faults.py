@@ -345,6 +345,7 @@ def test_adding_while_others_remove(faulty):
         ({"error": "SlowDown", "after": 1.5}, "after"),
         ({"error": "SlowDown", "times": "2"}, "times"),
         ({"error": "SlowDown", "keys": "a"}, "keys"),
+        ({"error": "SlowDown", "key": "*" * 2050}, "key"),
     ],
 )
 def test_bad_rules(faulty, rule, field):

@@ -118,6 +118,7 @@ def test_wrong_questions(own):
         ({"count": "2"}, "count"),
         ({"wait": "1s", "count": "1001"}, "count"),
         ({"colour": "red"}, "colour"),
+        ({"key": "*" * 2050}, "key"),
     ]:
         admin_refused(admin(own, "GET", "requests", **query), 400, "InvalidArgument", field)
     reply = admin(own, "POST", "requests")
