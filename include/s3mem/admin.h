@@ -35,6 +35,7 @@ struct admin_options {
     /* For the statistics; false, or NULL: there is no state on disk. */
     bool (*persist_stats)(void *arg, struct persist_stats *out);
     void *persist_stats_arg;
+    struct turns *turns; /* what the front end records long turns in; NULL: nobody does */
 };
 
 struct admin;

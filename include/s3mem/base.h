@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "base/traffic.h"
+#include "base/turns.h"
 #include "base/work.h"
 
 #endif

@@ -69,6 +69,7 @@ struct http_options {
     int64_t body_timeout_ms; /* a body must move on by HTTP_BODY_STEP bytes in this time */
     const char *tls_cert;    /* PEM texts; both or neither */
     const char *tls_key;
+    struct turns *turns; /* where long turns are recorded; borrowed; may be NULL */
 };
 
 #define HTTP_BODY_STEP KiB(1)

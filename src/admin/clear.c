@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* clear.c - emptying a branch, a bucket (both O(1)) or a prefix (in turns). */
-#include "admin/call.h"
-#include "admin/statistics.h"
+#include "admin/stats.h"
 
 /* Between two turns of clearing a prefix other requests of the I/O thread get theirs. */
 #define KEYS_A_TURN 1000
@@ -11,7 +10,7 @@ static enum app_next answer(struct admin_call *c, struct branch *b, const struct
     struct str bucket = admin_param(c, "bucket"), prefix = admin_param(c, "prefix");
 
     if (admin_param(c, "stats").ptr)
-        statistics_reset(c->admin->statistics);
+        stats_reset(c->admin);
     return admin_json(
         c, 200,
         json_pack("{s:o, s:o*, s:o*, s:I, s:I, s:I}", "branch", admin_string(branch_name(b)),

@@ -246,14 +246,22 @@ static void add_persistence(struct buf *out, const struct admin *admin)
 static void add_server(struct buf *out, struct admin *admin)
 {
     struct journal_facts journal;
+    struct turn_record turns;
     int64_t uptime_ns = clock_monotonic_ns() - admin->started_ns;
 
     stats_journal(admin, &journal);
+    stats_turns(admin, &turns);
     add_head(out, "s3mem_info", "gauge", "The server; always 1.");
     add_label(out, "s3mem_info{version", str_c(admin->options.version));
     add_value(out, 1);
     add_head(out, "s3mem_uptime_seconds", "gauge", "Time since the start.");
     buf_addf(out, "s3mem_uptime_seconds %.3f\n", (double)uptime_ns / (double)NS_PER_S);
+    add_head(
+        out, "s3mem_longest_turn_seconds", "gauge",
+        "CPU time of the longest turn of an I/O thread since the start or the last reset.");
+    buf_addf(out, "s3mem_longest_turn_seconds %.6f\n", (double)turns.cpu_ns / (double)NS_PER_S);
+    add_single(out, "s3mem_long_turns_total", "counter",
+               "Turns of I/O threads that took more than 5 ms of CPU time.", turns.over_budget);
     add_single(out, "s3mem_event_subscribers", "gauge", "Readers of events.",
                journal.subscribers);
     add_single(out, "s3mem_events_lost_total", "counter",

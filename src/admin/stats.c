@@ -84,6 +84,20 @@ bool stats_persistence(const struct admin *admin, struct persist_stats *out)
     return o->persist_stats && o->persist_stats(o->persist_stats_arg, out);
 }
 
+void stats_turns(const struct admin *admin, struct turn_record *out)
+{
+    *out = (struct turn_record){.cpu_ns = 0};
+    if (admin->options.turns)
+        turns_read(admin->options.turns, out);
+}
+
+void stats_reset(struct admin *admin)
+{
+    statistics_reset(admin->statistics);
+    if (admin->options.turns)
+        turns_reset(admin->options.turns);
+}
+
 uint64_t stats_active(struct admin *admin)
 {
     uint64_t ended = statistics_ended(admin->statistics); /* first: never more than begun */
@@ -295,6 +309,30 @@ static void add_persistence(struct buf *out, const struct admin *admin)
     buf_add_char(out, '}');
 }
 
+/* The longest turn of an I/O thread, and of which request. */
+static void add_turns(struct buf *out, const struct admin *admin)
+{
+    AUTO_BUF(target, KiB(4));
+    struct turn_record t;
+
+    stats_turns(admin, &t);
+    add_ms(out, ",\"turns\":{\"longestCpuMs\":", (double)t.cpu_ns);
+    add_u64(out, ",\"overBudget\":", t.over_budget);
+    buf_add(out, STR(",\"longest\":"));
+    if (t.cpu_ns == 0) {
+        buf_add(out, STR("null}"));
+        return;
+    }
+    buf_add_masked_target(&target, str_c(t.target));
+    add_text(out, "{\"step\":", t.step);
+    add_text(out, ",\"method\":", t.method);
+    buf_add(out, STR(",\"target\":"));
+    json_add_text(out, buf_str(&target));
+    add_ms(out, ",\"wallMs\":", (double)t.wall_ns);
+    add_time(out, ",\"time\":", t.at_unix_ns);
+    buf_add(out, STR("}}"));
+}
+
 static int add_to_buf(const char *text, size_t len, void *out)
 {
     buf_add(out, str_of(text, len));
@@ -465,6 +503,7 @@ static void end_document(struct walk *w)
     buf_add(w->out, STR(",\"evictions\":0"));
     add_persistence(w->out, w->admin);
     add_requests(w->out, w->admin);
+    add_turns(w->out, w->admin);
     add_u64(w->out, ",\"journal\":{\"capacity\":", j.capacity);
     add_u64(w->out, ",\"size\":", j.size);
     add_u64(w->out, "},\"events\":{\"subscribers\":", j.subscribers);

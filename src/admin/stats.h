@@ -20,6 +20,10 @@ void stats_memory(struct admin *admin, struct memory_facts *out);
 void stats_journal(struct admin *admin, struct journal_facts *out);
 /* False: there is no state on disk. */
 bool stats_persistence(const struct admin *admin, struct persist_stats *out);
+/* Zeroes when nobody records them. */
+void stats_turns(const struct admin *admin, struct turn_record *out);
+/* Counts of requests and long turns start again from 0. */
+void stats_reset(struct admin *admin);
 /* Of requests that run now. */
 uint64_t stats_active(struct admin *admin);
 

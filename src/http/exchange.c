@@ -287,16 +287,10 @@ static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_
     return x->discarded <= DRAIN_MAX ? MHD_YES : MHD_NO;
 }
 
-enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const char *url,
-                                const char *method, const char *version, const char *data,
-                                size_t *size, void **context)
+/* The headers are known, and with that the request has begun. */
+static enum MHD_Result exchange_go_on(struct exchange *x, struct MHD_Connection *mhd,
+                                      const char *data, size_t *size)
 {
-    struct exchange *x = *context;
-
-    (void)server;
-    (void)url;
-    if (x->state == EXCHANGE_HEADERS)
-        return exchange_begin(x, mhd, method, version);
     if (!wait_over(x))
         return MHD_NO;
     if (*size > 0) {
@@ -315,6 +309,27 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *mhd, const 
         }
     }
     return exchange_reply(x, mhd);
+}
+
+enum MHD_Result exchange_handle(void *arg, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context)
+{
+    struct http_server *server = arg;
+    struct exchange *x = *context;
+    int64_t started = turn_begin();
+    const char *step = *size > 0 ? "body" : "finish";
+    enum MHD_Result result;
+
+    (void)url;
+    if (x->state == EXCHANGE_HEADERS) {
+        step = "begin";
+        result = exchange_begin(x, mhd, method, version);
+    } else {
+        result = exchange_go_on(x, mhd, data, size);
+    }
+    turn_end(server->turns, started, step, x->req.method, x->req.target);
+    return result;
 }
 
 /* ---- the end ----------------------------------------------------------------------- */
@@ -342,6 +357,7 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
 {
     struct http_server *server = arg;
     struct exchange *x = *context;
+    int64_t started = turn_begin();
     bool aborted;
     uint64_t sent;
 
@@ -358,8 +374,11 @@ void exchange_end(void *arg, struct MHD_Connection *mhd, void **context,
         log_refusal(x, sent);
         reply_release(&x->refusal);
     }
-    if (x->target != x->target_room)
+    turn_end(server->turns, started, "done", x->req.method, x->req.target);
+    if (x->target != x->target_room) {
         mem_free(x->target);
+        x->req.target = STR("-");
+    }
     if (x->headers != x->header_room)
         mem_free(x->headers);
     x->state = EXCHANGE_NONE;

@@ -24,11 +24,15 @@ static_assert(sizeof(struct slice) == sizeof(struct MHD_IoVec) &&
 static void lease_end(void *arg)
 {
     struct lease *lease = arg;
+    const struct exchange *x =
+        (const struct exchange *)((const char *)lease - offsetof(struct exchange, lease));
+    int64_t started = turn_begin();
 
     mem_free(TAKE(lease->text));
     mem_free(TAKE(lease->slices));
     if (lease->release)
         TAKE(lease->release)(lease->release_arg);
+    turn_end(x->server->turns, started, "release", STR("-"), x->req.target);
 }
 
 /* Fetches up to max bytes of a body in slices; asked for in order. */
@@ -99,14 +103,11 @@ static size_t pace(struct exchange *x, size_t max)
     return 0;
 }
 
-/* libmicrohttpd asks for the next bytes of a body that is not sent from where it stands. */
-static ssize_t read_body(void *arg, uint64_t at, char *out, size_t max)
+static ssize_t fill_body(struct exchange *x, char *out, size_t max)
 {
-    struct exchange *x = arg;
     struct lease *lease = &x->lease;
     ssize_t n;
 
-    (void)at;
     if (!wait_over(x) || x->copied_len >= lease->cut_at)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (max > lease->cut_at - x->copied_len)
@@ -122,6 +123,18 @@ static ssize_t read_body(void *arg, uint64_t at, char *out, size_t max)
     if (n > 0)
         x->copied_len += (uint64_t)n;
     return n > 0 || lease->stream ? n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* libmicrohttpd asks for the next bytes of a body that is not sent from where it stands. */
+static ssize_t read_body(void *arg, uint64_t at, char *out, size_t max)
+{
+    struct exchange *x = arg;
+    int64_t started = turn_begin();
+    ssize_t n = fill_body(x, out, max);
+
+    (void)at;
+    turn_end(x->server->turns, started, "stream", x->req.method, x->req.target);
+    return n;
 }
 
 static void read_end(void *arg)

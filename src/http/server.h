@@ -32,6 +32,7 @@ struct http_server {
     unsigned connection_limit;
     int64_t idle_timeout_ms, header_timeout_ms, body_timeout_ms;
     bool tls;
+    struct turns *turns; /* may be NULL */
 
     pthread_t front;
     int wake_fd; /* eventfd: stop, or a connection closed at the limit */

@@ -201,6 +201,7 @@ static void mount_apps(struct server *server)
     static_assert(ARRAY_LEN(server->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
     collect_hosts(server);
     server->operations = operation_names();
+    server->turns = turns_new();
     server->admin = admin_new(&(struct admin_options){
         .store = server->store,
         .operations = server->operations,
@@ -218,6 +219,7 @@ static void mount_apps(struct server *server)
         .durable = persist_durable(server),
         .persist_stats = persist_stats,
         .persist_stats_arg = server,
+        .turns = server->turns,
     });
     server->traffic = admin_traffic(server->admin);
     for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++)
@@ -253,6 +255,7 @@ enum exit_status network_serve(struct server *server)
             .body_timeout_ms = (int64_t)s->body_timeout,
             .tls_cert = cert.ptr,
             .tls_key = key.ptr,
+            .turns = server->turns,
         },
         &why);
     if (key.ptr)

@@ -210,6 +210,7 @@ bool server_close(struct server *server)
         store_free(server->store);
     state_dirs_close(server->state_dirs);
     credentials_free(server->credentials);
+    turns_free(server->turns);
     mem_free(server->hosts);
     mem_free(server->operations);
     mem_free(server->domains);

@@ -46,6 +46,7 @@ struct server {
     struct admin *admin;
     struct traffic traffic;
     struct http_listeners listeners;
+    struct turns *turns; /* the long ones of http's threads, for admin to show */
     struct http_server *http;
     struct str *domains;     /* of settings.domain */
     const char **operations; /* names of S3's, ended by NULL */

@@ -187,6 +187,7 @@ def test_metrics(own):
     answer = stats(own)
     assert value(found["s3mem_info"], version=answer["version"]) == 1
     assert value(found["s3mem_uptime_seconds"]) > 0
+    assert value(found["s3mem_longest_turn_seconds"]) >= 0 and value(found["s3mem_long_turns"]) >= 0
     requests = found["s3mem_requests"]
     assert value(requests, operation="PutObject", status="200") == 1
     assert value(requests, operation="GetObject", status="404") == 1
@@ -238,3 +239,21 @@ def test_head_and_methods(own):
         admin_refused(reply, 405, "MethodNotAllowed")
         assert reply.headers["allow"] == "GET, HEAD"
     admin_refused(admin(own, "GET", "metrics", branch="main"), 400, "InvalidArgument", "branch")
+
+
+def test_the_longest_turn_names_its_request(own):
+    """A stretch of work on an I/O thread: none of more than a millisecond is no fault, but if there was
+    one, its request is named, without its secrets."""
+    s3 = client(own)
+    s3.create_bucket(Bucket="data")
+    for i in range(300):
+        s3.put_object(Bucket="data", Key=f"k{i}", Body=b"x" * 100_000)
+    turns = stats(own)["turns"]
+    assert turns["longestCpuMs"] < 1000
+    longest = turns["longest"]
+    assert (longest is None) == (turns["longestCpuMs"] == 0)
+    if longest:
+        assert longest["target"].startswith("/") and longest["wallMs"] >= turns["longestCpuMs"]
+    ok(admin(own, "POST", "clear", stats="reset"))
+    again = stats(own)["turns"]
+    assert again["overBudget"] <= turns["overBudget"]

@@ -392,6 +392,27 @@ static void test_client_leaves_in_copied_reply(void **state)
     client_leaves_in_reply("GET /slices/5000/10000 HTTP/1.1\r\nHost: h\r\n\r\n");
 }
 
+static void test_long_turns_are_recorded(void **state)
+{
+    int fd = client_connect(f);
+    struct turn_record r;
+    struct answer a;
+
+    (void)state;
+    client_send(fd, "POST /burn?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\na");
+    client_read(fd, &a, false);
+    assert_int_equal(a.status, 200);
+    client_free(&a);
+    close(fd);
+    wait_for(&counts.done, 1);
+    turns_read(f->turns, &r);
+    assert_true(r.cpu_ns >= 20 * NS_PER_MS && r.wall_ns >= r.cpu_ns);
+    assert_true(r.over_budget >= 1);
+    assert_string_equal(r.step, "finish");
+    assert_string_equal(r.method, "POST");
+    assert_string_equal(r.target, "/burn?x=1");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -419,6 +440,7 @@ int main(void)
         CASE(test_head_of_slices_releases),
         CASE(test_client_leaves_in_reply),
         CASE(test_client_leaves_in_copied_reply),
+        CASE(test_long_turns_are_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  *   /refuse       in begin, 403               /refuse-body   in the first body(), 400
  *   /echo         "METHOD TARGET BYTES"       /slices/N/LEN  N slices of LEN bytes
  *   /head/N       a HEAD that announces N     /header        a header with an empty value
- *   /204, /304    those statuses */
+ *   /204, /304    those statuses                 /burn          20 ms of CPU time in finish */
 #include "http_fixture.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct counts counts;
@@ -46,6 +47,18 @@ static void answer_slices(struct test_call *c)
     c->reply.release_arg = memory;
 }
 
+static void burn_ms(unsigned ms)
+{
+    struct timespec t;
+    int64_t end = -1, now;
+
+    do {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        now = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+        end = end < 0 ? now + ms * NS_PER_MS : end;
+    } while (now < end);
+}
+
 static void answer(struct test_call *c)
 {
     const struct request *req = c->req;
@@ -55,6 +68,8 @@ static void answer(struct test_call *c)
     } else if (str_has_prefix(req->path, STR("/head/"))) {
         c->reply.no_body = true;
         assert_true(str_to_u64(str_from(req->path, 6), &c->reply.content_length));
+    } else if (str_eq(req->path, STR("/burn"))) {
+        burn_ms(20);
     } else if (str_has_prefix(req->path, STR("/header"))) {
         reply_header(&c->reply, "x-amz-meta-empty", STR(""));
         reply_header(&c->reply, "x-amz-meta-full", STR("v"));
@@ -135,6 +150,7 @@ static struct fixture *start(const struct http_mount *mounts, size_t mount_count
     options.mount_count = mount_count;
     options.threads = 2;
     options.idle_timeout_ms = NEVER_MS;
+    options.turns = f->turns = turns_new();
     f->server = http_server_start(&options, &why);
     assert_non_null(f->server);
     return f;
@@ -166,6 +182,7 @@ void fixture_stop(struct fixture *f)
 {
     http_server_free(f->server);
     http_listeners_close(&f->listeners);
+    turns_free(f->turns);
     mem_free(f);
     assert_int_equal(counts.begun, counts.done);
 }

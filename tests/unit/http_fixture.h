@@ -23,6 +23,7 @@ extern struct counts counts;
 struct fixture {
     struct http_listeners listeners;
     struct http_server *server;
+    struct turns *turns;
 };
 
 /* For what must come, on however slow a machine; a timeout of the server that must not. */
