@@ -20,9 +20,9 @@ struct admin_options {
      * domains and listening addresses. */
     const struct str *hosts;
     size_t host_count;
-    /* Is the request signed by a known key? Asked for endpoints that change something; NULL:
-     * authentication is off. */
-    enum s3_err (*authorise)(void *arg, const struct request *req);
+    /* Is the request signed by a key that may administer? Asked for every endpoint that is not
+     * OPEN; NULL: authentication is off. On an error `message` may say more than its code. */
+    enum s3_err (*authorise)(void *arg, const struct request *req, struct buf *message);
     void *authorise_arg;
     size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */

@@ -19,6 +19,7 @@ struct credential {
     char *account_id;    /* 12 digits; derived from the access key when not given */
     char *email;         /* NULL when not given */
     char *session_token; /* NULL when not given: then any token is accepted */
+    bool admin;          /* marked as one that administers the server */
     char *owner; /* made by credentials_add: canonical id \n display name \n account id */
 };
 static inline struct str credential_owner(const struct credential *c)
@@ -37,6 +38,12 @@ size_t credentials_count(const struct credentials *c);
 const struct credential *credentials_find(const struct credentials *c, struct str access_key);
 /* By index, for listings. */
 const struct credential *credentials_at(const struct credentials *c, size_t index);
+/* May this credential of the set administer the server? Those that are marked may; while none
+ * is marked, the one that was added first. */
+bool credentials_may_administer(const struct credentials *c,
+                                const struct credential *credential);
+/* The first of those that may; NULL for an empty set. */
+const struct credential *credentials_administrator(const struct credentials *c);
 
 /* ---- what authentication finds out ------------------------------------------------- */
 

@@ -12,14 +12,18 @@
 static bool may_proceed(struct admin_call *c)
 {
     const struct admin_options *o = &c->admin->options;
+    AUTO_BUF(message, KiB(4));
     enum s3_err err;
 
     if ((c->route->flags & OPEN) || !o->authorise)
         return true;
-    err = o->authorise(o->authorise_arg, c->req);
-    if (err)
-        admin_error(c, s3_err_status(err), s3_err_code(err), s3_err_message(err));
-    return !err;
+    err = o->authorise(o->authorise_arg, c->req, &message);
+    if (!err)
+        return true;
+    buf_add_char(&message, '\0');
+    admin_error(c, s3_err_status(err), s3_err_code(err),
+                buf_ok(&message) && message.len > 1 ? message.ptr : s3_err_message(err));
+    return false;
 }
 
 /* False: answered, because the disk that follows the store takes nothing at present. */

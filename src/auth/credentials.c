@@ -20,6 +20,7 @@ struct entry {
 struct credentials {
     struct entry **entries; /* owned array of owned entries, sorted by access key */
     size_t count;
+    const struct credential *administrator; /* the first marked one, else the first */
 };
 
 struct key_cache *credential_key_cache(const struct credential *credential)
@@ -162,6 +163,7 @@ static struct entry *entry_new(const struct credential *c)
         .account_id = c->account_id ? xstrdup(c->account_id) : derived_account_id(key),
         .email = copy(c->email),
         .session_token = copy(c->session_token),
+        .admin = c->admin,
     };
     e->public.owner = owner_of(&e->public);
     e->cache = key_cache_new();
@@ -206,7 +208,20 @@ bool credentials_add(struct credentials *c, const struct credential *credential,
     memmove(c->entries + at + 1, c->entries + at, (c->count - at) * sizeof(*c->entries));
     c->entries[at] = entry_new(credential);
     c->count++;
+    if (!c->administrator || (credential->admin && !c->administrator->admin))
+        c->administrator = &c->entries[at]->public;
     return true;
+}
+
+bool credentials_may_administer(const struct credentials *c,
+                                const struct credential *credential)
+{
+    return credential->admin || credential == c->administrator;
+}
+
+const struct credential *credentials_administrator(const struct credentials *c)
+{
+    return c->administrator;
 }
 
 size_t credentials_count(const struct credentials *c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* credentials_file.c - the --credentials file: an object, or an array of objects, of
  *   accessKey, secretKey, and optionally canonicalId, displayName, email, accountId,
- * sessionToken
- */
+ *   sessionToken: texts
+ *   admin: true for one that may administer the server */
 #include "lib/server.h"
 
 #include <jansson.h>
@@ -28,6 +28,35 @@ static const char *const *field_of(const struct credential *c, size_t offset)
     return (const char *const *)((const char *)c + offset);
 }
 
+/* One member of an entry. */
+static bool read_field(struct credential *c, const char *name, json_t *value, struct buf *why)
+{
+    size_t i = 0;
+
+    if (strcmp(name, "admin") == 0) {
+        if (!json_is_boolean(value)) {
+            buf_add(why, STR("\"admin\" is not true or false"));
+            return false;
+        }
+        c->admin = json_is_true(value);
+        return true;
+    }
+    while (i < ARRAY_LEN(fields) && strcmp(fields[i].name, name) != 0)
+        i++;
+    if (i == ARRAY_LEN(fields)) {
+        buf_addf(why, "unknown field \"%s\"", name);
+        return false;
+    }
+    if (json_is_null(value) && !fields[i].required)
+        return true;
+    if (!json_is_string(value)) {
+        buf_addf(why, "\"%s\" is not a string", name);
+        return false;
+    }
+    *(const char **)(uintptr_t)field_of(c, fields[i].offset) = json_string_value(value);
+    return true;
+}
+
 /* Fills c with pointers into entry. */
 static bool read_entry(struct credential *c, json_t *entry, struct buf *why)
 {
@@ -40,21 +69,8 @@ static bool read_entry(struct credential *c, json_t *entry, struct buf *why)
     }
     json_object_foreach(entry, name, value)
     {
-        size_t i = 0;
-
-        while (i < ARRAY_LEN(fields) && strcmp(fields[i].name, name) != 0)
-            i++;
-        if (i == ARRAY_LEN(fields)) {
-            buf_addf(why, "unknown field \"%s\"", name);
+        if (!read_field(c, name, value, why))
             return false;
-        }
-        if (json_is_null(value) && !fields[i].required)
-            continue;
-        if (!json_is_string(value)) {
-            buf_addf(why, "\"%s\" is not a string", name);
-            return false;
-        }
-        *(const char **)(uintptr_t)field_of(c, fields[i].offset) = json_string_value(value);
     }
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (fields[i].required && !*field_of(c, fields[i].offset)) {

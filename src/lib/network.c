@@ -144,9 +144,34 @@ static bool read_pem(struct server *server, const char *path, struct buf *out)
     return !err;
 }
 
-/* admin's question whether a request is signed by a known key. */
+/* May who signed this administer? The parts of a request that steer an endpoint, its query
+ * first of all, are not covered by Signature Version 2. */
+static enum s3_err check_administrator(const struct server *server,
+                                       const struct auth_result *result, struct buf *message)
+{
+    const struct credential *c = result->credential;
+
+    if (!c) {
+        buf_add(message, STR("This endpoint needs a request signed by an access key that may "
+                             "administer the server."));
+        return S3_ACCESS_DENIED;
+    }
+    if (result->kind != AUTH_V4_HEADER && result->kind != AUTH_V4_QUERY) {
+        buf_add(message, STR("This endpoint needs AWS Signature Version 4: older ones do not "
+                             "cover the query."));
+        return S3_ACCESS_DENIED;
+    }
+    if (credentials_may_administer(server->credentials, c))
+        return S3_OK;
+    buf_addf(message,
+             "The access key %s may not administer the server: its entry in the --credentials "
+             "file lacks \"admin\": true.",
+             c->access_key);
+    return S3_ACCESS_DENIED;
+}
+
 static enum s3_err authorise_by(struct server *server, const struct request *req,
-                                int64_t now_ns)
+                                int64_t now_ns, struct buf *message)
 {
     const struct auth_config config = {
         .now_ns = now_ns,
@@ -160,9 +185,12 @@ static enum s3_err authorise_by(struct server *server, const struct request *req
     enum s3_err err;
 
     auth_failure_init(&failure);
+    buf_reset(message);
     err = auth_request(&result, &failure, &config, req, STR(""));
-    if (!err && !result.credential)
-        err = S3_ACCESS_DENIED;
+    if (err)
+        buf_add(message, failure.message);
+    else
+        err = check_administrator(server, &result, message);
     auth_result_wipe(&result);
     auth_failure_release(&failure);
     return err;
@@ -170,13 +198,13 @@ static enum s3_err authorise_by(struct server *server, const struct request *req
 
 /* By the server's clock or the real one: who has moved the first must be able to move it back.
  */
-static enum s3_err authorise(void *arg, const struct request *req)
+static enum s3_err authorise(void *arg, const struct request *req, struct buf *message)
 {
-    enum s3_err err = authorise_by(arg, req, clock_now_ns());
+    enum s3_err err = authorise_by(arg, req, clock_now_ns(), message);
 
     if (!err || (clock_offset_ns() == 0 && !clock_is_frozen()))
         return err;
-    return authorise_by(arg, req, clock_real_ns());
+    return authorise_by(arg, req, clock_real_ns(), message);
 }
 
 /* For fault rules: a mistyped name would never strike. */

@@ -68,6 +68,16 @@ static enum exit_status check_names(struct server *server)
     return EXIT_DONE;
 }
 
+/* Which key administers is worth a line when nobody chose it. */
+static void tell_administrator(const struct credentials *credentials)
+{
+    const struct credential *c = credentials_administrator(credentials);
+
+    if (!c->admin)
+        log_info("no credential is marked \"admin\": true, so the first one administers: %s",
+                 c->access_key);
+}
+
 static enum exit_status load_credentials(struct server *server)
 {
     const struct settings *s = &server->settings;
@@ -94,6 +104,7 @@ static enum exit_status load_credentials(struct server *server)
         server_complain(server, "%.*s", (int)why.len, why.ptr);
         return EXIT_USAGE;
     }
+    tell_administrator(server->credentials);
     return EXIT_DONE;
 }
 

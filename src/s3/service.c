@@ -35,7 +35,7 @@ struct str s3_service_default_owner(const struct s3_service *service)
 {
     const struct credentials *credentials = service->options.credentials;
     return credentials && credentials_count(credentials)
-               ? credential_owner(credentials_at(credentials, 0))
+               ? credential_owner(credentials_administrator(credentials))
                : STR(DEFAULT_OWNER);
 }
 

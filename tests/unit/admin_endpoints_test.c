@@ -16,15 +16,16 @@ static struct admin *admin;
 static enum s3_err verdict; /* of authorise */
 static int asked;
 
-static enum s3_err authorise(void *arg, const struct request *req)
+static enum s3_err authorise(void *arg, const struct request *req, struct buf *message)
 {
     (void)arg;
     (void)req;
+    (void)message;
     asked++;
     return verdict;
 }
 
-static void begin_with(enum s3_err (*callback)(void *, const struct request *))
+static void begin_with(enum s3_err (*callback)(void *, const struct request *, struct buf *))
 {
     static const struct str hosts[] = {STR("s3.test"), STR("192.0.2.7")};
 
