@@ -76,7 +76,7 @@ static void everything_given_is_copied(void **state)
     char key[] = "key", secret[] = "secret", name[] = "Name", account[] = "123456789012";
     char mail[] = "a@b", token[] = "token";
     char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    struct credential c = {key, secret, id, name, account, mail, token, NULL};
+    struct credential c = {key, secret, id, name, account, mail, token, true, NULL};
     assert_true(credentials_add(set, &c, &why));
     memset(key, 'x', 3);
     memset(id, 'x', 64);
@@ -89,6 +89,33 @@ static void everything_given_is_copied(void **state)
     assert_string_equal(found->session_token, "token");
     assert_string_equal(found->canonical_id,
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    credentials_free(set);
+}
+
+/* The first of those that are marked; with none the one that was added first, wherever it is
+ * sorted. */
+static void administrators_are_known(void **state)
+{
+    struct credentials *set = credentials_new();
+    struct credential marked = {.access_key = (char *)(uintptr_t) "marked",
+                                .secret_key = (char *)(uintptr_t) "s",
+                                .admin = true};
+    const char *why;
+
+    (void)state;
+    assert_null(credentials_administrator(set));
+    assert_true(add(set, "zoe", "s", &why) && add(set, "adam", "s", &why));
+    const struct credential *zoe = credentials_find(set, STR("zoe"));
+    const struct credential *adam = credentials_find(set, STR("adam"));
+    assert_ptr_equal(credentials_administrator(set), zoe);
+    assert_true(credentials_may_administer(set, zoe));
+    assert_false(credentials_may_administer(set, adam));
+    assert_true(credentials_add(set, &marked, &why));
+    marked.access_key = (char *)(uintptr_t) "another";
+    assert_true(credentials_add(set, &marked, &why));
+    assert_string_equal(credentials_administrator(set)->access_key, "marked");
+    assert_true(credentials_may_administer(set, credentials_find(set, STR("another"))));
+    assert_false(credentials_may_administer(set, zoe));
     credentials_free(set);
 }
 
@@ -207,6 +234,7 @@ int main(void)
         cmocka_unit_test(keys_are_found),
         cmocka_unit_test(what_is_not_given_is_derived),
         cmocka_unit_test(everything_given_is_copied),
+        cmocka_unit_test(administrators_are_known),
         cmocka_unit_test(faults_are_explained),
         cmocka_unit_test(keys_are_derived),
         cmocka_unit_test(cached_keys_are_the_derived_ones),
