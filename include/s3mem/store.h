@@ -107,6 +107,8 @@ struct change {
 typedef void store_observer(void *arg, const struct change *change);
 /* At most 8; register before traffic starts. */
 void store_observe(struct store *store, store_observer *fn, void *arg);
+/* When traffic has ended, and before arg is freed. */
+void store_unobserve(struct store *store, store_observer *fn, void *arg);
 
 /* ---- branches and snapshots -------------------------------------------------------- */
 
@@ -307,6 +309,9 @@ struct extent {
     uint64_t first, len; /* the stretch */
 };
 size_t body_extents(const struct body *b, struct extent *out, size_t max);
+/* Numbers the segments that nobody has asked about, and returns how many bytes those have: the
+ * bytes that this body brings and others did not. */
+uint64_t body_new_bytes(const struct body *b);
 /* Of a body of known length that was filled just now: it is the segment of this number, as it
  * was elsewhere. */
 void body_is_segment(struct body *b, uint64_t number);
@@ -407,6 +412,8 @@ size_t record_slices(const struct record *r, uint64_t first, uint64_t len, struc
                      size_t max);
 /* As body_extents; 0 when the bytes are inline. */
 size_t record_extents(const struct record *r, struct extent *out, size_t max);
+/* As body_new_bytes; all of them when they are inline. */
+uint64_t record_new_bytes(const struct record *r);
 
 /* ---- buckets ----------------------------------------------------------------------- */
 

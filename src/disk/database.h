@@ -69,7 +69,7 @@ struct batch {
     size_t count, room;
     char *text;
     size_t text_len, text_room;
-    uint64_t bytes;    /* memory that it keeps, about: replaced bodies live as long */
+    uint64_t bytes;    /* that it will write, about: replaced bodies live as long */
     int64_t oldest_ns; /* monotonic */
 };
 

@@ -98,14 +98,16 @@ static struct bucket_info *copy_info(const struct bucket_info *info)
     return copy;
 }
 
-/* Of the bytes that are kept while the change waits. */
-static uint64_t kept_bytes(const struct change *c)
+/* What the change adds to the bytes that wait for the disk. Those of a body that others share, a
+ * copy or the parts of an upload, are written once. */
+static uint64_t waiting_bytes(const struct change *c)
 {
     const struct part *part =
         c->kind == CHANGE_UPLOAD_PART ? upload_part_from(c->upload, c->part_number) : NULL;
 
     return sizeof(struct queued) + c->branch.len + c->bucket.len + c->name.len +
-           (c->record ? record_size(c->record) : 0) + (part ? part->size : 0);
+           (c->kind == CHANGE_OBJECT_PUT ? record_new_bytes(c->record) : 0) +
+           (part ? body_new_bytes(part->body) : 0);
 }
 
 static bool batch_add(struct batch *b, const struct change *c)
@@ -114,7 +116,7 @@ static bool batch_add(struct batch *b, const struct change *c)
         return false;
     if (b->count == 0)
         b->oldest_ns = clock_monotonic_ns();
-    b->bytes += kept_bytes(c);
+    b->bytes += waiting_bytes(c);
     b->entries[b->count++] = (struct queued){
         .kind = c->kind,
         .from_snapshot = c->from_snapshot,
@@ -532,6 +534,7 @@ bool follow_stop(struct database *db)
     pthread_cond_broadcast(&db->changed);
     pthread_mutex_unlock(&db->lock);
     pthread_join(db->thread, NULL);
+    store_unobserve(db->options.store, observe, db);
     batch_free(&db->filling);
     if (db->safe < db->queued)
         log_error("%s: the last %llu changes are not in it", db->path,

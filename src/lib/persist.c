@@ -91,10 +91,10 @@ enum exit_status persist_load(struct server *server)
 
 bool persist_close(struct server *server)
 {
-    bool ok = database_close(server->database) && json_file_close(TAKE(server->json_file));
+    bool database = database_close(TAKE(server->database));
+    bool file = json_file_close(TAKE(server->json_file));
 
-    server->database = NULL;
-    return ok;
+    return database && file;
 }
 
 /* ---- what others ask --------------------------------------------------------------- */

@@ -269,9 +269,11 @@ struct json_file *json_file_open(const char *path, const struct memory_json_targ
         ok = false;
     }
     if (ok && follows) {
-        store_observe(f->store, observe, f);
-        f->follows = pthread_create(&f->thread, NULL, thread_main, f) == 0;
-        ok = f->follows;
+        f->follows = ok = pthread_create(&f->thread, NULL, thread_main, f) == 0;
+        if (ok)
+            store_observe(f->store, observe, f);
+        else
+            buf_add_c(why, "no thread for it can be had");
     }
     if (ok)
         return f;
@@ -291,6 +293,7 @@ bool json_file_close(struct json_file *f)
         pthread_cond_signal(&f->changed);
         pthread_mutex_unlock(&f->lock);
         pthread_join(f->thread, NULL);
+        store_unobserve(f->store, observe, f);
         pthread_mutex_lock(&f->lock);
         if (f->dirty_ns)
             ok = write_now_locked(f);

@@ -512,6 +512,21 @@ size_t body_extents(const struct body *b, struct extent *out, size_t max)
     return count;
 }
 
+uint64_t body_new_bytes(const struct body *b)
+{
+    struct span span = span_of(b, 0, b->len);
+    struct piece piece;
+    uint64_t bytes = 0;
+
+    while (span_next(&span, &piece)) {
+        if (atomic_load_explicit(&piece.flat->number, memory_order_relaxed) > 0)
+            continue;
+        segment_number(piece.flat);
+        bytes += piece.flat->len;
+    }
+    return bytes;
+}
+
 void body_copy_out(const struct body *b, char *out)
 {
     struct span span = span_of(b, 0, b->len);

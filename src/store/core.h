@@ -40,7 +40,7 @@ struct store {
     struct {
         store_observer *fn;
         void *arg;
-    } observers[OBSERVERS_MAX]; /* fixed before traffic starts */
+    } observers[OBSERVERS_MAX]; /* fixed while there is traffic */
     size_t observer_count;
 };
 

@@ -378,3 +378,10 @@ size_t record_extents(const struct record *r, struct extent *out, size_t max)
 
     return body ? body_extents(body, out, max) : 0;
 }
+
+uint64_t record_new_bytes(const struct record *r)
+{
+    const struct body *body = body_of(r);
+
+    return body ? body_new_bytes(body) : record_size(r);
+}

@@ -97,6 +97,17 @@ void store_reap_wait(struct store *store)
     reaper_wait(store->reaper);
 }
 
+void store_unobserve(struct store *store, store_observer *fn, void *arg)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < store->observer_count; i++) {
+        if (store->observers[i].fn != fn || store->observers[i].arg != arg)
+            store->observers[kept++] = store->observers[i];
+    }
+    store->observer_count = kept;
+}
+
 void store_observe(struct store *store, store_observer *fn, void *arg)
 {
     assert(store->observer_count < OBSERVERS_MAX);

@@ -1167,6 +1167,64 @@ static void test_what_only_passed_leaves_no_rows(void **state)
     close_fixture(&f);
 }
 
+/* What waits for the disk is what will be written: copies bring nothing but their rows. */
+static void test_shared_bytes_wait_once(void **state)
+{
+    struct fixture f = {.follow = true};
+    AUTO_BUF(big, BIG);
+    AUTO_BUF(why, KiB(4));
+
+    (void)state;
+    snprintf(f.path, sizeof(f.path), "%s/waiting.db", folder);
+    while (big.len < BIG)
+        buf_add(&big, STR("0123456789abcdef"));
+    assert_true(try_open(&f, &why)); /* and not filled: nothing is written */
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+    test_bucket(b, BUCKET);
+    test_put(f.store, b, STR("k"), buf_str(&big), NULL);
+    uint64_t before = f.db->filling.bytes;
+    assert_in_range(before, BIG, BIG + KiB(4));
+    for (int i = 0; i < 20; i++) {
+        struct target at = {BUCKET, STR("k")};
+        struct record_spec spec = {.key = STR("copy"), .mtime_ns = 1};
+        struct write_result result = {.old = NULL};
+        AUTO(record) r = NULL;
+
+        assert_int_equal(object_get(&r, b, &at, STR_NONE), S3_OK);
+        assert_int_equal(object_put(b, BUCKET,
+                                    record_new(f.store, &spec, record_body(f.store, r)), NULL,
+                                    &result),
+                         S3_OK);
+        record_unref(result.old);
+    }
+    assert_in_range(f.db->filling.bytes - before, 1, KiB(8));
+    branch_unref(TAKE(b));
+    database_filled(f.db);
+    reopen(&f);
+    close_fixture(&f);
+}
+
+/* The store outlives its file. */
+static void test_a_closed_file_is_told_nothing(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin_fixture(&f, "closed", DURABILITY_ALWAYS);
+    assert_true(database_close(f.db));
+    AUTO(branch) b = store_branch(f.store, STR("main"));
+    test_bucket(b, BUCKET);
+    branch_unref(TAKE(b));
+    store_free(f.store);
+    f.follow = false;
+    open_fixture(&f);
+    b = store_branch(f.store, STR("main"));
+    struct bucket_info info;
+    assert_int_equal(bucket_get(b, BUCKET, &info), S3_NO_SUCH_BUCKET);
+    branch_unref(TAKE(b));
+    close_fixture(&f);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -1200,6 +1258,8 @@ int main(void)
         cmocka_unit_test(test_an_older_file_is_brought_up),
         cmocka_unit_test(test_what_only_passed_leaves_no_rows),
         cmocka_unit_test(test_it_is_as_large_as_one_saved_afresh),
+        cmocka_unit_test(test_shared_bytes_wait_once),
+        cmocka_unit_test(test_a_closed_file_is_told_nothing),
     };
 
     log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
