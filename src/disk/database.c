@@ -256,6 +256,43 @@ static bool recognise(struct database *db, bool *empty, struct buf *why)
     return why->len == 0;
 }
 
+/* ---- the files' names --------------------------------------------------------------- */
+
+static bool file_id(const struct database *db, size_t which, struct file_id *out)
+{
+    static const char *const suffixes[DATABASE_FILES] = {"", "-wal", "-shm"};
+    AUTO_BUF(path, KiB(8));
+    struct stat st;
+
+    buf_addf(&path, "%s%s", db->path, suffixes[which]);
+    buf_add_char(&path, '\0');
+    if (!buf_ok(&path) || stat(path.ptr, &st) != 0)
+        return false;
+    *out = (struct file_id){.device = st.st_dev, .inode = st.st_ino};
+    return true;
+}
+
+bool files_note(struct database *db)
+{
+    for (size_t i = 0; i < DATABASE_FILES; i++) {
+        if (!file_id(db, i, &db->files[i]))
+            return false;
+    }
+    return true;
+}
+
+bool files_stay(const struct database *db)
+{
+    struct file_id now;
+
+    for (size_t i = 0; i < DATABASE_FILES; i++) {
+        if (!file_id(db, i, &now) || now.device != db->files[i].device ||
+            now.inode != db->files[i].inode)
+            return false;
+    }
+    return true;
+}
+
 /* ---- opening ----------------------------------------------------------------------- */
 
 /* One server a file. SQLite's own locks are per transaction, and POSIX locks on this file would
@@ -400,8 +437,8 @@ struct database *database_open(const struct database_options *options, struct bu
         close_file(db);
         return NULL;
     }
-    if (options->follow && !follow_start(db)) {
-        buf_addf(why, "no thread for %s can be had", db->path);
+    if (options->follow && (!files_note(db) || !follow_start(db))) {
+        buf_addf(why, "%s cannot be followed: %s", db->path, strerror(errno));
         close_file(db);
         return NULL;
     }

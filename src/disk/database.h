@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 /* Every statement, by its name; see statements.def. */
 enum statement {
@@ -73,6 +74,14 @@ struct batch {
     int64_t oldest_ns; /* monotonic */
 };
 
+/* The file, and those that SQLite keeps beside it. */
+#define DATABASE_FILES 3
+
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+
 struct database {
     struct database_options options;
     char *path; /* owned */
@@ -88,6 +97,8 @@ struct database {
     uint64_t transaction_bytes;
     size_t applying,
         committed; /* entries of the batch: the one at hand, and how many are safe */
+    struct file_id files[DATABASE_FILES]; /* as they were opened */
+    bool files_gone;                      /* why err is set */
     bool has_garbage;
     int64_t next_warning_ns; /* monotonic; that it is slow */
 
@@ -131,6 +142,12 @@ bool sql_exec(struct database *db, const char *sql);
 int64_t sql_number(struct database *db, enum statement which);
 
 /* ---- the rest ---------------------------------------------------------------------- */
+
+/* Remembers which files these are; false: one cannot be seen. */
+bool files_note(struct database *db);
+/* Do the names still belong to the files that are written to? What is written to a removed file
+ * is lost with the process. */
+bool files_stay(const struct database *db);
 
 /* Reads the heads anew, after a rollback and at the start. */
 bool heads_read(struct database *db);

@@ -98,8 +98,8 @@ static struct bucket_info *copy_info(const struct bucket_info *info)
     return copy;
 }
 
-/* What the change adds to the bytes that wait for the disk. Those of a body that others share, a
- * copy or the parts of an upload, are written once. */
+/* What the change adds to the bytes that wait for the disk. Those of a body that others share,
+ * a copy or the parts of an upload, are written once. */
 static uint64_t waiting_bytes(const struct change *c)
 {
     const struct part *part =
@@ -212,10 +212,22 @@ static bool write_sequence(struct database *db)
     return sql_run(db, s);
 }
 
+/* What was just committed is on disk as long as the names are there. */
+static bool check_files(struct database *db)
+{
+    db->files_gone = !files_stay(db);
+    if (db->files_gone)
+        db->err = SQLITE_IOERR;
+    return !db->files_gone;
+}
+
 /* Writes what of the batch is not yet committed. */
 static bool write_batch(struct database *db, const struct batch *batch)
 {
     db->err = SQLITE_OK;
+    db->files_gone = false;
+    if (db->committed == batch->count)
+        return check_files(db);
     if (db->head_count == 0 && !heads_read(db))
         return false;
     db->transaction_bytes = 0;
@@ -231,7 +243,7 @@ static bool write_batch(struct database *db, const struct batch *batch)
             return false;
         db->committed = batch->count;
     }
-    return true;
+    return check_files(db);
 }
 
 static bool is_damage(int err)
@@ -268,8 +280,9 @@ static bool note_failure(struct database *db)
     char text[256];
 
     snprintf(text, sizeof(text), "%s",
-             sqlite3_errcode(db->sql) != SQLITE_OK ? sqlite3_errmsg(db->sql)
-                                                   : sqlite3_errstr(db->err));
+             db->files_gone ? "it was removed or replaced while it was in use"
+             : sqlite3_errcode(db->sql) != SQLITE_OK ? sqlite3_errmsg(db->sql)
+                                                     : sqlite3_errstr(db->err));
     roll_back(db);
     heads_free(db); /* to be read anew */
     pthread_mutex_lock(&db->lock);
@@ -511,7 +524,8 @@ static void forget_unfilled(struct database *db)
 
 bool follow_start(struct database *db)
 {
-    if (pthread_create(&db->thread, NULL, write_changes, db) != 0)
+    errno = pthread_create(&db->thread, NULL, write_changes, db);
+    if (errno)
         return false;
     db->follows = true;
     db->durable = (struct durable){db, accepts, state, leave};

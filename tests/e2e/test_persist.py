@@ -352,6 +352,63 @@ def test_what_could_not_be_written_at_the_end_is_told(path):
         server.exit_status = 1
 
 
+def remove(path):
+    path.unlink()
+
+
+def remove_journal(path):
+    path.with_name(path.name + "-wal").unlink()
+
+
+def replace(path):
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.rename(path)
+
+
+def remove_folder(path):
+    for file in path.parent.iterdir():
+        file.unlink()
+    path.parent.rmdir()
+
+
+@pytest.mark.parametrize("how", [remove, remove_journal, replace, remove_folder])
+@pytest.mark.parametrize("durability", ["relaxed", "always"])
+def test_a_file_that_is_taken_away_keeps_nothing_and_says_so(tmp_path, durability, how):
+    path = tmp_path / "folder" / "state.db"
+    path.parent.mkdir()
+    with persistent(path, "--durability", durability, "--bucket", "box") as server:
+        assert put(server, "kept", b"1").status == 200
+        eventually(lambda: persistence(server)["behindMs"] == 0)
+        how(path)
+        first = put(server, "lost", b"2")
+        if durability == "always":
+            is_error(first, "SlowDown", 503, message=re.compile("could not be written"))
+            is_error(put(server, "more", b"3"), "SlowDown", 503, message=re.compile("nothing was"))
+        else:
+            assert first.status == 200
+        stats = eventually(
+            lambda: (p := persistence(server))["state"] == "behind" and p, seconds=30
+        )
+        assert "removed or replaced" in stats["error"] and stats["changes"] > stats["written"]
+        assert "removed or replaced" in server.stderr()
+        assert http_request(server, "GET", "/box/kept").body == b"1"
+        server.exit_status = 1
+
+
+def test_a_file_that_was_moved_away_and_back_is_written_on(path):
+    away = path.with_name("away")
+    with persistent(path, "--durability", "always", "--bucket", "box") as server:
+        path.rename(away)
+        assert put(server, "k", b"1").status == 503
+        away.rename(path)
+        eventually(lambda: persistence(server)["state"] == "ok", seconds=30)
+        assert put(server, "after", b"2").status == 200
+        before = document(server)
+    with persistent(path) as server:
+        assert document(server) == before
+
+
 # ---- the power goes out -------------------------------------------------------------------------
 
 

@@ -100,6 +100,22 @@ def test_settings_that_do_not_fit(tmp_path):
     assert done.returncode == 1 and "No such file" in done.stderr
 
 
+def test_a_folder_that_is_taken_away_is_told_until_it_is_back(tmp_path):
+    path = tmp_path / "folder" / "state.json"
+    path.parent.mkdir()
+    with persistent(path, "--bucket", "data") as server:
+        eventually(path.exists)
+        path.unlink()
+        path.parent.rmdir()
+        assert http_request(server, "PUT", "/data/k", body=b"body").status == 200
+        stats = eventually(lambda: (s := persistence(server))["state"] == "behind" and s, seconds=30)
+        assert "No such file" in stats["error"] and stats["changes"] > stats["written"]
+        assert "No such file" in server.stderr()
+        path.parent.mkdir()
+        eventually(lambda: persistence(server)["state"] == "ok", seconds=30)
+        assert list(objects_in(path)) == ["k"]
+
+
 # ---- s3memctl -----------------------------------------------------------------------------------
 
 
