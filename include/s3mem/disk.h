@@ -23,9 +23,10 @@
  *   E  counts of B, R, U and P, then the SHA-256 of everything before it
  *
  * Numbers are varints (7 bits a byte, low first), times 8 bytes little-endian nanoseconds,
- * texts a length and bytes; algorithms and attributes go by their names. Each bucket's records
- * stand in the order of their keys, newest first, then its uploads. Nothing in it depends on
- * when or how it was written: equal states are equal bytes. gzip around it is optional. */
+ * texts a length and bytes; numbers of records and uploads are at most 2^46; algorithms and
+ * attributes go by their names. Each bucket's records stand in the order of their keys, newest
+ * first, then its uploads. Nothing in it depends on when or how it was written: equal states
+ * are equal bytes. gzip around it is optional. */
 
 /* Takes a reference of its own on root. One thread. */
 struct document_writer;

@@ -54,8 +54,8 @@ void store_stats(struct store *store, struct store_stats *out);
 /* Versions and uploads are numbered by one counter: the last number that was given. */
 uint64_t store_sequence(struct store *store);
 /* Larger ones are given from now on, and segments (see struct extent) get larger ones than
- * that. */
-void store_continue_after(struct store *store, uint64_t number, uint64_t segment);
+ * that. False, and nothing has changed: they are too large to go on from. */
+MUST_CHECK bool store_continue_after(struct store *store, uint64_t number, uint64_t segment);
 /* Blocks until the reaper has nothing to do (tests, stats). */
 void store_reap_wait(struct store *store);
 
@@ -514,7 +514,8 @@ struct write_result {
 /* Puts a record as the current one, by the bucket's versioning state (which gives the record
  * its version). Takes record, even on failure; a record is put once. conditions and result may
  * be NULL. NO_SUCH_BUCKET; PRECONDITION_FAILED (if_none_match: exists; if_match: other ETag);
- * NO_SUCH_KEY (if_match on a key without current object) */
+ * NO_SUCH_KEY (if_match on a key without current object); INTERNAL_ERROR (the numbers that tell
+ * newer from older are used up, which takes a loaded state whose numbers are absurd) */
 MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct record *record,
                                   const struct write_conditions *conditions,
                                   struct write_result *result);
@@ -563,7 +564,7 @@ struct part {
 };
 
 /* upload_id: UPLOAD_ID_SIZE bytes, filled with a NUL-terminated id that is valid with this key
- * only. NO_SUCH_BUCKET, KEY_TOO_LONG_ERROR, SLOW_DOWN */
+ * only. NO_SUCH_BUCKET, KEY_TOO_LONG_ERROR, SLOW_DOWN, INTERNAL_ERROR (as object_put) */
 MUST_CHECK enum s3_err upload_create(struct branch *b, struct str bucket,
                                      const struct upload_spec *spec, char *upload_id);
 /* An immutable view of an upload in progress (new reference). NO_SUCH_BUCKET, NO_SUCH_UPLOAD */

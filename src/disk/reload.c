@@ -564,8 +564,9 @@ bool reload(struct database *db, struct buf *why)
     bool ok = sql_exec(db, "BEGIN") && read_nodes(&l);
 
     /* Segments that nothing refers to are there, too, until they are collected. */
-    store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE),
-                         (uint64_t)sql_number(db, SQL_LAST_SEGMENT));
+    if (ok && !store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE),
+                                    (uint64_t)sql_number(db, SQL_LAST_SEGMENT)))
+        ok = complain(&l, "its last sequence or segment number is none that was ever given");
     l.next_progress_ns = started_ns + PROGRESS_NS;
     skip_dead_nodes(&l);
     for (size_t i = 0; ok && i < l.node_count; i++)

@@ -178,11 +178,32 @@ static void sum_md5(struct completion *w)
     digest_final(&md5, w->md5);
 }
 
+/* Each part was summed as the upload says: always, but for a loaded state that was tampered
+ * with. */
+static bool parts_are_summed(const struct completion *w)
+{
+    enum checksum_alg alg = upload_checksum_alg(w->upload);
+    enum checksum_type type = upload_checksum_type(w->upload);
+
+    if (alg == CHECKSUM_NONE)
+        alg = CHECKSUM_CRC64NVME;
+    if (type == CHECKSUM_COMPOSITE ? !checksum_can_composite(alg) : !checksum_can_combine(alg))
+        return false;
+    for (uint32_t i = 0; i < w->count; i++)
+        if (w->infos[i].checksum.alg != alg)
+            return false;
+    return true;
+}
+
 /* COMPOSITE: digest of the parts' digests. FULL_OBJECT: the parts' CRCs combined; no byte of
  * the object is read again. */
 static void sum_checksum(struct completion *w)
 {
     enum checksum_alg alg = (enum checksum_alg)w->infos[0].checksum.alg;
+    if (!parts_are_summed(w)) {
+        w->checksum = (struct checksum){.alg = CHECKSUM_NONE};
+        return;
+    }
     if (upload_checksum_type(w->upload) == CHECKSUM_COMPOSITE) {
         struct digest sum;
         digest_init(&sum, alg);

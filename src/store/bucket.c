@@ -212,6 +212,11 @@ enum s3_err edit_own(struct edit *e)
     return S3_OK;
 }
 
+enum s3_err edit_own_numbered(struct edit *e)
+{
+    return store_has_numbers(e->branch->store) ? edit_own(e) : S3_INTERNAL_ERROR;
+}
+
 void edit_drop(struct edit *e, struct record *r)
 {
     if (!r)

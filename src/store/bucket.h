@@ -77,6 +77,8 @@ struct edit {
 MUST_CHECK enum s3_err edit_begin(struct edit *e, struct branch *b, struct str bucket);
 /* SLOW_DOWN when memory is out; nothing has changed then. */
 MUST_CHECK enum s3_err edit_own(struct edit *e);
+/* The same for a change that gives numbers. INTERNAL_ERROR when they are used up. */
+MUST_CHECK enum s3_err edit_own_numbered(struct edit *e);
 void edit_end(struct edit *e);
 /* Takes r (may be NULL). */
 void edit_drop(struct edit *e, struct record *r);

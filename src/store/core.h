@@ -22,6 +22,13 @@
 /* Records, uploads and their ids are numbered by one counter: newer is larger, whatever the
  * clock says. 48 bits are kept. */
 #define SEQUENCE_MAX ((UINT64_C(1) << 48) - 1)
+/* Numbers that come from outside stay far below that: those of a client's document, and those
+ * of a database, which may have gone on from a document's. */
+#define LOADER_SEQUENCE_MAX (UINT64_C(1) << 46)
+#define REPLAY_SEQUENCE_MAX (UINT64_C(1) << 47)
+/* From here on writes fail. The rest is for those that have begun. */
+#define SEQUENCE_END (SEQUENCE_MAX - (UINT64_C(1) << 20))
+#define SEGMENT_END  (UINT64_C(1) << 62)
 
 struct store {
     struct account account;
@@ -49,6 +56,12 @@ static inline uint64_t store_next_sequence(struct store *store)
     return atomic_fetch_add_explicit(&store->sequence, 1, memory_order_relaxed) + 1;
 }
 
+/* Are there numbers for another write? To be asked before it begins. */
+static inline bool store_has_numbers(struct store *store)
+{
+    return atomic_load_explicit(&store->sequence, memory_order_relaxed) < SEQUENCE_END;
+}
+
 /* What is written from now on is newer than what was brought in under this number. */
 static inline void store_raise_sequence(struct store *store, uint64_t number)
 {
@@ -56,6 +69,11 @@ static inline void store_raise_sequence(struct store *store, uint64_t number)
 
     while (last < number && !atomic_compare_exchange_weak(&store->sequence, &last, number))
         continue;
+}
+
+static inline bool checksum_is_good(const struct checksum *sum)
+{
+    return sum->alg < CHECKSUM_COUNT && sum->type <= CHECKSUM_FULL_OBJECT;
 }
 
 static inline struct store *store_of_slot(void *slot, size_t size)

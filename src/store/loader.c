@@ -6,6 +6,7 @@
  * null version, numbers) is checked here. */
 #include "store/bucket.h"
 #include "store/id.h"
+#include "store/parts.h"
 #include "store/upload.h"
 
 #include <assert.h>
@@ -76,7 +77,7 @@ static void keep(struct buf *b, struct str text)
 
 static bool number_is_good(uint64_t number)
 {
-    return number > 0 && number <= SEQUENCE_MAX;
+    return number > 0 && number <= LOADER_SEQUENCE_MAX;
 }
 
 /* ---- buckets ----------------------------------------------------------------------- */
@@ -144,23 +145,6 @@ static bool begins_key(const struct loader *l, struct str key)
     return !l->any_record || !str_eq(key, buf_str(&l->key));
 }
 
-static bool parts_are_good(const struct record_spec *spec, uint64_t size)
-{
-    uint64_t sum = 0;
-
-    if (spec->part_count > PART_NUMBER_MAX)
-        return false;
-    for (uint32_t i = 0; spec->parts && i < spec->part_count; i++) {
-        const struct part_info *part = &spec->parts[i];
-
-        if (part->size > size - sum || part->number < 1 || part->number > PART_NUMBER_MAX ||
-            (i > 0 && part->number <= spec->parts[i - 1].number))
-            return false;
-        sum += part->size;
-    }
-    return !spec->parts || sum == size;
-}
-
 static bool record_is_good(const struct loader *l, const struct record_spec *spec,
                            const struct body *body, const struct record_place *place)
 {
@@ -182,8 +166,7 @@ static bool record_is_good(const struct loader *l, const struct record_spec *spe
         return false;
     return place->delete_marker ? !body
                                 : body && parts_are_good(spec, body_len(body)) &&
-                                      spec->checksum.alg < CHECKSUM_COUNT &&
-                                      spec->checksum.type <= CHECKSUM_FULL_OBJECT;
+                                      checksum_is_good(&spec->checksum);
 }
 
 static enum s3_err insert_record(struct loader *l, struct record *r,
@@ -268,10 +251,9 @@ enum s3_err loader_part(struct loader *l, const struct part *part)
     struct target at = {current_bucket(l), buf_str(&l->upload_key)};
     enum s3_err err = l->err;
 
-    if (!err &&
-        (!l->any_upload || part->number <= l->part_number || part->number > PART_NUMBER_MAX ||
-         !part->body || part->size != body_len(part->body) ||
-         part->checksum.alg >= CHECKSUM_COUNT || part->checksum.type > CHECKSUM_FULL_OBJECT))
+    if (!err && (!l->any_upload || part->number <= l->part_number ||
+                 part->number > PART_NUMBER_MAX || !part->body ||
+                 part->size != body_len(part->body) || !checksum_is_good(&part->checksum)))
         err = S3_INVALID_ARGUMENT;
     if (err) {
         body_unref(part->body);

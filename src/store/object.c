@@ -165,7 +165,7 @@ enum s3_err object_put(struct branch *b, struct str bucket, struct record *recor
     if (!err && conditions_any(conditions))
         err = conditions_check(conditions, bucket_current(e.bucket, record_key_of(record)));
     if (!err)
-        err = edit_own(&e);
+        err = edit_own_numbered(&e);
     if (!err)
         object_put_owned(&e, TAKE(record), result);
     edit_end(&e);
@@ -258,7 +258,7 @@ static enum s3_err delete_current_locked(struct edit *e, struct str key,
         return err;
     err = make_marker(e, key, &marker);
     if (!err)
-        err = edit_own(e);
+        err = marker ? edit_own_numbered(e) : edit_own(e);
     if (err)
         record_unref(marker);
     else
@@ -373,7 +373,7 @@ enum s3_err object_rename(struct branch *b, struct str bucket, struct str from, 
         err = renamed ? make_marker(&e, from, &marker) : S3_SLOW_DOWN;
     }
     if (!err)
-        err = edit_own(&e);
+        err = edit_own_numbered(&e);
     if (!err) {
         branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_BEGIN});
         object_put_owned(&e, TAKE(renamed), NULL);

@@ -54,6 +54,24 @@ static void fill_rows(struct parts *p, const struct part_info *infos)
     }
 }
 
+bool parts_are_good(const struct record_spec *spec, uint64_t size)
+{
+    uint64_t sum = 0;
+
+    if (spec->part_count > PART_NUMBER_MAX)
+        return false;
+    for (uint32_t i = 0; spec->parts && i < spec->part_count; i++) {
+        const struct part_info *part = &spec->parts[i];
+
+        if (part->size > size - sum || part->number < 1 || part->number > PART_NUMBER_MAX ||
+            !checksum_is_good(&part->checksum) ||
+            (i > 0 && part->number <= spec->parts[i - 1].number))
+            return false;
+        sum += part->size;
+    }
+    return !spec->parts || sum == size;
+}
+
 struct parts *parts_new(struct store *store, const struct record_spec *spec)
 {
     uint32_t row_size = row_size_for(spec);

@@ -15,6 +15,8 @@ void parts_unref(struct parts *p);
 uint32_t parts_count(const struct parts *p);
 /* False beyond the last, or when only their number is known. */
 bool parts_get(const struct parts *p, uint32_t index, struct part_info *out, uint64_t *offset);
+/* Of an object of that size, as told from outside: could it have such parts? */
+bool parts_are_good(const struct record_spec *spec, uint64_t size);
 struct str parts_upload_id(const struct parts *p);
 
 #endif

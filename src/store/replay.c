@@ -4,6 +4,7 @@
 #include "store/body.h"
 #include "store/bucket.h"
 #include "store/id.h"
+#include "store/parts.h"
 #include "store/upload.h"
 
 #include <assert.h>
@@ -55,7 +56,9 @@ enum s3_err replay_bucket(struct replay *r, const struct bucket_info *info)
     struct bucket_spec spec = {.name = str_c(info->name),
                                .region = str_c(info->region),
                                .owner = doc_str(info->owner)};
-    enum s3_err err = bucket_create(r->branch, &spec);
+    enum s3_err err = (unsigned)info->versioning > VERSIONING_SUSPENDED
+                          ? S3_INVALID_ARGUMENT
+                          : bucket_create(r->branch, &spec);
     struct edit e;
 
     if (err && err != S3_BUCKET_ALREADY_EXISTS)
@@ -84,6 +87,11 @@ enum s3_err replay_no_bucket(struct replay *r, struct str bucket)
 }
 
 /* ---- records ----------------------------------------------------------------------- */
+
+static bool number_is_good(uint64_t number)
+{
+    return number > 0 && number <= REPLAY_SEQUENCE_MAX;
+}
 
 /* The record that has this place; NULL when there is none. */
 static struct record *at_place(const struct bucket *k, struct str key,
@@ -118,6 +126,16 @@ static void settle_key(struct edit *e, struct str key)
     assert(!none);
 }
 
+/* Does the key have another record of this number? One of them is a null version. */
+static bool number_is_taken(const struct bucket *k, struct str key,
+                            const struct record_place *place)
+{
+    const struct record *null_version = bucket_null_version(k, key);
+
+    return place->is_null ? bucket_version(k, key, place->number) != NULL
+                          : null_version && record_sequence(null_version) == place->number;
+}
+
 /* Takes r. */
 static enum s3_err put(struct replay *replay, struct str bucket, struct record *r,
                        const struct record_place *place)
@@ -125,6 +143,8 @@ static enum s3_err put(struct replay *replay, struct str bucket, struct record *
     struct edit e;
     enum s3_err err = begin(&e, replay, bucket);
 
+    if (!err && number_is_taken(e.bucket, record_key_of(r), place))
+        err = S3_INVALID_ARGUMENT;
     if (!err) {
         struct str key = record_key_of(r);
         struct record *old = at_place(e.bucket, key, place);
@@ -151,9 +171,9 @@ enum s3_err replay_record(struct replay *replay, struct str bucket,
 {
     struct record *r;
 
-    if (spec->key.len == 0 || spec->key.len > KEY_MAX || place->number == 0 ||
-        place->number > SEQUENCE_MAX || !body != place->delete_marker ||
-        spec->checksum.alg >= CHECKSUM_COUNT) {
+    if (spec->key.len == 0 || spec->key.len > KEY_MAX || !number_is_good(place->number) ||
+        !body != place->delete_marker || !checksum_is_good(&spec->checksum) ||
+        (body && !parts_are_good(spec, body_len(body)))) {
         body_unref(body);
         return S3_INVALID_ARGUMENT;
     }
@@ -200,7 +220,8 @@ enum s3_err replay_upload(struct replay *r, struct str bucket, const struct uplo
     enum s3_err err;
 
     if (spec->key.len == 0 || spec->key.len > KEY_MAX ||
-        !upload_id_decode(upload_id, spec->key, &number))
+        !upload_id_decode(upload_id, spec->key, &number) || !number_is_good(number) ||
+        spec->checksum_alg >= CHECKSUM_COUNT || spec->checksum_type > CHECKSUM_FULL_OBJECT)
         return S3_INVALID_ARGUMENT;
     store_raise_sequence(r->store, number);
     err = upload_set_overtaken(r->branch, &at, upload_id, overtaken);
@@ -219,7 +240,7 @@ enum s3_err replay_part(struct replay *r, const struct target *at, struct str up
                         const struct part *part)
 {
     if (!part->body || part->number < 1 || part->number > PART_NUMBER_MAX ||
-        part->size != body_len(part->body)) {
+        part->size != body_len(part->body) || !checksum_is_good(&part->checksum)) {
         body_unref(part->body);
         return S3_INVALID_ARGUMENT;
     }

@@ -86,10 +86,13 @@ static void raise_to(_Atomic uint64_t *counter, uint64_t number)
         continue;
 }
 
-void store_continue_after(struct store *store, uint64_t number, uint64_t segment)
+bool store_continue_after(struct store *store, uint64_t number, uint64_t segment)
 {
-    raise_to(&store->sequence, number < SEQUENCE_MAX ? number : SEQUENCE_MAX);
+    if (number > REPLAY_SEQUENCE_MAX || segment > SEGMENT_END)
+        return false;
+    raise_to(&store->sequence, number);
     raise_to(&store->segment, segment);
+    return true;
 }
 
 void store_reap_wait(struct store *store)

@@ -409,6 +409,8 @@ enum s3_err upload_create(struct branch *b, struct str bucket, const struct uplo
 {
     if (spec->key.len > KEY_MAX)
         return S3_KEY_TOO_LONG_ERROR;
+    if (!store_has_numbers(b->store))
+        return S3_INTERNAL_ERROR;
 
     struct upload *u = upload_new(b->store, spec, store_next_sequence(b->store));
     if (!u)
@@ -522,7 +524,7 @@ enum s3_err upload_complete(struct branch *b, const struct target *at, struct up
     if (!err)
         err = check_complete(&e, u, conditions);
     if (!err)
-        err = edit_own(&e);
+        err = edit_own_numbered(&e);
     if (!err) {
         branch_notify_locked(e.branch, (struct change){.kind = CHANGE_GROUP_BEGIN});
         ended = remove_upload(&e, u);

@@ -3,7 +3,9 @@
 
 import concurrent.futures
 import gzip
+import hashlib
 import os
+import struct
 
 import pytest
 import requests
@@ -205,6 +207,86 @@ def test_names(source):
                   "gzip")
     head = admin(source, "HEAD", "snapshots/fixture")
     assert head.status == 200 and head.body == b""
+
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out, n = out + bytes([n & 0x7F | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def text(value):
+    return varint(len(value)) + value
+
+
+def sealed(body):
+    return body + hashlib.sha256(body).digest()
+
+
+def checksum(algorithm, digest=b""):
+    return text(algorithm) + b"\x02" + digest
+
+
+def crafted(*items):
+    """A document with one bucket "fixture"; items: what it holds, and the counts at its end."""
+    time = struct.pack("<q", 10**18)
+    bucket = b"B" + text(b"fixture") + text(b"us-east-1") + text(b"aa\nbb\n000000000000")
+    return sealed(MAGIC + bucket + time + b"\0\0" + b"".join(items))
+
+
+def record_of(number, time=10**18, key=b"k"):
+    return (b"R" + text(key) + b"\x03" + varint(number) + struct.pack("<q", time)
+            + hashlib.md5(b"").digest() + text(b"") + b"\0" + b"\0\0" + text(b"") + b"\0\0")
+
+
+@pytest.mark.parametrize("number", [0, 2**46 + 1, 2**48 - 1, 2**48, 2**64 - 1])
+def test_numbers_that_end_the_counting(number):
+    """The numbers that tell newer from older are a client's to choose in a document: those that
+    would leave none for the next write are refused."""
+    with serving("--bucket", "mine") as server:
+        document = crafted(record_of(number), b"E\x01\x01\0\0")
+        admin_refused(upload(server, "s", document), 400, "InvalidDocument")
+        assert http_request(server, "PUT", "/mine/k", body=b"x").status == 200
+
+
+@pytest.mark.parametrize("time", [-(2**63), -1, 2**63 - 1])
+def test_largest_number_and_times(time):
+    with serving("--bucket", "mine") as server:
+        ok(upload(server, "s", crafted(record_of(2**46, time), b"E\x01\x01\0\0")), 201)
+        ok(admin(server, "POST", "snapshots/s/restore"))
+        assert http_request(server, "HEAD", "/fixture/k").status == 200
+        assert http_request(server, "GET", "/fixture?list-type=2").status == 200
+        assert http_request(server, "PUT", "/fixture/k", body=b"x").status == 200
+        assert http_request(server, "DELETE", "/fixture/k").status == 204
+
+
+@pytest.mark.parametrize("kind, sums", [
+    (b"\x02", (checksum(b"SHA256", bytes(32)), checksum(b"CRC32", bytes(4)))),
+    (b"\x02", (checksum(b"SHA256", bytes(32)), checksum(b"SHA256", bytes(32)))),
+    (b"\x02", (checksum(b""), checksum(b""))),
+    (b"\x01", (checksum(b"CRC32", bytes(4)), checksum(b"SHA256", bytes(32)))),
+])
+def test_parts_that_do_not_sum_up(source, kind, sums):
+    """An upload whose parts carry other checksums than it announces can still be completed."""
+    with serving("--bucket", "mine", "--min-part-size", "0") as server:
+        upload_id = source.upload  # of the key "large"
+        time = struct.pack("<q", 10**18)
+        begun = (b"U" + text(b"large") + text(upload_id.encode()) + time + text(b"CRC32") + kind
+                 + text(b"o\no\n000000000000") + b"\0\0")
+        parts = [b"P" + varint(i + 1) + time + hashlib.md5(b"").digest() + s + b"\0"
+                 for i, s in enumerate(sums)]
+        ok(upload(server, "s", crafted(begun, *parts, b"E\x01\0\x01\x02")), 201)
+        ok(admin(server, "POST", "snapshots/s/restore"))
+        etag = hashlib.md5(b"").hexdigest()
+        listed = "".join(f"<Part><PartNumber>{i}</PartNumber><ETag>{etag}</ETag>"
+                         f"<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>" for i in (1, 2))
+        reply = http_request(
+            server, "POST", f"/fixture/large?uploadId={upload_id}",
+            body=f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode())
+        assert reply.status == 200, reply
+        assert b"Checksum" not in reply.body
+        assert http_request(server, "GET", "/fixture?uploads").status == 200
 
 
 def test_memory_limit(source):
