@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # s3memd: hand-written GNU make. `make` in a fresh checkout runs autoconf and configure itself.
 #
-#   make deps      install the Debian packages and test toolchains (sudo when not root)
+#   make deps GOAL install the Debian packages that GOAL needs (sudo when not root), then make GOAL
 #   make           configure and build into build/
 #   make run       build and start the server on 127.0.0.1:4566 (RUN_ARGS="--bucket demo ...")
 #   make check     build and run every test
@@ -17,20 +17,24 @@ SRC ?= $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
 BUILD ?= build
 CONFIGURE_ARGS ?=
 
-ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(filter-out deps,$(MAKECMDGOALS))),)
-# `make deps run`: the packages first, and only then look for a compiler and libraries.
-AFTER_DEPS := $(filter-out deps,$(MAKECMDGOALS))
-.PHONY: deps $(AFTER_DEPS)
-deps:
-	+@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) deps
-$(firstword $(AFTER_DEPS)): deps
-	+@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $(AFTER_DEPS)
+# `make deps run`: the packages first, and only then look for a compiler and libraries. A goal of
+# tests needs more of them. What follows is built by as many jobs as there are cores.
+DEPS_GOALS := $(filter deps deps-build deps-check deps-sdk deps-ci,$(MAKECMDGOALS))
+AFTER_DEPS := $(filter-out $(DEPS_GOALS),$(MAKECMDGOALS))
+ifneq ($(and $(DEPS_GOALS),$(AFTER_DEPS)),)
+DEPS_OF_GOALS := $(if $(filter check% unit asan tsan bench%,$(AFTER_DEPS)),deps-check,deps-build)
+.PHONY: $(DEPS_GOALS) $(AFTER_DEPS)
+$(DEPS_GOALS):
+	+@$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $(if $(filter deps,$@),$(DEPS_OF_GOALS),$@)
+$(firstword $(AFTER_DEPS)): $(DEPS_GOALS)
+	+@case " $$MAKEFLAGS" in *' -j'*) ;; *) jobs=-j$$(nproc) ;; esac; \
+	$(MAKE) $$jobs --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $(AFTER_DEPS)
 $(wordlist 2,$(words $(AFTER_DEPS)),$(AFTER_DEPS)): $(firstword $(AFTER_DEPS))
 	@:
 else
 
 # Targets that need no configured build folder.
-UNCONFIGURED := deps deps-packages deps-sdk clean distclean format lint help
+UNCONFIGURED := deps deps-build deps-check deps-sdk deps-ci clean distclean format lint help
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 endif

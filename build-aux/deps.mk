@@ -1,26 +1,41 @@
 # SPDX-License-Identifier: MIT
-# deps.mk - `make deps` on a bare Debian 12: packages by apt-get, then (sdk.mk) the toolchains of
-# the SDK tests.
+# deps.mk - Debian packages, by apt-get, with sudo for whoever is not root.
+#
+#   make deps GOAL     what GOAL needs: to build, or for a goal of tests also to test
+#   make deps-build    compiler, autoconf, libraries
+#   make deps-check    the same, and what the unit, end-to-end and wire tests run with
+#   make deps-sdk      the same, and the toolchains of nine other clients (sdk.mk)
+#   make deps-ci       the same, and clang with its tools, for lint, sanitizers and fuzzers
 
-DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config git ca-certificates \
+DEPS_CTL_PACKAGES := $(if $(findstring without-ctl,$(CONFIGURE_ARGS)),,libcurl4-openssl-dev)
+DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config \
                        libmicrohttpd-dev libxml2-dev libssl-dev zlib1g-dev libjansson-dev \
-                       libxxhash-dev libsqlite3-dev libcurl4-openssl-dev libarchive-dev
-# The tests in C and Python; clang for the second compiler, fuzzing, tidy and format.
-DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl zsh \
-                       clang clang-tidy clang-format llvm libclang-rt-dev
+                       libxxhash-dev libsqlite3-dev libarchive-dev $(DEPS_CTL_PACKAGES)
+# git: tests ask which files are the project's. zsh: its completion is tried.
+DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl ca-certificates git zsh
+DEPS_CI_PACKAGES := clang clang-tidy clang-format llvm libclang-rt-dev
 
-# sudo when not root.
 DEPS_SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEPS_APT := $(DEPS_SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-.PHONY: deps deps-packages deps-sdk
-deps: deps-packages deps-sdk
+# $(1): packages. Nothing is asked of the network when all of them are there.
+define apt_install
+@command -v apt-get >/dev/null || { echo 'make deps is for Debian; elsewhere install what these' \
+    'packages hold: $(1)' >&2; exit 1; }
+@dpkg --status $(1) >/dev/null 2>&1 || \
+    { $(DEPS_APT) update && $(DEPS_APT) install --yes --no-install-recommends $(1); }
+endef
 
-deps-packages:
-	@command -v apt-get >/dev/null || { echo 'make deps is for Debian; elsewhere install:' \
-	    '$(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES)' >&2; exit 1; }
-	$(DEPS_APT) update
-	$(DEPS_APT) install --yes --no-install-recommends \
-	    $(DEPS_BUILD_PACKAGES) $(DEPS_CHECK_PACKAGES)
+.PHONY: deps deps-build deps-check deps-sdk deps-ci
+deps: deps-build
 
-deps-sdk: deps-packages
+deps-build:
+	$(call apt_install,$(DEPS_BUILD_PACKAGES))
+
+deps-check: deps-build
+	$(call apt_install,$(DEPS_CHECK_PACKAGES))
+
+deps-sdk: deps-check
+
+deps-ci: deps-sdk
+	$(call apt_install,$(DEPS_CI_PACKAGES))
