@@ -34,7 +34,7 @@ $(wordlist 2,$(words $(AFTER_DEPS)),$(AFTER_DEPS)): $(firstword $(AFTER_DEPS))
 else
 
 # Targets that need no configured build folder.
-UNCONFIGURED := deps deps-build deps-check deps-sdk deps-ci clean distclean format lint help
+UNCONFIGURED := deps deps-build deps-check deps-sdk deps-ci clean distclean format lint help check-distro
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 endif

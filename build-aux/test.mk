@@ -103,3 +103,14 @@ asan:
 	+$(call SANITIZED_CHECK,asan,address)
 tsan:
 	+$(call SANITIZED_CHECK,tsan,thread)
+
+# ---- other distributions ------------------------------------------------------------------------
+
+# In a bare root of DISTRO (trixie, sid ...), as root: what is committed is built and its unit tests
+# run; DISTRO_GOALS="deps check" runs the others, too. The root stays in $(BUILD)/distro.
+DISTRO ?= trixie
+DISTRO_GOALS ?= deps check-unit
+
+.PHONY: check-distro
+check-distro:
+	$(SRC)/build-aux/distro.sh $(DISTRO) $(BUILD)/distro $(DISTRO_GOALS)
