@@ -130,16 +130,17 @@ void auth_sign(struct buf *out, const struct request *req, const struct credenti
 struct form_field {
     struct str name, value;
 };
-/* Checks the signature (V4 or V2 fields), the expiry and every condition of a POST form. fields
- * hold everything before the file, with key already expanded (${filename}) and "bucket", the
- * one posted to, added by the caller; a policy must cover it, as S3's must. Conditions must
- * hold for each field of a name; of the signature's own fields the first counts. Without
- * credentials the signature is not verified, but a policy that is there is still evaluated. A
- * form with no policy is anonymous. out      sizes from content-length-range (0 and UINT64_MAX
- * when absent), for a check while the file streams in and for auth_post_size afterwards;
- * credential: NULL when anonymous Errors   ACCESS_DENIED, INVALID_POLICY_DOCUMENT,
- * INVALID_ARGUMENT, SIGNATURE_DOES_NOT_MATCH, INVALID_ACCESS_KEY_ID, INVALID_TOKEN,
- * NOT_IMPLEMENTED (SigV4A) */
+/* Checks the signature (V4 or V2 fields), the expiry and every condition of a POST form.
+ * Conditions must hold for each field of a name; of the signature's own fields the first
+ * counts. Without credentials the signature is not verified, but a policy that is there is
+ * still evaluated. A form with no policy is anonymous.
+ * out      sizes from content-length-range (0 and UINT64_MAX when absent), for a check while
+ *          the file streams in and for auth_post_size afterwards; credential: NULL when
+ *          anonymous
+ * fields   everything before the file, with key already expanded (${filename}) and "bucket",
+ *          the one posted to, added by the caller; a policy must cover it, as S3's must
+ * Errors   ACCESS_DENIED, INVALID_POLICY_DOCUMENT, INVALID_ARGUMENT, SIGNATURE_DOES_NOT_MATCH,
+ *          INVALID_ACCESS_KEY_ID, INVALID_TOKEN, NOT_IMPLEMENTED (SigV4A) */
 struct post_policy {
     uint64_t min_size, max_size;
     const struct credential *credential;

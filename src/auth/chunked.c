@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* chunked.c - the streaming decoder of aws-chunked bodies.
  *
- *   HEADER -> DATA -> DATA_END -> HEADER ... -> TRAILER      (a chunk of size 0 leads to
- * TRAILER)
+ *   HEADER -> DATA -> DATA_END -> HEADER ... -> TRAILER
+ *
+ * A chunk of size 0 leads from HEADER to TRAILER.
  *
  * Payload bytes are handed to the sink as pointers into the input; only a line that is cut by
  * the end of the input is copied. Any error is final. Sources: AWS "Signature calculations ...

@@ -2,10 +2,13 @@
 /* backup.h - the records of s3db.js in a bucket, as files that people and programs read, and
  * back. On threads that may block.
  *
- *   s3db.json              the manifest: schemas, counts, sizes, and under BACKUP_EXTENSION
- * what import needs to know NAME.jsonl[.gz]        one resource, one plain record a line
+ *   s3db.json              the manifest: schemas, counts, sizes, and under BACKUP_EXTENSION what
+ *                          import needs to know
+ *   NAME.jsonl[.gz]        one resource, one plain record a line
  *   objects.ndjson[.gz]    the sidecar: the objects as they are, a line each
+ *
  * or, for s3db.js's BackupPlugin:
+ *
  *   ID.backup              {"version", "created", "files": [{"name", "content", "size"}]}, each
  *                          content the JSON text {"resourceName", "definition", "records"}
  *   ID.manifest.json

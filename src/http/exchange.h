@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* exchange.h - connections, and the one request that is under way on each.
  *
- * Life of a connection: conn_open (worker thread) -> requests, one after the other ->
- * conn_close. Life of a request:    exchange_start (request line) -> exchange_handle ... ->
- * exchange_end. All of a connection's calls come from one worker thread; only `deadline_ns`,
- * `fd` and the list links are read by the front thread, the latter two under the server's lock.
- */
+ * Life of a connection: conn_open (worker thread) -> requests, one after the other -> conn_close.
+ * Life of a request:    exchange_start (request line) -> exchange_handle ... -> exchange_end.
+ *
+ * All of a connection's calls come from one worker thread; only `deadline_ns`, `fd` and the list
+ * links are read by the front thread, the latter two under the server's lock. */
 #ifndef S3MEM_HTTP_EXCHANGE_H
 #define S3MEM_HTTP_EXCHANGE_H
 

@@ -13,9 +13,12 @@
 #define USUAL_REPLY_HEAD KiB(1)
 
 /* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
- * seen around its name and value: name NUL blanks value NUL ...      as it should be A folded
- * line (RFC 9112, 5.2) has lost its value: its name was moved elsewhere. A NUL that the client
- * sent has cut the value short: more of it follows. */
+ * seen around its name and value:
+ *
+ *   name NUL blanks value NUL LF           a line as it should be
+ *   (the name lies elsewhere)              a folded line (RFC 9112, 5.2) has lost its value
+ *   name NUL blanks value NUL value ...    a NUL that the client sent has cut the value short
+ */
 static bool is_whole(const struct header *h, const struct header *next)
 {
     const char *value_end = h->value.ptr + strlen(h->value.ptr);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* schema.h - a schema from inside.
  *
- * attributes.c  definition -> attributes: which there are, their names in metadata, their
- * codecs schema.c      entries and definitions -> schema; its hash, its entry decode.c objects
- * -> records encode.c      records -> objects partitions.c  records -> keys of references */
+ *   attributes.c  definition -> attributes: which there are, their names in metadata, their codecs
+ *   schema.c      entries and definitions -> schema; its hash, its entry
+ *   decode.c      objects -> records
+ *   encode.c      records -> objects
+ *   partitions.c  records -> keys of references */
 #ifndef S3MEM_S3DB_SCHEMA_H
 #define S3MEM_S3DB_SCHEMA_H
 

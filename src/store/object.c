@@ -6,7 +6,7 @@
  *                                                            one with an id → versions
  *   delete      removes           the same, and a marker     the same, and a null marker
  *   delete id   -                 removes that version; when it was on top, the next one below
- * is current again unless it is a marker
+ *                                 is current again unless it is a marker
  *
  * Guarded by the branch's lock; see bucket.h for the trees. */
 #include "store/object.h"

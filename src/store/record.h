@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* record.h - the layout of a record: one pool slot that holds everything but a large body.
  *
- *   header | key | checksum | attributes | [pointer to body] | [pointer to parts] | [inline
- * body]
+ *   header | key | checksum | attributes | [pointer to body] | [pointer to parts]
+ *          | [inline body]
  *
  * 48 bytes of header, because a record may cost no more than 100 with its tree node. */
 #ifndef S3MEM_STORE_RECORD_H
