@@ -114,6 +114,14 @@ struct auth_config {
 MUST_CHECK enum s3_err auth_request(struct auth_result *out, struct auth_failure *failure,
                                     const struct auth_config *config, const struct request *req,
                                     struct str virtual_bucket);
+/* Is it one of our own headers, x-s3mem-*? A signature must cover those that are sent: they say
+ * what a request works on. */
+static inline bool auth_is_own_header(struct str name)
+{
+    return str_has_prefix_nocase(name, STR("x-s3mem-"));
+}
+/* Is this query parameter among those that SigV2 signs? */
+bool auth_v2_signs_parameter(struct str name);
 /* An anonymous one, before anything is known. */
 void auth_result_init(struct auth_result *r);
 void auth_result_wipe(struct auth_result *r);

@@ -24,6 +24,9 @@ void auth_sign(struct buf *out, const struct request *req, const struct credenti
     form.signed_headers = buf_str(&names);
     canonical_request(&text, req, &form);
     sha256_once(buf_str(&text), digest);
+    /* A header may be a secret. */
+    if (text.ptr)
+        mem_wipe(text.ptr, text.len);
     buf_reset(&text);
     buf_addf(&text, SIGV4_ALGORITHM "\n%.*s\n%.8s/%.*s/s3/aws4_request\n", (int)date.len,
              date.ptr, date.ptr, (int)region.len, region.ptr);

@@ -103,7 +103,7 @@ static int compare_resources(const void *a, const void *b)
 
 /* Query parameters that name another resource. Source: AWS, CanonicalizedResource; botocore's
  * list for the later ones. */
-static bool is_sub_resource(struct str name)
+bool auth_v2_signs_parameter(struct str name)
 {
     static const char *const names[] = {
         "accelerate",
@@ -218,7 +218,7 @@ static size_t collect_resources(const struct evidence *e, struct item *items,
     struct str query = e->req->query;
     struct query_part part;
     while (query_next(&query, &part)) {
-        if (!is_sub_resource(part.name))
+        if (!auth_v2_signs_parameter(part.name))
             continue;
         items[n] = (struct item){part.name, decoded(scratch, part.value), part.has_value, n};
         n++;
@@ -370,6 +370,20 @@ static size_t item_limit(const struct request *req)
     return n;
 }
 
+/* SigV2 signs x-amz-* headers only. */
+static enum s3_err check_own_headers(const struct request *req, struct auth_failure *failure)
+{
+    for (size_t i = 0; i < req->header_count; i++) {
+        struct str name = req->headers[i].name;
+        if (auth_is_own_header(name))
+            return failure_set(failure, S3_ACCESS_DENIED,
+                               "AWS Signature Version 2 does not cover the header %.*s; sign "
+                               "the request with version 4",
+                               (int)(name.len > 64 ? 64 : name.len), name.ptr);
+    }
+    return S3_OK;
+}
+
 enum s3_err sigv2_verify(struct auth_result *out, struct auth_failure *failure,
                          const struct auth_config *config, const struct evidence *e,
                          const struct sigv2_claim *claim)
@@ -385,6 +399,8 @@ enum s3_err sigv2_verify(struct auth_result *out, struct auth_failure *failure,
                                        claim->access_key, token);
     if (!err)
         err = check_time(e, claim, failure);
+    if (!err)
+        err = check_own_headers(e->req, failure);
     if (err)
         return err;
     size_t limit = item_limit(e->req);

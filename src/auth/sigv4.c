@@ -300,8 +300,10 @@ static bool is_signed(struct str signed_headers, struct str name)
     return false;
 }
 
-/* Host, and every x-amz-* header that was sent, must be signed. x-amz-content-sha256 need not
- * be: the canonical request ends with its value. Source: aws-recorded bad_headers (s3v4). */
+/* Host, and every x-amz-* header that was sent, must be signed, and every x-s3mem-* header of
+ * our own: x-s3mem-branch would turn a presigned URL to other data. x-amz-content-sha256 need
+ * not be: the canonical request ends with its value. Source: aws-recorded bad_headers (s3v4).
+ */
 static enum s3_err check_signed_headers(const struct request *req, struct str signed_headers,
                                         struct auth_failure *failure)
 {
@@ -310,7 +312,8 @@ static enum s3_err check_signed_headers(const struct request *req, struct str si
         buf_add(&missing, STR("host"));
     for (size_t i = 0; i < req->header_count; i++) {
         struct str name = req->headers[i].name;
-        if (!str_has_prefix_nocase(name, STR("x-amz-")) || is_signed(signed_headers, name) ||
+        bool steers = str_has_prefix_nocase(name, STR("x-amz-")) || auth_is_own_header(name);
+        if (!steers || is_signed(signed_headers, name) ||
             str_eq_nocase(name, STR("x-amz-content-sha256")))
             continue;
         if (missing.len)

@@ -121,6 +121,9 @@ static void sign(struct exchange *x, const char *method, struct str target, stru
     if (c->session_token && *c->session_token)
         headers[req.header_count++] =
             (struct header){STR("x-amz-security-token"), str_c(c->session_token)};
+    if (c->passphrase)
+        headers[req.header_count++] =
+            (struct header){STR("x-s3mem-passphrase"), str_c(c->passphrase)};
     for (size_t i = 1; i < req.header_count; i++)
         add_header(x, headers[i].name.ptr, headers[i].value);
     auth_sign(&authorization, &req, &credential, str_c(c->region));
@@ -282,10 +285,10 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
     add_header(x, "Host", authority(c));
     /* No question whether the body is wanted: it is small, or checked at its end anyway. */
     add_header(x, "Expect", STR(""));
-    if (c->passphrase)
-        add_header(x, "x-s3mem-passphrase", str_c(c->passphrase));
     if (c->access_key)
         sign(x, method, target, hash);
+    else if (c->passphrase)
+        add_header(x, "x-s3mem-passphrase", str_c(c->passphrase));
 }
 
 static void show_progress(struct exchange *x)

@@ -134,9 +134,24 @@ static enum s3_err read_key(struct post *p)
 static struct str signing_access_key(const struct post *p)
 {
     struct str scope = field_value(p, STR("x-amz-credential")), key;
+    if (p->policy.credential)
+        return str_c(p->policy.credential->access_key);
     if (scope.ptr && str_split(&scope, '/', &key))
         return key;
     return field_value(p, STR("awsaccesskeyid"));
+}
+
+/* A policy says nothing of headers: ours would turn the form to other data. */
+static enum s3_err check_own_headers(struct s3_call *c)
+{
+    for (size_t i = 0; i < c->req->header_count; i++) {
+        struct str name = c->req->headers[i].name;
+        if (auth_is_own_header(name))
+            return s3_fail_message(c, S3_ACCESS_DENIED,
+                                   "The policy of a form does not cover the header %.*s",
+                                   (int)(name.len > 64 ? 64 : name.len), name.ptr);
+    }
+    return S3_OK;
 }
 
 static enum s3_err check_bucket(struct post *p)
@@ -159,8 +174,11 @@ static enum s3_err authorize_form(struct post *p)
         auth_post_form(&p->policy, &c->failure, &config, p->fields, p->field_count);
     if (err)
         return s3_fail(c, err, "form policy");
-    if (p->policy.credential)
+    if (p->policy.credential) {
         c->auth.credential = p->policy.credential;
+        if (check_own_headers(c))
+            return c->err;
+    }
     return check_bucket(p);
 }
 
