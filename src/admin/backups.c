@@ -22,8 +22,9 @@ struct backup_job {
     size_t resource_count;
     bool archive, plain, replace, clear, atomic, raw;
     enum container container;
-    struct root *root; /* export */
-    struct pipe *pipe; /* NULL: path */
+    struct root *root;     /* export */
+    struct pipe *pipe;     /* NULL: path */
+    struct source *source; /* import of what a client has sent */
 };
 
 static void job_arg_free(void *arg)
@@ -41,6 +42,7 @@ static void job_arg_free(void *arg)
     mem_free(b->resources);
     root_unref(b->root);
     pipe_unref(b->pipe);
+    source_free(b->source);
     mem_free(b);
 }
 
@@ -335,7 +337,7 @@ static enum backup_status export_to(struct backup_job *b, struct job *job, struc
     return status;
 }
 
-static void run_stream_export(void *arg, struct job *job)
+static bool send_backup(void *arg, struct job *job)
 {
     struct backup_job *b = arg;
     AUTO_BUF(why, KiB(8));
@@ -346,11 +348,11 @@ static void run_stream_export(void *arg, struct job *job)
 
     if (status) {
         fail_backup(job, status, &why, NULL);
-        pipe_break(b->pipe);
-        return;
+        return false;
     }
     pipe_write_end(b->pipe);
     job_succeed(job, result);
+    return false;
 }
 
 static enum backup_status export_to_tar(struct backup_job *b, struct job *job,
@@ -478,7 +480,7 @@ static bool begin_download(struct admin_call *c)
     c->state = d;
     c->state_free = mem_free;
     return admin_job_begin(c, &(struct job_spec){.kind = "export",
-                                                 .run = run_stream_export,
+                                                 .transfer = send_backup,
                                                  .arg = b,
                                                  .arg_free = job_arg_free,
                                                  .pipe = pipe_ref(b->pipe)});
@@ -588,12 +590,25 @@ static ssize_t read_from_pipe(void *pipe, void *out, size_t max)
     return pipe_read(pipe, out, max);
 }
 
-static void run_stream_import(void *arg, struct job *job)
+/* Into temporary files: from here on it is not the client who says how fast it goes. */
+static bool receive_backup(void *arg, struct job *job)
 {
     struct backup_job *b = arg;
     AUTO_BUF(why, KiB(8));
 
-    import_from(b, job, source_stream_new(read_from_pipe, b->pipe, &why), &why);
+    b->source = source_stream_new(read_from_pipe, b->pipe, &why);
+    if (!b->source)
+        fail_backup(job, work_cancelled(job_work(job)) ? BACKUP_CANCELLED : BACKUP_INVALID,
+                    &why, NULL);
+    return b->source != NULL;
+}
+
+static void run_received_import(void *arg, struct job *job)
+{
+    struct backup_job *b = arg;
+    AUTO_BUF(why, KiB(8));
+
+    import_from(b, job, TAKE(b->source), &why);
 }
 
 bool admin_begin_backup_upload(struct admin_call *c)
@@ -607,7 +622,8 @@ bool admin_begin_backup_upload(struct admin_call *c)
     b->pipe = pipe_new(PIPE_BYTES, c->req->waker);
     c->feed = admin_job_feed;
     return admin_job_begin(c, &(struct job_spec){.kind = "import",
-                                                 .run = run_stream_import,
+                                                 .transfer = receive_backup,
+                                                 .run = run_received_import,
                                                  .arg = b,
                                                  .arg_free = job_arg_free,
                                                  .pipe = pipe_ref(b->pipe)});

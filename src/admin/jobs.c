@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* jobs.c - the list of jobs and the threads that run them. A job is counted: the list, its call
- * and its thread may each be the last to let go. */
-#include "admin/jobs.h"
+/* jobs.c - the list of jobs and the threads that run them. */
+#include "admin/job.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/queue.h>
 
 #define ANSWER_MAX MiB(1)
+/* A thread that has had no job for so long ends. */
+#define THREAD_IDLE_NS (10 * NS_PER_S)
 
-enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED };
-
-struct job {
-    atomic_uint refs;
-    struct job_spec spec;
-    struct work work;
-    struct jobs *jobs;
-    uint64_t id;
-    int64_t created_ns;           /* the server's clock */
-    int64_t started_ns, ended_ns; /* monotonic; 0: not yet */
-    TAILQ_ENTRY(job) link;        /* in jobs.all; guarded by the lock, as all below */
-    enum job_state state;
-    struct waker *waker; /* of the call that waits; NULL: none does */
-    /* Written by the job's thread before its state says that it has ended, then fixed. */
-    unsigned status;
-    struct buf answer;
-};
-
-struct jobs {
-    pthread_mutex_t lock;
-    pthread_cond_t more; /* something waits to be run, or it is over */
-    TAILQ_HEAD(, job) all;
-    size_t waiting, ended;
-    uint64_t last_id;
-    pthread_t threads[JOBS_AT_ONCE];
-    size_t thread_count, idle;
-    bool stopping;
-};
-
-static bool has_ended(const struct job *job)
-{
-    return job->state >= JOB_DONE;
-}
-
-static void job_unref(struct job *job)
+void job_unref(struct job *job)
 {
     if (!job || atomic_fetch_sub(&job->refs, 1) != 1)
         return;
@@ -51,8 +18,6 @@ static void job_unref(struct job *job)
     buf_release(&job->answer);
     mem_free(job);
 }
-
-AUTO_DEFINE(job, job_unref)
 
 struct work *job_work(struct job *job)
 {
@@ -123,17 +88,27 @@ void job_fail_more(struct job *job, unsigned status, const char *code, json_t *m
 
 /* ---- ending ------------------------------------------------------------------------ */
 
+void job_unlist_locked(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+
+    TAILQ_REMOVE(&jobs->all, job, link);
+    job->listed = false;
+    jobs->ended--;
+    jobs->kept_bytes -= job->answer.len;
+}
+
 /* The oldest that have ended make room. */
 static void forget_old_locked(struct jobs *jobs)
 {
     struct job *job, *next;
 
-    for (job = TAILQ_FIRST(&jobs->all); job && jobs->ended > JOBS_KEPT; job = next) {
+    for (job = TAILQ_FIRST(&jobs->all);
+         job && (jobs->ended > JOBS_KEPT || jobs->kept_bytes > JOBS_KEPT_BYTES); job = next) {
         next = TAILQ_NEXT(job, link);
-        if (!has_ended(job))
+        if (!job_has_ended(job))
             continue;
-        TAILQ_REMOVE(&jobs->all, job, link);
-        jobs->ended--;
+        job_unlist_locked(job);
         job_unref(job);
     }
 }
@@ -145,13 +120,14 @@ static void end_locked(struct job *job, enum job_state state)
     if (job->started_ns == 0)
         job->started_ns = job->ended_ns;
     job->jobs->ended++;
+    job->jobs->kept_bytes += job->answer.len;
     if (job->waker)
         job->waker->wake(job->waker);
     job->waker = NULL;
     forget_old_locked(job->jobs);
 }
 
-static void drop_arg(struct job *job)
+void job_drop_arg(struct job *job)
 {
     void *arg = TAKE(job->spec.arg);
 
@@ -159,21 +135,25 @@ static void drop_arg(struct job *job)
         job->spec.arg_free(arg);
 }
 
-/* True when it had not begun: its argument is the caller's to drop, without the lock. */
-MUST_CHECK static bool cancel_locked(struct job *job)
+static void answer_cancelled(struct job *job)
+{
+    set_answer(job, 409,
+               json_pack("{s:{s:s, s:s}}", "error", "code", "Cancelled", "message",
+                         "the job was cancelled"));
+}
+
+bool job_cancel_locked(struct job *job)
 {
     bool waited = job->state == JOB_WAITING;
 
-    if (has_ended(job))
+    if (job_has_ended(job))
         return false;
     atomic_store(&job->work.cancel, true);
     if (job->spec.pipe)
         pipe_break(job->spec.pipe);
     if (waited) {
-        job->jobs->waiting--;
-        set_answer(job, 409,
-                   json_pack("{s:{s:s, s:s}}", "error", "code", "Cancelled", "message",
-                             "the job was cancelled"));
+        job->crew->waiting--;
+        answer_cancelled(job);
         end_locked(job, JOB_CANCELLED);
     }
     return waited;
@@ -181,79 +161,164 @@ MUST_CHECK static bool cancel_locked(struct job *job)
 
 /* ---- running ----------------------------------------------------------------------- */
 
-static struct job *next_waiting_locked(struct jobs *jobs)
+static struct job *next_waiting_locked(const struct crew *crew)
 {
     struct job *job;
 
-    TAILQ_FOREACH(job, &jobs->all, link)
+    TAILQ_FOREACH(job, &crew->jobs->all, link)
     {
-        if (job->state == JOB_WAITING)
+        if (job->state == JOB_WAITING && job->crew == crew)
             return job;
     }
     return NULL;
 }
 
-/* The lock is held before and after, not meanwhile. */
-static void run_locked(struct jobs *jobs, struct job *job)
+/* A free place, once threads that have left are joined; NULL: there is none. */
+static struct seat *free_seat_locked(struct crew *crew)
 {
-    enum job_state state;
+    struct seat *found = NULL;
+
+    for (size_t i = 0; i < crew->seat_count; i++) {
+        struct seat *seat = &crew->seats[i];
+
+        if (seat->state == SEAT_LEFT) {
+            pthread_join(seat->thread, NULL);
+            seat->state = SEAT_FREE;
+        }
+        if (seat->state == SEAT_FREE)
+            found = seat;
+    }
+    return found;
+}
+
+static void *thread_main(void *seat);
+
+/* False: there is no thread for the last of those that wait. */
+static bool provide_thread_locked(struct crew *crew)
+{
+    struct seat *seat = crew->idle < crew->waiting ? free_seat_locked(crew) : NULL;
+
+    if (seat && pthread_create(&seat->thread, NULL, thread_main, seat) == 0)
+        seat->state = SEAT_TAKEN;
+    else
+        seat = NULL;
+    pthread_cond_signal(&crew->more);
+    return seat || crew->idle >= crew->waiting;
+}
+
+/* Puts it behind those that wait for the crew. False: there is nobody to run it. */
+static bool queue_locked(struct job *job, struct crew *crew)
+{
+    job->crew = crew;
+    job->state = JOB_WAITING;
+    crew->waiting++;
+    /* A worker will have time for it, but nobody knows when a client will. */
+    if (provide_thread_locked(crew) || (crew == &crew->jobs->workers && crew->running > 0))
+        return true;
+    crew->waiting--;
+    return false;
+}
+
+/* The lock is held before and after, not meanwhile. True: what is left is run's. */
+static bool work_unlocked(struct jobs *jobs, struct job *job)
+{
+    bool transfer = job->crew == &jobs->transfers, goes_on = false;
+
+    pthread_mutex_unlock(&jobs->lock);
+    if (transfer) {
+        goes_on = job->spec.transfer(job->spec.arg, job);
+        pipe_worker_leave(job->spec.pipe);
+    } else {
+        job->spec.run(job->spec.arg, job);
+    }
+    if (goes_on && atomic_load(&job->work.cancel)) {
+        answer_cancelled(job);
+        goes_on = false;
+    }
+    /* What it held on to goes before it is said to be over. */
+    if (!goes_on)
+        job_drop_arg(job);
+    pthread_mutex_lock(&jobs->lock);
+    return goes_on;
+}
+
+static void run_locked(struct crew *crew, struct job *job)
+{
+    struct jobs *jobs = crew->jobs;
+    bool goes_on;
 
     atomic_fetch_add(&job->refs, 1);
     job->state = JOB_RUNNING;
-    job->started_ns = clock_monotonic_ns();
-    jobs->waiting--;
-    pthread_mutex_unlock(&jobs->lock);
-
-    job->spec.run(job->spec.arg, job);
-    /* What it held on to goes before it is said to be over. */
-    drop_arg(job);
-
-    pthread_mutex_lock(&jobs->lock);
+    if (job->started_ns == 0)
+        job->started_ns = clock_monotonic_ns();
+    crew->waiting--;
+    crew->running++;
+    goes_on = work_unlocked(jobs, job);
+    crew->running--;
+    if (goes_on && !queue_locked(job, &jobs->workers)) {
+        job->state = JOB_RUNNING;
+        job_fail(job, 503, "TooManyJobs", "there is no thread for it");
+        pthread_mutex_unlock(&jobs->lock);
+        job_drop_arg(job);
+        pthread_mutex_lock(&jobs->lock);
+        goes_on = false;
+    }
     /* One that was done all the same before it looked is done. */
-    if (job->status < 400)
-        state = JOB_DONE;
-    else
-        state = atomic_load(&job->work.cancel) ? JOB_CANCELLED : JOB_FAILED;
-    end_locked(job, state);
+    if (!goes_on && job->status < 400)
+        end_locked(job, JOB_DONE);
+    else if (!goes_on)
+        end_locked(job, atomic_load(&job->work.cancel) ? JOB_CANCELLED : JOB_FAILED);
     pthread_mutex_unlock(&jobs->lock);
     job_unref(job);
     pthread_mutex_lock(&jobs->lock);
 }
 
+/* Until there is a job, or none has come for some time (false). */
+static bool await_job_locked(struct crew *crew)
+{
+    int64_t until_ns = clock_monotonic_ns() + THREAD_IDLE_NS;
+    struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
+    int result;
+
+    crew->idle++;
+    result = pthread_cond_timedwait(&crew->more, &crew->jobs->lock, &until);
+    crew->idle--;
+    return result != ETIMEDOUT || next_waiting_locked(crew);
+}
+
 static void *thread_main(void *arg)
 {
-    struct jobs *jobs = arg;
+    struct seat *seat = arg;
+    struct crew *crew = seat->crew;
+    struct jobs *jobs = crew->jobs;
 
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->stopping) {
-        struct job *job = next_waiting_locked(jobs);
+        struct job *job = next_waiting_locked(crew);
 
-        if (job) {
-            run_locked(jobs, job);
-            continue;
-        }
-        jobs->idle++;
-        pthread_cond_wait(&jobs->more, &jobs->lock);
-        jobs->idle--;
+        if (job)
+            run_locked(crew, job);
+        else if (!await_job_locked(crew))
+            break;
     }
+    seat->state = SEAT_LEFT;
     pthread_mutex_unlock(&jobs->lock);
     return NULL;
 }
 
-/* False: there is nobody to run it. */
-static bool provide_thread_locked(struct jobs *jobs)
+/* Is there room for one more that begins with this crew? */
+static bool accepts_locked(const struct jobs *jobs, const struct crew *crew)
 {
-    if (jobs->idle < jobs->waiting && jobs->thread_count < JOBS_AT_ONCE &&
-        pthread_create(&jobs->threads[jobs->thread_count], NULL, thread_main, jobs) == 0)
-        jobs->thread_count++;
-    pthread_cond_signal(&jobs->more);
-    return jobs->thread_count > 0;
+    if (jobs->stopping)
+        return false;
+    return crew == &jobs->transfers ? crew->waiting + crew->running < TRANSFERS_AT_ONCE
+                                    : crew->waiting < JOBS_WAITING_MAX;
 }
 
-/* Takes what spec owns, even on failure. NULL: too many wait already. */
-static struct job *job_new(struct jobs *jobs, const struct job_spec *spec, struct waker *waker)
+struct job *job_new(struct jobs *jobs, const struct job_spec *spec, struct waker *waker)
 {
     struct job *job = xcalloc(1, sizeof(*job));
+    struct crew *crew = spec->transfer ? &jobs->transfers : &jobs->workers;
     bool accepted;
 
     atomic_init(&job->refs, 2); /* the list's and the caller's */
@@ -265,21 +330,16 @@ static struct job *job_new(struct jobs *jobs, const struct job_spec *spec, struc
     buf_init(&job->answer, ANSWER_MAX);
 
     pthread_mutex_lock(&jobs->lock);
-    accepted = jobs->waiting < JOBS_WAITING_MAX && !jobs->stopping;
+    accepted = accepts_locked(jobs, crew) && queue_locked(job, crew);
     if (accepted) {
         job->id = ++jobs->last_id;
+        job->listed = true;
         TAILQ_INSERT_TAIL(&jobs->all, job, link);
-        jobs->waiting++;
-        accepted = provide_thread_locked(jobs);
-        if (!accepted) {
-            TAILQ_REMOVE(&jobs->all, job, link);
-            jobs->waiting--;
-        }
     }
     pthread_mutex_unlock(&jobs->lock);
     if (accepted)
         return job;
-    drop_arg(job);
+    job_drop_arg(job);
     atomic_store(&job->refs, 1);
     job_unref(job);
     return NULL;
@@ -287,13 +347,37 @@ static struct job *job_new(struct jobs *jobs, const struct job_spec *spec, struc
 
 /* ---- the list ---------------------------------------------------------------------- */
 
+static void crew_init(struct crew *crew, struct jobs *jobs, struct seat *seats, size_t count)
+{
+    pthread_condattr_t monotonic;
+
+    *crew = (struct crew){.jobs = jobs, .seats = seats, .seat_count = count};
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&crew->more, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    for (size_t i = 0; i < count; i++)
+        seats[i].crew = crew;
+}
+
+/* Waits for its threads, which have been told. */
+static void crew_release(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->seat_count; i++) {
+        if (crew->seats[i].state != SEAT_FREE)
+            pthread_join(crew->seats[i].thread, NULL);
+    }
+    pthread_cond_destroy(&crew->more);
+}
+
 struct jobs *jobs_new(void)
 {
     struct jobs *jobs = xcalloc(1, sizeof(*jobs));
 
     pthread_mutex_init(&jobs->lock, NULL);
-    pthread_cond_init(&jobs->more, NULL);
     TAILQ_INIT(&jobs->all);
+    crew_init(&jobs->workers, jobs, jobs->worker_seats, ARRAY_LEN(jobs->worker_seats));
+    crew_init(&jobs->transfers, jobs, jobs->transfer_seats, ARRAY_LEN(jobs->transfer_seats));
     return jobs;
 }
 
@@ -311,231 +395,16 @@ void jobs_free(struct jobs *jobs)
         if (job->spec.pipe)
             pipe_break(job->spec.pipe);
     }
-    pthread_cond_broadcast(&jobs->more);
+    pthread_cond_broadcast(&jobs->workers.more);
+    pthread_cond_broadcast(&jobs->transfers.more);
     pthread_mutex_unlock(&jobs->lock);
-    for (size_t i = 0; i < jobs->thread_count; i++)
-        pthread_join(jobs->threads[i], NULL);
+    crew_release(&jobs->transfers);
+    crew_release(&jobs->workers);
     while ((job = TAILQ_FIRST(&jobs->all))) {
         TAILQ_REMOVE(&jobs->all, job, link);
-        drop_arg(job);
+        job_drop_arg(job);
         job_unref(job);
     }
-    pthread_cond_destroy(&jobs->more);
     pthread_mutex_destroy(&jobs->lock);
     mem_free(jobs);
-}
-
-/* A reference, or NULL. */
-static struct job *find(struct jobs *jobs, uint64_t id)
-{
-    struct job *job;
-
-    pthread_mutex_lock(&jobs->lock);
-    TAILQ_FOREACH(job, &jobs->all, link)
-    {
-        if (job->id == id) {
-            atomic_fetch_add(&job->refs, 1);
-            break;
-        }
-    }
-    pthread_mutex_unlock(&jobs->lock);
-    return job;
-}
-
-/* ---- calls that have one ----------------------------------------------------------- */
-
-static struct job *start(struct admin_call *c, const struct job_spec *spec, struct waker *waker)
-{
-    struct job *job = job_new(c->admin->jobs, spec, waker);
-
-    if (!job) {
-        reply_kept_header(&c->reply, "Retry-After", "1");
-        admin_error(c, 503, "TooManyJobs", "too many jobs wait already; try again later");
-    }
-    return job;
-}
-
-bool admin_job_begin(struct admin_call *c, const struct job_spec *spec)
-{
-    c->job = start(c, spec, c->req->waker);
-    return c->job != NULL;
-}
-
-enum app_next admin_job_start(struct admin_call *c, const struct job_spec *spec, bool async)
-{
-    if (!async)
-        return admin_job_begin(c, spec) ? admin_job_wait(c) : APP_REPLY;
-
-    AUTO(job) job = start(c, spec, NULL);
-
-    if (!job)
-        return APP_REPLY;
-    reply_headerf(&c->reply, "Location", "/_s3mem/jobs/%llu", (unsigned long long)job->id);
-    return admin_json(c, 202, json_pack("{s:I}", "id", (json_int_t)job->id));
-}
-
-static bool job_is_over(struct job *job)
-{
-    bool over;
-
-    pthread_mutex_lock(&job->jobs->lock);
-    over = has_ended(job);
-    pthread_mutex_unlock(&job->jobs->lock);
-    return over;
-}
-
-enum app_next admin_job_wait(struct admin_call *c)
-{
-    if (!job_is_over(c->job))
-        return APP_WAIT;
-    c->reply.status = c->job->status;
-    reply_kept_header(&c->reply, "Content-Type", "application/json");
-    buf_reset(&c->reply.text);
-    buf_add_buf(&c->reply.text, &c->job->answer);
-    return APP_REPLY;
-}
-
-struct pipe *admin_job_pipe(const struct admin_call *c)
-{
-    return c->job->spec.pipe;
-}
-
-enum app_next admin_job_feed(struct admin_call *c, const char *data, size_t len)
-{
-    switch (pipe_feed(admin_job_pipe(c), data, len)) {
-    case PIPE_WANTS_MORE:
-        return APP_WANT_BODY;
-    case PIPE_FULL:
-        return APP_WAIT;
-    case PIPE_NO_MORE:
-        break;
-    }
-    return admin_job_wait(c);
-}
-
-void admin_job_leave(struct admin_call *c)
-{
-    struct job *job = TAKE(c->job);
-    bool never_ran;
-
-    if (!job)
-        return;
-    pthread_mutex_lock(&job->jobs->lock);
-    job->waker = NULL;
-    never_ran = cancel_locked(job);
-    pthread_mutex_unlock(&job->jobs->lock);
-    if (job->spec.pipe)
-        pipe_leave(job->spec.pipe);
-    if (never_ran)
-        drop_arg(job);
-    job_unref(job);
-}
-
-/* ---- endpoints --------------------------------------------------------------------- */
-
-static const char *const state_names[] = {"waiting", "running", "done", "failed", "cancelled"};
-
-static json_t *job_json_locked(const struct job *job)
-{
-    const struct work *w = &job->work;
-    int64_t until_ns = job->ended_ns ? job->ended_ns : clock_monotonic_ns();
-    json_t *shown = json_pack(
-        "{s:I, s:s, s:s, s:o, s:f, s:I, s:I, s:I, s:I}", "id", (json_int_t)job->id, "kind",
-        job->spec.kind, "state", state_names[job->state], "created",
-        admin_time(job->created_ns), "seconds",
-        job->started_ns ? (double)(until_ns - job->started_ns) / (double)NS_PER_S : 0.0,
-        "items", (json_int_t)atomic_load(&w->items), "itemsTotal",
-        (json_int_t)atomic_load(&w->items_total), "bytes", (json_int_t)atomic_load(&w->bytes),
-        "bytesTotal", (json_int_t)atomic_load(&w->bytes_total));
-
-    return shown;
-}
-
-/* With what became of it: "result", or "error" as the one who waited was told. */
-static json_t *job_details_locked(const struct job *job)
-{
-    json_t *shown = job_json_locked(job), *answer;
-
-    if (!has_ended(job))
-        return shown;
-    answer = json_loadb(job->answer.ptr, job->answer.len, 0, NULL);
-    if (job->status < 400) {
-        json_object_set_new(shown, "result", answer);
-    } else {
-        json_object_update(shown, answer);
-        json_decref(answer);
-    }
-    return shown;
-}
-
-/* The job that the path names, a reference. NULL: answered. */
-static struct job *job_of_path(struct admin_call *c)
-{
-    struct job *job = NULL;
-    uint64_t id;
-
-    if (!str_to_u64(c->argument, &id)) {
-        admin_field_error(c, 400, "InvalidArgument", "id", "must be the number of a job");
-        return NULL;
-    }
-    job = find(c->admin->jobs, id);
-    if (!job)
-        admin_field_error(c, 404, "NoSuchJob", "id", "there is no job %s", c->argument.ptr);
-    return job;
-}
-
-enum app_next admin_list_jobs(struct admin_call *c)
-{
-    struct jobs *jobs = c->admin->jobs;
-    json_t *list = json_array();
-    struct job *job;
-
-    pthread_mutex_lock(&jobs->lock);
-    TAILQ_FOREACH(job, &jobs->all, link)
-    json_array_append_new(list, job_json_locked(job));
-    pthread_mutex_unlock(&jobs->lock);
-    return admin_json(c, 200, json_pack("{s:o}", "jobs", list));
-}
-
-static enum app_next answer_job(struct admin_call *c, unsigned status, struct job *job)
-{
-    json_t *shown;
-
-    pthread_mutex_lock(&job->jobs->lock);
-    shown = job_details_locked(job);
-    pthread_mutex_unlock(&job->jobs->lock);
-    return admin_json(c, status, shown);
-}
-
-enum app_next admin_show_job(struct admin_call *c)
-{
-    AUTO(job) job = job_of_path(c);
-
-    return job ? answer_job(c, 200, job) : APP_REPLY;
-}
-
-/* One that has ended is forgotten; another is cancelled, and ends when it has noticed. */
-enum app_next admin_end_job(struct admin_call *c)
-{
-    AUTO(job) job = job_of_path(c);
-    struct jobs *jobs = c->admin->jobs;
-    bool ended, listed = false, never_ran;
-    const struct job *other;
-
-    if (!job)
-        return APP_REPLY;
-    pthread_mutex_lock(&jobs->lock);
-    ended = has_ended(job);
-    never_ran = cancel_locked(job);
-    TAILQ_FOREACH(other, &jobs->all, link)
-    listed = listed || other == job;
-    if (ended && listed) {
-        TAILQ_REMOVE(&jobs->all, job, link);
-        jobs->ended--;
-        atomic_fetch_sub(&job->refs, 1); /* ours is another */
-    }
-    pthread_mutex_unlock(&jobs->lock);
-    if (never_ran)
-        drop_arg(job);
-    return ended ? admin_empty(c, 204) : answer_job(c, 202, job);
 }

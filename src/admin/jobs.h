@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* jobs.h - long work, on threads of its own.
  *
- *   WAITING (for one of the JOBS_AT_ONCE threads) -> RUNNING -> DONE, FAILED or CANCELLED
+ *   WAITING (for one of the JOBS_AT_ONCE workers) -> RUNNING -> DONE, FAILED or CANCELLED
  *   WAITING -> CANCELLED
+ *
+ * Work at a client's pace (its transfer) has threads of its own and never holds a worker:
+ *   RUNNING (transfer) -> WAITING -> RUNNING (run) -> ...      an upload, then what is made of
+ * it RUNNING (transfer) -> DONE, FAILED or CANCELLED            a download There are
+ * TRANSFERS_AT_ONCE of these threads; who wants one more is refused with 503 TooManyTransfers.
+ * So clients that stand still keep nobody from saving or loading a file.
  *
  * Who asked waits for the end (the usual way: admin_job_wait), or has been given the number and
  * asks GET jobs/ID now and then. A client that leaves while it waits cancels the job: nobody is
  * left to be told. JOBS_WAITING_MAX jobs may wait; further ones are refused with 503
- * TooManyJobs. The last JOBS_KEPT jobs that have ended are remembered. */
+ * TooManyJobs. The last JOBS_KEPT jobs that have ended are remembered, fewer when their answers
+ * have more than JOBS_KEPT_BYTES. */
 #ifndef S3MEM_ADMIN_JOBS_H
 #define S3MEM_ADMIN_JOBS_H
 
 #include "admin/call.h"
 #include "s3mem/disk.h"
 
-#define JOBS_AT_ONCE     4
-#define JOBS_WAITING_MAX 64
-#define JOBS_KEPT        100
+#define JOBS_AT_ONCE      4
+#define TRANSFERS_AT_ONCE 64
+#define JOBS_WAITING_MAX  64
+#define JOBS_KEPT         100
+#define JOBS_KEPT_BYTES   MiB(8)
 
 struct job;
 struct jobs;
@@ -29,12 +38,16 @@ void jobs_free(struct jobs *jobs);
 
 struct job_spec {
     const char *kind; /* "save": a constant */
-    /* On the job's thread, where it may block. Ends with job_succeed or job_fail, and looks at
-     * job_work(job)->cancel meanwhile. */
+    /* On a worker, where it may block, but not for a client. Ends with job_succeed or job_fail,
+     * and looks at job_work(job)->cancel meanwhile. NULL: the transfer is all. */
     void (*run)(void *arg, struct job *job);
     void *arg;                   /* taken, even on failure */
     void (*arg_free)(void *arg); /* on any thread; also when it never ran */
-    struct pipe *pipe; /* taken: broken when the job is cancelled; NULL: it has none */
+    struct pipe *pipe; /* taken: broken when the job is cancelled and when the transfer is over,
+                        * however it ended; NULL: there is no transfer */
+    /* Moves the client's bytes through the pipe, before run. False: the job is over, as after
+     * run. */
+    bool (*transfer)(void *arg, struct job *job);
 };
 
 /* Starts the job and waits for it: the end of a handler, which begins with

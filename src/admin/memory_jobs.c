@@ -165,7 +165,9 @@ enum app_next admin_save_memory(struct admin_call *c)
     *t = (struct file_task){
         .admin = c->admin, .path = xstrndup(path), .root = TAKE(root), .strict = strict};
     memcpy(t->bucket, name, sizeof(name));
-    return admin_job_start(c, &(struct job_spec){"save", run_save, t, free_task, NULL}, async);
+    return admin_job_start(
+        c, &(struct job_spec){.kind = "save", .run = run_save, .arg = t, .arg_free = free_task},
+        async);
 }
 
 /* ---- load -------------------------------------------------------------------------- */
@@ -299,5 +301,7 @@ enum app_next admin_load_memory(struct admin_call *c)
                             .merge = !clear};
     if (bucket.ptr)
         str_put(t->bucket, bucket);
-    return admin_job_start(c, &(struct job_spec){"load", run_load, t, free_task, NULL}, async);
+    return admin_job_start(
+        c, &(struct job_spec){.kind = "load", .run = run_load, .arg = t, .arg_free = free_task},
+        async);
 }

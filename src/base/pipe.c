@@ -216,6 +216,15 @@ void pipe_write_end(struct pipe *p)
     end(p);
 }
 
+void pipe_worker_leave(struct pipe *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (!p->ended)
+        p->broken = true;
+    wake_all_locked(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* ---- any thread -------------------------------------------------------------------- */
 
 void pipe_break(struct pipe *p)

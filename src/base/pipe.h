@@ -4,8 +4,11 @@
  * what it is sent (pipe_write -> pipe_take).
  *
  *   OPEN -> ENDED   its writer has said that this was all; what is in it can still be read
- *        -> BROKEN  the client left, the work was cancelled, the worker gave up: both ends are
- *                   told at their next step, and a worker that is blocked at once
+ *        -> BROKEN  the client left, the work was cancelled, the worker has gone: both ends are
+ *                   told at their next step, and one that is blocked or waits at once
+ *
+ * An end that goes for good says so (pipe_leave, pipe_worker_leave), whatever the reason: then
+ * the other one never waits for it.
  *
  * Counted, since neither end waits for the other to go. The lock is held while the waker is
  * used (see base/message.h), so that none is used after pipe_leave. */
@@ -48,6 +51,8 @@ MUST_CHECK ssize_t pipe_read(struct pipe *p, void *out, size_t max);
 MUST_CHECK bool pipe_write(struct pipe *p, const void *data, size_t len);
 /* That was all. */
 void pipe_write_end(struct pipe *p);
+/* The work is over, however: breaks the pipe unless it has ended. */
+void pipe_worker_leave(struct pipe *p);
 
 /* ---- any thread -------------------------------------------------------------------- */
 

@@ -123,7 +123,7 @@ static void let_end(struct task *t)
 
 static struct job_spec spec_of(struct task *t)
 {
-    return (struct job_spec){"test", run_task, t, free_task, NULL};
+    return (struct job_spec){.kind = "test", .run = run_task, .arg = t, .arg_free = free_task};
 }
 
 /* ---- a call that has a job --------------------------------------------------------- */
@@ -385,7 +385,7 @@ static void test_server_stops(void **state)
 
 /* ---- with a pipe ------------------------------------------------------------------- */
 
-static void count_bytes(void *arg, struct job *job)
+static bool count_bytes(void *arg, struct job *job)
 {
     char piece[1000];
     ssize_t n;
@@ -394,9 +394,14 @@ static void count_bytes(void *arg, struct job *job)
         work_count(job_work(job), 0, (uint64_t)n);
     if (n < 0)
         job_fail(job, 409, "Cancelled", "cancelled");
-    else
-        job_succeed(
-            job, json_pack("{s:I}", "bytes", (json_int_t)atomic_load(&job_work(job)->bytes)));
+    return n == 0;
+}
+
+static void tell_bytes(void *arg, struct job *job)
+{
+    (void)arg;
+    job_succeed(job,
+                json_pack("{s:I}", "bytes", (json_int_t)atomic_load(&job_work(job)->bytes)));
 }
 
 static void unref_pipe(void *pipe)
@@ -408,7 +413,12 @@ static struct job_spec piped_spec(struct called *c)
 {
     struct pipe *p = pipe_new(100, &c->ask.waker);
 
-    return (struct job_spec){"count", count_bytes, pipe_ref(p), unref_pipe, p};
+    return (struct job_spec){.kind = "count",
+                             .transfer = count_bytes,
+                             .run = tell_bytes,
+                             .arg = pipe_ref(p),
+                             .arg_free = unref_pipe,
+                             .pipe = p};
 }
 
 static void test_fed(void **state)
@@ -467,6 +477,145 @@ static void test_fed_and_cancelled(void **state)
     called_done(&c);
 }
 
+/* It has seen enough and goes without a word, while the call waits for room in the pipe. */
+static bool fail_early(void *arg, struct job *job)
+{
+    char piece[10];
+
+    while (pipe_read(arg, piece, sizeof(piece)) > 0) {
+        if (piece[0] == 'x') {
+            job_fail(job, 400, "Broken", "an x");
+            break;
+        }
+    }
+    return false;
+}
+
+static void test_fed_to_one_who_gives_up(void **state)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    struct called c;
+    char piece[300];
+
+    called_init(&c, *state);
+    struct job_spec spec = piped_spec(&c);
+    spec.transfer = fail_early;
+    assert_true(admin_job_begin(&c.call, &spec));
+    memset(piece, 'x', sizeof(piece));
+    assert_int_equal(admin_job_feed(&c.call, piece, sizeof(piece)), APP_WAIT);
+    for (;;) {
+        while (ask_woken(&c.ask) == 0)
+            nanosleep(&pause, NULL);
+        if (admin_job_feed(&c.call, piece, sizeof(piece)) == APP_REPLY)
+            break;
+    }
+    assert_reply(&c, 400, "{\"error\":{\"code\":\"Broken\",\"message\":\"an x\"}}");
+    called_done(&c);
+}
+
+/* As many clients as there may be stand still: no file waits for them, and one more is told. */
+static void test_clients_that_stand_still(void **state)
+{
+    struct fixture *f = *state;
+    struct called *c = xcalloc(TRANSFERS_AT_ONCE + 1, sizeof(*c)), other;
+    struct task t;
+
+    for (int i = 0; i <= TRANSFERS_AT_ONCE; i++) {
+        called_init(&c[i], f);
+        struct job_spec spec = piped_spec(&c[i]);
+        assert_int_equal(admin_job_begin(&c[i].call, &spec), i < TRANSFERS_AT_ONCE);
+    }
+    assert_int_equal(c[TRANSFERS_AT_ONCE].call.reply.status, 503);
+    assert_non_null(strstr(c[TRANSFERS_AT_ONCE].call.reply.text.ptr, "TooManyTransfers"));
+    task_init(&t);
+    let_end(&t);
+    called_init(&other, f);
+    struct job_spec spec = spec_of(&t);
+    assert_int_equal(admin_job_start(&other.call, &spec, false), APP_WAIT);
+    wait_for_answer(&other);
+    assert_reply(&other, 200, "{\"answer\":42}");
+    called_done(&other);
+    task_release(&t);
+    for (int i = 0; i <= TRANSFERS_AT_ONCE; i++)
+        called_done(&c[i]);
+    mem_free(wait_for_state(f, TRANSFERS_AT_ONCE, "cancelled"));
+    /* There is room again. */
+    called_init(&other, f);
+    spec = piped_spec(&other);
+    assert_true(admin_job_begin(&other.call, &spec));
+    called_done(&other);
+    mem_free(c);
+}
+
+/* What has come is kept until a worker has time for it, and can be cancelled meanwhile. */
+static void test_received_and_waiting(void **state)
+{
+    struct fixture *f = *state;
+    struct called c, uploads[2];
+    struct task t;
+    unsigned status;
+
+    task_init(&t);
+    called_init(&c, f);
+    struct job_spec spec = spec_of(&t);
+    for (int i = 0; i < JOBS_AT_ONCE; i++)
+        assert_int_equal(admin_job_start(&c.call, &spec, true), APP_REPLY);
+    wait_until_ran(&t, JOBS_AT_ONCE);
+    for (int i = 0; i < 2; i++) {
+        called_init(&uploads[i], f);
+        spec = piped_spec(&uploads[i]);
+        assert_true(admin_job_begin(&uploads[i].call, &spec));
+        assert_int_equal(admin_job_feed(&uploads[i].call, "abc", 3), APP_WANT_BODY);
+        pipe_feed_end(admin_job_pipe(&uploads[i].call));
+        mem_free(wait_for_state(f, JOBS_AT_ONCE + 1 + i, "waiting"));
+    }
+    mem_free(ask_text(f->admin, "DELETE", "/_s3mem/jobs/5", &status));
+    assert_int_equal(status, 202);
+    wait_for_answer(&uploads[0]);
+    assert_int_equal(uploads[0].call.reply.status, 409);
+    let_end(&t);
+    wait_for_answer(&uploads[1]);
+    assert_reply(&uploads[1], 200, "{\"bytes\":3}");
+    for (int i = 0; i < 2; i++)
+        called_done(&uploads[i]);
+    called_done(&c);
+    mem_free(wait_for_state(f, JOBS_AT_ONCE, "done"));
+    wait_until_freed(&t, JOBS_AT_ONCE);
+    task_release(&t);
+}
+
+/* Long answers of jobs that have ended make room for later ones. */
+static void answer_at_length(void *arg, struct job *job)
+{
+    char *text = xcalloc(1, MiB(1));
+
+    (void)arg;
+    memset(text, 'a', MiB(1) / 2);
+    job_succeed(job, json_pack("{s:s}", "text", text));
+    mem_free(text);
+}
+
+static void test_long_answers_are_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    int kept = (int)(JOBS_KEPT_BYTES / (MiB(1) / 2)) - 1; /* there is more than the text */
+    unsigned status;
+
+    for (int i = 0; i < kept + 1; i++) {
+        struct job_spec spec = {.kind = "long", .run = answer_at_length};
+        struct called c;
+
+        called_init(&c, f);
+        assert_true(admin_job_begin(&c.call, &spec));
+        wait_for_answer(&c);
+        called_done(&c);
+    }
+    mem_free(ask_text(f->admin, "GET", "/_s3mem/jobs/1", &status));
+    assert_int_equal(status, 404);
+    mem_free(ask_text(f->admin, "GET", "/_s3mem/jobs/2", &status));
+    assert_int_equal(status, 200);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -483,6 +632,10 @@ int main(void)
         TEST(test_fed),
         TEST(test_fed_by_one_who_leaves),
         TEST(test_fed_and_cancelled),
+        TEST(test_fed_to_one_who_gives_up),
+        TEST(test_clients_that_stand_still),
+        TEST(test_received_and_waiting),
+        TEST(test_long_answers_are_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -347,13 +347,79 @@ static void test_the_rest_after_the_end(void **state)
     call_release(&call);
 }
 
+/* ---- a worker that is gone --------------------------------------------------------- */
+
+/* The call waits for room that nobody will make. */
+static void test_worker_leaves_a_feeder(void **state)
+{
+    (void)state;
+    struct call call;
+    char piece[100] = "";
+
+    call_init(&call);
+    struct pipe *p = pipe_new(100, &call.waker);
+    assert_int_equal(pipe_feed(p, piece, sizeof(piece)), PIPE_FULL);
+    pipe_worker_leave(p);
+    assert_int_equal(call.wakes, 1);
+    assert_int_equal(pipe_feed(p, piece, sizeof(piece)), PIPE_NO_MORE);
+    leave(&call, p);
+    pipe_unref(p);
+    call_release(&call);
+}
+
+/* The call waits for bytes that nobody will write. */
+static void test_worker_leaves_a_taker(void **state)
+{
+    (void)state;
+    struct call call;
+    char piece[100];
+    size_t len;
+
+    call_init(&call);
+    struct pipe *p = pipe_new(100, &call.waker);
+    assert_int_equal(pipe_take(p, piece, sizeof(piece), &len), STREAM_WAIT);
+    pipe_worker_leave(p);
+    assert_int_equal(call.wakes, 1);
+    assert_int_equal(pipe_take(p, piece, sizeof(piece), &len), STREAM_FAILED);
+    leave(&call, p);
+    pipe_unref(p);
+    call_release(&call);
+}
+
+/* One that has said all it had to say is not missed. */
+static void test_worker_leaves_after_the_end(void **state)
+{
+    (void)state;
+    struct call call;
+    char piece[100];
+    size_t len;
+
+    call_init(&call);
+    struct pipe *p = pipe_new(100, &call.waker);
+    assert_true(pipe_write(p, "abc", 3));
+    pipe_write_end(p);
+    pipe_worker_leave(p);
+    assert_int_equal(pipe_take(p, piece, sizeof(piece), &len), STREAM_END);
+    assert_int_equal(len, 3);
+    leave(&call, p);
+    pipe_unref(p);
+    call_release(&call);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_feed),          cmocka_unit_test(test_feed_no_more),
-        cmocka_unit_test(test_feeder_leaves), cmocka_unit_test(test_overfed),
-        cmocka_unit_test(test_take),          cmocka_unit_test(test_take_from_one_who_fails),
-        cmocka_unit_test(test_taker_leaves),  cmocka_unit_test(test_the_rest_after_the_end),
+        cmocka_unit_test(test_feed),
+        cmocka_unit_test(test_feed_no_more),
+        cmocka_unit_test(test_feeder_leaves),
+        cmocka_unit_test(test_overfed),
+        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_take_from_one_who_fails),
+        cmocka_unit_test(test_taker_leaves),
+        cmocka_unit_test(test_the_rest_after_the_end),
+        cmocka_unit_test(test_worker_leaves_a_feeder),
+        cmocka_unit_test(test_worker_leaves_a_taker),
+        cmocka_unit_test(test_worker_leaves_after_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
