@@ -46,7 +46,7 @@ $(SRC)/configure: $(SRC)/configure.ac $(SRC)/VERSION
 
 $(BUILD)/config.mk: $(SRC)/configure $(SRC)/config.mk.in
 	@mkdir -p $(BUILD)
-	cd $(BUILD) && if test -f config.status && test -z '$(CONFIGURE_ARGS)'; then \
+	cd $(BUILD) && if $(if $(CONFIGURE_ARGS),false,test -f config.status); then \
 	    ./config.status --quiet --recheck && ./config.status --quiet; \
 	else \
 	    $(abspath $(SRC))/configure --quiet $(CONFIGURE_ARGS); \

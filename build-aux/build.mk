@@ -33,7 +33,7 @@ endif
 ALL_CPPFLAGS = -I$(SRC)/include -I$(SRC)/src -I$(BUILD)/gen -D_GNU_SOURCE \
                -DS3MEM_VERSION='"$(PACKAGE_VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(LIB_CFLAGS) $(HARDEN_CFLAGS) -fvisibility=hidden \
-             -fPIC $(CURL_CFLAGS) -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
+             -fPIC -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) -pthread $(LDFLAGS) $(SANITIZE)
 
 ROOMS := base store auth s3 s3db http disk admin config lib daemon
@@ -43,7 +43,7 @@ LIB = $(BUILD)/libs3mem-internal.a
 # s3memctl: what it needs of the rooms base and auth comes out of the archive.
 CTL_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/src/ctl/*.c))
 CTL_OBJ = $(CTL_SRC:%.c=$(BUILD)/%.o)
-PROGRAMS = $(BUILD)/s3memd $(BUILD)/s3memctl
+PROGRAMS = $(BUILD)/s3memd $(if $(filter no,$(WITH_CTL)),,$(BUILD)/s3memctl)
 
 .PHONY: all
 all: $(PROGRAMS)
@@ -71,6 +71,7 @@ $(BUILD)/s3memd: $(BUILD)/src/daemon/main.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LTO_LDFLAGS) $^ $(LIB_LIBS) -o $@
 
+$(CTL_OBJ): ALL_CFLAGS += $(CURL_CFLAGS)
 $(BUILD)/s3memctl: $(CTL_OBJ) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LTO_LDFLAGS) $^ $(LIB_LIBS) $(CURL_LIBS) -o $@

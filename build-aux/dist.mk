@@ -23,36 +23,51 @@ check-man: $(BUILD)/s3memd
 	{ echo "the manual is behind settings.def: run 'make man'" >&2; exit 1; }
 
 # ---- install -----------------------------------------------------------------------------------
+# Folders may be given here as they may at configure: `make install prefix=$HOME/.local`. Files that
+# name them are made anew each time. STRIP=: keeps the symbols.
 
-DOCS := $(wildcard $(SRC)/README.md $(SRC)/ARCHITECTURE.md $(SRC)/CHANGELOG.md $(SRC)/COPYING)
-BASH_COMPLETION = $(datarootdir)/bash-completion/completions/s3memctl
-ZSH_COMPLETION = $(datarootdir)/zsh/site-functions/_s3memctl
-UNITS := s3memd.service s3memd.socket
+# Where Debian's own files are, its configuration is in /etc and zsh looks in another folder.
+ifeq ($(prefix),/usr)
+ifeq ($(sysconfdir),/usr/etc)
+sysconfdir := /etc
+endif
+zsh_dir ?= $(datarootdir)/zsh/vendor-completions
+endif
+zsh_dir ?= $(datarootdir)/zsh/site-functions
+STRIP ?= strip
+
+DOCS := $(wildcard $(addprefix $(SRC)/,README.md ARCHITECTURE.md CHANGELOG.md COPYING SECURITY.md \
+            THIRD-PARTY.md))
 MAN_INSTALLED = $(foreach p,$(MAN_PAGES),$(mandir)/man$(lastword $(subst ., ,$p))/$(notdir $p))
 
-$(BUILD)/s3memd.service: $(SRC)/systemd/s3memd.service.in $(BUILD)/config.mk
-	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' $< >$@
+# SOURCE:DIRECTORY/NAME of each text file.
+INSTALLED_TEXTS = \
+    $(SRC)/completions/s3memctl.bash:$(datarootdir)/bash-completion/completions/s3memctl \
+    $(SRC)/completions/_s3memctl:$(zsh_dir)/_s3memctl \
+    $(BUILD)/s3memd.service:$(systemdsystemunitdir)/s3memd.service \
+    $(SRC)/systemd/s3memd.socket:$(systemdsystemunitdir)/s3memd.socket \
+    $(BUILD)/s3memd-user.service:$(datarootdir)/systemd/user/s3memd.service \
+    $(foreach p,$(MAN_PAGES),$(SRC)/$p:$(mandir)/man$(lastword $(subst ., ,$p))/$(notdir $p)) \
+    $(foreach d,$(DOCS),$d:$(docdir)/$(notdir $d))
+text_source = $(firstword $(subst :, ,$1))
+text_target = $(lastword $(subst :, ,$1))
+
+.PHONY: FORCE
+$(BUILD)/%.service: $(SRC)/systemd/%.service.in FORCE
+	@sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' $< >$@
 
 .PHONY: install uninstall
-install: all $(BUILD)/s3memd.service
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
-	    $(DESTDIR)$(dir $(BASH_COMPLETION)) $(DESTDIR)$(dir $(ZSH_COMPLETION)) $(DESTDIR)$(systemdsystemunitdir) \
-	    $(sort $(dir $(MAN_INSTALLED:%=$(DESTDIR)%)))
-	$(INSTALL) -m 755 $(BUILD)/s3memd $(DESTDIR)$(sbindir)/s3memd
-	$(INSTALL) -m 755 $(BUILD)/s3memctl $(DESTDIR)$(bindir)/s3memctl
-	$(INSTALL) -m 644 $(SRC)/completions/s3memctl.bash $(DESTDIR)$(BASH_COMPLETION)
-	$(INSTALL) -m 644 $(SRC)/completions/_s3memctl $(DESTDIR)$(ZSH_COMPLETION)
-	$(foreach p,$(MAN_PAGES),$(INSTALL) -m 644 $(SRC)/$p \
-	    $(DESTDIR)$(mandir)/man$(lastword $(subst ., ,$p))/ &&) :
-	$(INSTALL) -m 644 $(BUILD)/s3memd.service $(SRC)/systemd/s3memd.socket \
-	    $(DESTDIR)$(systemdsystemunitdir)
-	$(if $(DOCS),$(INSTALL) -m 644 $(DOCS) $(DESTDIR)$(docdir))
+install: all $(BUILD)/s3memd.service $(BUILD)/s3memd-user.service
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir)
+	$(INSTALL) -m 755 -s --strip-program='$(STRIP)' $(BUILD)/s3memd $(DESTDIR)$(sbindir)/s3memd
+	$(if $(filter %/s3memctl,$(PROGRAMS)),$(INSTALL) -m 755 -s --strip-program='$(STRIP)' \
+	    $(BUILD)/s3memctl $(DESTDIR)$(bindir)/s3memctl)
+	$(foreach t,$(INSTALLED_TEXTS),$(INSTALL) -D -m 644 $(call text_source,$t) \
+	    $(DESTDIR)$(call text_target,$t) &&) :
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/s3memd $(DESTDIR)$(bindir)/s3memctl \
-	    $(DESTDIR)$(BASH_COMPLETION) $(DESTDIR)$(ZSH_COMPLETION) $(MAN_INSTALLED:%=$(DESTDIR)%) \
-	    $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%) \
-	    $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOCS)))
+	    $(foreach t,$(INSTALLED_TEXTS),$(DESTDIR)$(call text_target,$t))
 	-rmdir $(DESTDIR)$(docdir)
 
 # ---- dist: what is committed, and configure, so that it builds without autoconf ------------------
@@ -71,7 +86,7 @@ dist: $(SRC)/configure $(BUILD)/config.mk
 
 .PHONY: clean distclean
 clean:
-	rm -rf $(addprefix $(BUILD)/,gen src tests s3memd s3memd.service libs3mem-internal.a \
+	rm -rf $(addprefix $(BUILD)/,gen src tests s3memd s3memctl s3memd.service s3memd-user.service libs3mem-internal.a \
 	    man.page man.part s3memd-*.tar.gz)
 
 # Also what autoconf and configure made.

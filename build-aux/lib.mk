@@ -8,8 +8,10 @@ LIBS3MEM_OBJ = $(filter-out $(BUILD)/src/daemon/%,$(LIB_OBJ))
 LIBS3MEM_SO = $(BUILD)/libs3mem.so.$(LIBS3MEM_VERSION)
 LIBS3MEM_A = $(BUILD)/libs3mem.a
 
-$(BUILD)/s3mem.pc: $(SRC)/s3mem.pc.in $(BUILD)/config.mk
-	cd $(BUILD) && ./config.status --quiet s3mem.pc
+$(BUILD)/s3mem.pc: $(SRC)/s3mem.pc.in FORCE
+	@sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir:$(prefix)/%=$${prefix}/%)|' \
+	    -e 's|@includedir@|$(includedir:$(prefix)/%=$${prefix}/%)|' \
+	    -e 's|@version@|$(PACKAGE_VERSION)|' -e 's|@libs@|$(patsubst -Wl%,,$(LIB_LIBS)) -lpthread|' $< >$@
 
 .PHONY: lib
 lib: $(BUILD)/s3mem.pc $(LIBS3MEM_SO) $(LIBS3MEM_A)
@@ -42,9 +44,13 @@ install-lib: lib
 	$(INSTALL) -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 $(SRC)/include/s3mem.h $(DESTDIR)$(includedir)/
 	$(INSTALL) -m 644 $(LIBS3MEM_A) $(LIBS3MEM_SO) $(DESTDIR)$(libdir)/
+	$(STRIP) --strip-unneeded $(DESTDIR)$(libdir)/$(notdir $(LIBS3MEM_SO))
 	ln -sf $(notdir $(LIBS3MEM_SO)) $(DESTDIR)$(libdir)/$(LIBS3MEM_SONAME)
 	ln -sf $(notdir $(LIBS3MEM_SO)) $(DESTDIR)$(libdir)/libs3mem.so
 	$(INSTALL) -m 644 $(BUILD)/s3mem.pc $(DESTDIR)$(libdir)/pkgconfig/
+	@test -n '$(DESTDIR)' || case '$(libdir)' in \
+	/lib* | /usr/lib* | /usr/local/lib*) echo 'Programs that link libs3mem find it after: ldconfig' ;; \
+	*) echo 'Programs that link libs3mem find it with LD_LIBRARY_PATH=$(libdir)' ;; esac
 
 .PHONY: uninstall-lib
 uninstall: uninstall-lib
@@ -58,10 +64,7 @@ LIB_PREFIX = $(abspath $(BUILD))/lib-prefix
 
 .PHONY: check-lib
 check-lib: all $(VENV_READY)
+	$(Q)$(SRC)/build-aux/check-install.sh $(BUILD)
 	@rm -rf $(LIB_PREFIX)
-	$(Q)$(MAKE) --no-print-directory prefix=$(LIB_PREFIX) exec_prefix=$(LIB_PREFIX) \
-	    libdir=$(LIB_PREFIX)/lib includedir=$(LIB_PREFIX)/include install-lib >/dev/null
-	$(Q)sed -e 's|^prefix=.*|prefix=$(LIB_PREFIX)|' -e 's|^libdir=.*|libdir=$${prefix}/lib|' \
-	    -e 's|^includedir=.*|includedir=$${prefix}/include|' $(BUILD)/s3mem.pc \
-	    >$(LIB_PREFIX)/lib/pkgconfig/s3mem.pc
+	$(Q)$(MAKE) --no-print-directory prefix=$(LIB_PREFIX) install-lib >/dev/null
 	$(Q)$(SRC)/examples/check.sh $(LIB_PREFIX) $(abspath $(VENV))/bin/python $(abspath $(BUILD)) $(SDK_BUILD)

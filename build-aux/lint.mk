@@ -11,10 +11,10 @@ matrix:
 	$(SRC)/build-aux/matrix.sh
 
 format:
-	clang-format -i $(FORMATTED)
+	@clang-format -i $(FORMATTED)
 
 check-format:
-	clang-format --dry-run --Werror $(FORMATTED)
+	@clang-format --dry-run --Werror $(FORMATTED)
 
 # clang-tidy with the checks of .clang-tidy, one process a core; any finding is an error.
 tidy: $(BUILD)/config.mk $(BUILD)/gen/disk/schema.inc $(BUILD)/gen/admin/openapi.inc
