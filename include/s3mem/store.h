@@ -282,7 +282,7 @@ struct str doc_str(const struct doc *d);
 
 /* A body under construction or finished. Appended by one thread, then never changed. */
 /* expected: exact length when known (one allocation), BODY_LENGTH_UNKNOWN grows by segments.
- * NULL when memory or max_memory is out. */
+ * Memory is taken and counted as bytes are appended. NULL when that many would not fit now. */
 #define BODY_LENGTH_UNKNOWN UINT64_MAX
 MUST_CHECK struct body *body_new(struct store *store, uint64_t expected);
 /* False when memory is out or more than expected arrives. */

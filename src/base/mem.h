@@ -23,10 +23,13 @@ MUST_CHECK void *try_realloc(void *ptr, size_t size);
 void mem_free(void *ptr);
 
 /* Zeroed pages straight from the kernel, aligned to `align` (a power of two of at least a
- * page): for pools and big bodies. NULL as try_malloc. Any page-aligned stretch of them can be
- * given back by mem_pages_free, which returns the memory to the kernel at once. */
+ * page): for pools and big bodies. Only address space until they are written; huge ones when
+ * aligned as such. NULL as try_malloc. Any page-aligned stretch of them can be given back by
+ * mem_pages_free, which returns the memory to the kernel at once. */
 MUST_CHECK void *try_pages(size_t size, size_t align);
 void mem_pages_free(void *ptr, size_t size);
+/* No huge pages in this stretch: it may stay almost empty. */
+void mem_pages_small(void *ptr, size_t size);
 /* Their contents are no longer needed: the kernel may take the pages back while it is short of
  * memory. They can be written all the same; what is not taken costs no page fault then. */
 void mem_pages_offer(void *ptr, size_t size);

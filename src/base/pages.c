@@ -17,8 +17,10 @@ void *try_pages(size_t size, size_t align)
     size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 
     size_t slack = align - PAGE_SIZE;
-    char *map =
-        mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* NORESERVE: what is announced may be more than the machine has; what comes is accounted.
+     */
+    char *map = mmap(NULL, size + slack, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
         return NULL;
 
@@ -32,6 +34,11 @@ void *try_pages(size_t size, size_t align)
     if (align >= HUGE_PAGE_SIZE)
         madvise(map + head, size, MADV_HUGEPAGE);
     return map + head;
+}
+
+void mem_pages_small(void *ptr, size_t size)
+{
+    madvise(ptr, size, MADV_NOHUGEPAGE);
 }
 
 void mem_pages_free(void *ptr, size_t size)

@@ -208,10 +208,12 @@ enum s3_err payload_feed(struct s3_call *c, const char *data, size_t len)
 static enum s3_err body_sink(void *arg, const char *data, size_t len)
 {
     struct s3_call *c = arg;
-    if (!body_append(c->payload.body, data, len))
-        return s3_fail(c, S3_SLOW_DOWN, "memory for a body of %" PRIu64 " bytes",
-                       c->payload.expected);
-    return S3_OK;
+    if (body_append(c->payload.body, data, len))
+        return S3_OK;
+    /* Others can use the room while this client still sends. */
+    body_unref(TAKE(c->payload.body));
+    return s3_fail(c, S3_SLOW_DOWN, "memory for a body of %" PRIu64 " bytes",
+                   c->payload.expected);
 }
 
 enum s3_err payload_into_body(struct s3_call *c)

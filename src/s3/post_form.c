@@ -319,9 +319,10 @@ static enum s3_err take_data(void *arg, const char *data, size_t len)
     }
     digest_update(&p->md5, data, len);
     digest_update(&p->sum, data, len);
-    if (!body_append(p->c->payload.body, data, len))
-        return s3_fail(p->c, S3_SLOW_DOWN, "memory for a form's file");
-    return S3_OK;
+    if (body_append(p->c->payload.body, data, len))
+        return S3_OK;
+    body_unref(TAKE(p->c->payload.body));
+    return s3_fail(p->c, S3_SLOW_DOWN, "memory for a form's file");
 }
 
 static enum s3_err feed_form(void *arg, const char *data, size_t len)

@@ -53,4 +53,12 @@ MUST_CHECK static inline bool account_take(struct account *a, enum account_kind 
     return true;
 }
 
+/* Would it fit now? Only a forecast: nothing is taken. */
+MUST_CHECK static inline bool account_fits(const struct account *a, uint64_t bytes)
+{
+    uint64_t total = atomic_load_explicit(&a->total, memory_order_relaxed);
+
+    return a->limit == 0 || (total <= a->limit && bytes <= a->limit - total);
+}
+
 #endif

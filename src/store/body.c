@@ -7,9 +7,11 @@
  * space, commit), then sealed when it becomes part of a record or upload, and never changes
  * again.
  *
- * Flats of LARGE bytes and more come straight from the kernel, in huge pages where it has them:
- * a fault each 2 MiB, and freeing them returns the memory at once. Freeing many pages or pieces
- * takes its time, so that is left to the reaper. */
+ * A flat takes its address space once and is accounted as its bytes arrive: a client that only
+ * announces a body holds a page. Flats of LARGE bytes and more come straight from the kernel,
+ * and freeing them returns the memory at once. Behind their first 2 MiB they are in huge pages
+ * where it has them: a fault each 2 MiB, and no more memory than twice what came. Freeing many
+ * pages or pieces takes its time, so that is left to the reaper. */
 #include "store/body.h"
 #include "store/core.h"
 
@@ -18,6 +20,8 @@
 #define LARGE       MiB(1)
 #define HUGE_PAGE   MiB(2)
 #define PAGE        KiB(4)
+#define STEP_MIN    KiB(16) /* accounted ahead of what came, at least ... */
+#define STEP_MAX    MiB(1)  /* ... and at most, but for a huge page */
 #define PIECE_MIN   KiB(16) /* of bodies of unknown length; more than a block */
 #define PIECE_MAX   MiB(8)
 #define COLD        MiB(8) /* bodies that no cache holds until they are read */
@@ -42,8 +46,8 @@ struct body {
     _Atomic uint64_t number; /* flats: as a segment; 0: nobody has asked */
     union {
         struct {
-            size_t cap;       /* bytes behind the header that may be written */
-            size_t allocated; /* header included, as accounted */
+            size_t cap;     /* bytes behind the header that may be written */
+            size_t counted; /* taken from the account; header included */
         };
         struct {
             struct piece *pieces; /* owned */
@@ -65,50 +69,91 @@ static size_t whole_pages(size_t size)
 
 /* ---- making and dropping ----------------------------------------------------------- */
 
+/* Bytes of memory that a flat is, header included. */
+static size_t flat_size(const struct body *flat)
+{
+    size_t size = sizeof(*flat) + flat->cap;
+
+    return flat->is_block ? MEM_BLOCK : flat->is_pages ? whole_pages(size) : size;
+}
+
 static void *large_new(struct store *store, size_t size)
 {
     void *pages = recycler_take(&store->recycler, size);
 
-    return pages ? pages : try_pages(size, size >= HUGE_PAGE ? HUGE_PAGE : PAGE);
+    if (pages)
+        return pages;
+    pages = try_pages(size, size > HUGE_PAGE ? HUGE_PAGE : PAGE);
+    if (pages)
+        mem_pages_small(pages, size > HUGE_PAGE ? HUGE_PAGE : size);
+    return pages;
 }
 
 static struct body *flat_new(struct store *store, size_t cap)
 {
-    size_t size = sizeof(struct body) + cap;
-    bool small = size <= MEM_BLOCK, large = size >= LARGE;
+    struct body flat = {.store = store, .cap = cap};
+    size_t size = sizeof(flat) + cap;
 
     /* A small one lives no longer than its request, which copies it into its record; but for
      * small parts of uploads. */
-    if (small)
-        size = MEM_BLOCK;
-    else if (large)
-        size = whole_pages(size);
-    if (!account_take(&store->account, ACCOUNT_BODY, size))
+    flat.is_block = size <= MEM_BLOCK;
+    flat.is_pages = size >= LARGE;
+    size = flat_size(&flat);
+    flat.counted = size < PAGE ? size : PAGE;
+    if (!account_fits(&store->account, size) ||
+        !account_take(&store->account, ACCOUNT_BODY, flat.counted))
         return NULL;
 
-    struct body *b = small   ? mem_block_take()
-                     : large ? large_new(store, size)
-                             : try_malloc(size);
+    struct body *b = flat.is_block   ? mem_block_take()
+                     : flat.is_pages ? large_new(store, size)
+                                     : try_malloc(size);
 
     if (!b) {
-        account_give(&store->account, ACCOUNT_BODY, size);
+        account_give(&store->account, ACCOUNT_BODY, flat.counted);
         return NULL;
     }
-    *b = (struct body){
-        .is_block = small, .is_pages = large, .store = store, .cap = cap, .allocated = size};
+    *b = flat;
     atomic_init(&b->refs, 1);
     return b;
+}
+
+/* Takes from the account what the first `used` bytes need, header included, and some more: as
+ * bytes arrive, seldom, and a small part of what is there. */
+static bool flat_count_to(struct body *flat, size_t used)
+{
+    struct account *account = &flat->store->account;
+    size_t size = flat_size(flat), step = whole_pages(flat->counted / 4);
+
+    if (used <= flat->counted)
+        return true;
+    step = step < STEP_MIN ? STEP_MIN : step > STEP_MAX ? STEP_MAX : step;
+
+    /* The kernel gives a huge page whole. */
+    size_t need = flat->is_pages && used > HUGE_PAGE
+                      ? (used + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1)
+                      : whole_pages(used);
+    size_t more = need < flat->counted + step ? flat->counted + step : need;
+
+    need = need < size ? need : size;
+    more = more < size ? more : size;
+    if (!account_take(account, ACCOUNT_BODY, more - flat->counted)) {
+        if (!account_take(account, ACCOUNT_BODY, need - flat->counted))
+            return false;
+        more = need;
+    }
+    flat->counted = more;
+    return true;
 }
 
 static void flat_free(struct body *flat)
 {
     if (flat->is_data)
         account_data_sub(&flat->store->account, flat->len);
-    account_give(&flat->store->account, ACCOUNT_BODY, flat->allocated);
+    account_give(&flat->store->account, ACCOUNT_BODY, flat->counted);
     if (flat->is_block)
         mem_block_give(flat);
     else if (flat->is_pages)
-        recycler_give(&flat->store->recycler, flat, flat->allocated);
+        recycler_give(&flat->store->recycler, flat, flat_size(flat));
     else
         mem_free(flat);
 }
@@ -179,7 +224,7 @@ void body_unref(struct body *b)
 {
     if (!b || !refs_drop(&b->refs))
         return;
-    if (b->is_rope ? b->count > REAP_PIECES : b->allocated > REAP_BYTES)
+    if (b->is_rope ? b->count > REAP_PIECES : b->cap > REAP_BYTES)
         reaper_push(b->store->reaper, &b->reap, body_reap, b->is_rope ? b->count : 1);
     else
         body_free(b);
@@ -234,24 +279,16 @@ static struct piece *rope_open_piece(struct body *rope)
 
 void *body_space(struct body *b, size_t *len)
 {
-    size_t free_bytes;
-    char *space;
+    struct piece *piece = b->is_rope ? rope_open_piece(b) : NULL;
+    struct body *flat = b->is_rope ? piece ? piece->flat : NULL : b;
 
-    if (b->is_rope) {
-        struct piece *piece = rope_open_piece(b);
-        if (!piece)
-            return NULL;
-        free_bytes = piece->flat->cap - piece->len;
-        space = flat_bytes(piece->flat) + piece->len;
-    } else {
-        free_bytes = b->cap - b->len;
-        space = flat_bytes(b) + b->len;
-    }
-    if (free_bytes == 0 || *len == 0)
+    if (!flat || flat->cap == flat->len || *len == 0)
         return NULL;
-    if (*len > free_bytes)
-        *len = free_bytes;
-    return space;
+    if (*len > flat->cap - flat->len)
+        *len = flat->cap - flat->len;
+    if (!flat_count_to(flat, sizeof(*flat) + flat->len + *len))
+        return NULL;
+    return flat_bytes(flat) + flat->len;
 }
 
 void body_commit(struct body *b, size_t len)
@@ -281,7 +318,7 @@ bool body_append(struct body *b, const void *data, size_t len)
 
         if (!space)
             return false;
-        if (!b->is_rope && b->allocated >= COLD)
+        if (!b->is_rope && b->cap >= COLD)
             mem_copy_cold(space, from, take);
         else
             memcpy(space, from, take);
@@ -295,8 +332,7 @@ bool body_append(struct body *b, const void *data, size_t len)
 /* A flat without its unwritten tail; possibly elsewhere, so only for its one holder. */
 static struct body *flat_shrink(struct body *flat)
 {
-    size_t size = sizeof(*flat) + flat->len;
-    size_t before = flat->allocated;
+    size_t size = sizeof(*flat) + flat->len, before = flat_size(flat);
 
     if (flat->is_pages) {
         size = whole_pages(size);
@@ -307,9 +343,9 @@ static struct body *flat_shrink(struct body *flat)
             return flat;
         flat = smaller;
     }
-    flat->allocated = size;
+    account_give(&flat->store->account, ACCOUNT_BODY, flat->counted - size);
+    flat->counted = size;
     flat->cap = flat->len;
-    account_give(&flat->store->account, ACCOUNT_BODY, before - size);
     return flat;
 }
 

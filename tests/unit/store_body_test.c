@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bodies of known and unknown length, joins and ranges against the bytes they should hold. */
+#include "store/body.h"
 #include "store_util.h"
 
 #define SPACE MiB(6)
@@ -269,9 +270,12 @@ static void test_limit(void **state)
     size_t count = 0;
 
     (void)state;
-    while (count < ARRAY_LEN(bodies) && (bodies[count] = body_new(store, KiB(100))))
-        count++;
-    assert_in_range(count, 9, 10);
+    while (count < ARRAY_LEN(bodies) && (bodies[count] = body_new(store, KiB(100)))) {
+        bool written = body_append(bodies[count++], pattern, KiB(100));
+        if (!written)
+            break;
+    }
+    assert_in_range(count, 9, 11);
     /* Unknown length: refused when it gets too long, and what it had is freed. */
     struct body *b = body_new(store, BODY_LENGTH_UNKNOWN);
     assert_non_null(b);
@@ -288,9 +292,82 @@ static void test_limit(void **state)
     store_free(store);
 }
 
+static uint64_t memory_of(struct store *store)
+{
+    struct store_stats stats;
+
+    store_stats(store, &stats);
+    return stats.memory_bytes;
+}
+
+/* What is announced is accounted as it comes, and not much of it before. */
+static void test_account_follows_the_bytes(void **state)
+{
+    static const size_t announced[] = {KiB(5), KiB(100), KiB(900), MiB(1) + 1, MiB(9) + 77};
+    struct store *store = test_store(MiB(10));
+    uint64_t before = memory_of(store);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(announced); i++) {
+        struct body *b = body_new(store, announced[i]);
+
+        assert_non_null(b);
+        assert_in_range(memory_of(store) - before, 1, KiB(4));
+        for (size_t len = 0; len < announced[i];) {
+            size_t take = announced[i] - len < 1000 ? announced[i] - len : 1000;
+
+            assert_true(body_append(b, pattern, take));
+            len += take;
+
+            uint64_t counted = memory_of(store) - before;
+            assert_in_range(counted, len, len < MiB(2) ? len + len / 4 + KiB(24) : 2 * len);
+        }
+        body_seal(b);
+        assert_in_range(memory_of(store) - before, announced[i], announced[i] + KiB(8));
+        body_unref(b);
+        store_reap_wait(store);
+        assert_int_equal(memory_of(store), before);
+    }
+    store_free(store);
+}
+
+/* Several may be announced that do not fit together; each that could never is refused. The one
+ * for whose bytes there is no room fails, and has taken nothing for good. */
+static void test_more_announced_than_there_is(void **state)
+{
+    struct store *store = test_store(MiB(10));
+    struct body *bodies[8];
+    size_t full = 0;
+
+    (void)state;
+    assert_null(body_new(store, MiB(10)));
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        bodies[i] = body_new(store, MiB(4));
+        assert_non_null(bodies[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        size_t len = 0;
+
+        while (len < MiB(4) && body_append(bodies[i], pattern, KiB(16)))
+            len += KiB(16);
+        full += len == MiB(4);
+    }
+    assert_int_equal(full, 2);
+    assert_true(memory_of(store) <= MiB(10));
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+        body_unref(bodies[i]);
+    store_reap_wait(store);
+    bodies[0] = body_new(store, MiB(9));
+    assert_non_null(bodies[0]);
+    body_unref(bodies[0]);
+    store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_account_follows_the_bytes),
+        cmocka_unit_test(test_more_announced_than_there_is),
         cmocka_unit_test_setup_teardown(test_written_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_more_than_expected, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_slack, setup, teardown),

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Memory that a client takes: by announcing, by connecting, by documents. Who sends nothing
+takes (almost) nothing; what is sent counts; what has left is given back."""
+
+import time
+
+from conftest import Wire
+from harness import MIB, SLOW, client, eventually, has, serving, unique
+
+HOST = "Host: 127.0.0.1\r\n"
+GIB = 1024 * MIB
+once = {"retries": {"max_attempts": 1, "mode": "standard"}}
+
+
+def put(bucket, length, key="k", more=""):
+    return f"PUT /{bucket}/{key} HTTP/1.1\r\n{HOST}Content-Length: {length}\r\n{more}\r\n"
+
+
+def announced(server, bucket, count, length, sent=b""):
+    """Connections that have announced so much and sent so little."""
+    wires = [Wire(server) for _ in range(count)]
+    for n, w in enumerate(wires):
+        w.send(put(bucket, length, f"slow-{n}").encode() + sent)
+    return wires
+
+
+# ---- announced bodies ---------------------------------------------------------------------------
+
+
+def test_announced_bodies_block_nobody():
+    """Ten clients announce 1,000 MiB each of a limit of 1 GiB: everybody else still writes."""
+    with serving("--max-memory", "1GiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        wires = announced(server, bucket, 10, 1000 * MIB, b"x")
+        for n in range(20):
+            s3.put_object(Bucket=bucket, Key=f"{n}", Body=b"y" * (4 * MIB))
+        for w in wires:
+            w.socket.close()
+
+
+def test_announced_parts_block_nobody():
+    with serving("--max-memory", "64MiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+        wires = [Wire(server) for _ in range(10)]
+        for n, w in enumerate(wires, 1):
+            w.send(put(bucket, 60 * MIB, f"m?partNumber={n}&uploadId={upload}") + "x")
+        chunked = Wire(server)
+        chunked.send(
+            f"PUT /{bucket}/c HTTP/1.1\r\n{HOST}Content-Length: {60 * MIB}\r\n"
+            "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
+            f"x-amz-decoded-content-length: {60 * MIB - 1000}\r\n\r\n"
+        )
+        s3.put_object(Bucket=bucket, Key="other", Body=b"y" * (32 * MIB))
+        for w in [*wires, chunked]:
+            w.socket.close()
+
+
+def test_announced_memory_is_not_touched():
+    """5 GiB announced and one byte sent: a few pages, not a huge one."""
+    with serving() as server:
+        bucket = unique("w")
+        client(server).create_bucket(Bucket=bucket)
+        first = announced(server, bucket, 5, 5 * GIB, b"x")
+        time.sleep(0.2)
+        before, count = server.rss(), 50
+        wires = announced(server, bucket, count, 5 * GIB, b"x")
+        time.sleep(0.2 + 0.02 * SLOW)
+        grown = (server.rss() - before) / count
+        assert grown < 100 * 1024, f"{grown:.0f} bytes a connection"
+        for w in first + wires:
+            w.socket.close()
+
+
+def test_length_that_can_never_fit():
+    """Refused by name when it is announced, before the client is asked to go on."""
+    with serving("--max-memory", "16MiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+        for target in ("k", f"m?partNumber=1&uploadId={upload}"):
+            with Wire(server) as w:
+                w.send(put(bucket, 17 * MIB, target, "Expect: 100-continue\r\n"))
+                assert w.fill().startswith(b"HTTP/1.1 503 ")
+                assert b"<Code>SlowDown</Code>" in w.rest
+
+
+def test_memory_runs_out_in_mid_body():
+    """503 SlowDown, at once; and what the body had taken is there for others, though its client
+    still holds the connection."""
+    with serving("--max-memory", "64MiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        with Wire(server) as slow:
+            slow.send(put(bucket, 60 * MIB).encode() + b"x" * (30 * MIB))
+            s3.put_object(Bucket=bucket, Key="other", Body=b"y" * (24 * MIB))
+            slow.send(b"x" * (16 * MIB))
+
+            def fits():
+                try:
+                    s3.put_object(Bucket=bucket, Key="third", Body=b"z" * (30 * MIB))
+                    return True
+                except s3.exceptions.ClientError:
+                    return False
+
+            eventually(fits, 15)
+            slow.send(b"x" * (14 * MIB))
+            reply = slow.reply()
+            assert reply.status == 503 and b"<Code>SlowDown</Code>" in reply.body
+        has(s3.head_object(Bucket=bucket, Key="other"), ContentLength=24 * MIB)
+        has(s3.head_object(Bucket=bucket, Key="third"), ContentLength=30 * MIB)
