@@ -1,90 +1,119 @@
 /* SPDX-License-Identifier: MIT */
 /* events.c - GET events: what happens, as it happens (text/event-stream). A follower is a
- * position in the journal's ring of events and the text that its client has not taken yet: one
- * that is slow costs nobody anything. Source: WHATWG HTML, "Server-sent events". */
-#include "admin/filter.h"
+ * position in the journal's ring of events and the text that its client has not taken yet, of
+ * TEXT_ENOUGH bytes and one event at most. Source: WHATWG HTML, "Server-sent events". */
 #include "admin/journal.h"
+#include "admin/watch.h"
 
 #define KEEP_ALIVE_NS (15 * NS_PER_S)
 #define BATCH         16
 /* Between two turns other requests of the I/O thread get theirs. */
-#define BATCHES_A_TURN 256
+#define BATCHES_A_TURN 128
+#define TEXT_ENOUGH    KiB(16)
 #define TEXT_MAX       MiB(8)
+/* What the kernel takes for them, by and large. */
+#define BYTES_SENT_A_NS 1
 
 struct follower {
     struct journal *journal;
+    struct watch *watch;
     struct filter filter;
-    uint64_t number; /* of the event that comes next */
     struct buf text; /* to be sent ... */
     size_t sent;     /* ... of which so much has been */
     int64_t keep_alive_ns;
-    struct listener listener;
+    struct watcher reader;
 };
 
 static void follower_free(void *state)
 {
     struct follower *f = state;
 
-    journal_leave(f->journal, &f->listener);
+    watch_leave(f->watch, &f->reader);
     buf_release(&f->text);
     mem_free(f);
 }
 
-/* Prints the next few events that pass; false when there were none at all. */
-static bool print_more(struct follower *f)
+static void tell_gap(struct follower *f, uint64_t number)
+{
+    uint64_t lost = number - f->reader.position;
+
+    buf_addf(&f->text, "id: %llu\nevent: lost\ndata: {\"lost\":%llu}\n\n",
+             (unsigned long long)(number - 1), (unsigned long long)lost);
+    journal_count_lost(f->journal, lost);
+}
+
+/* Prints of the next few events what passes, up to TEXT_ENOUGH. False: the end is reached. */
+static bool print_some(struct follower *f)
 {
     struct event events[BATCH];
-    uint64_t lost;
-    size_t count = journal_read_events(f->journal, &f->number, events, BATCH, &lost);
+    uint64_t next = f->reader.position;
+    size_t count = journal_read_events(f->journal, &next, events, BATCH), i = 0;
 
-    if (lost > 0)
-        buf_addf(&f->text, "id: %llu\nevent: lost\ndata: {\"lost\":%llu}\n\n",
-                 (unsigned long long)(f->number - count - 1), (unsigned long long)lost);
-    for (size_t i = 0; i < count; i++) {
+    if (next - count > f->reader.position)
+        tell_gap(f, next - count);
+    for (; i < count && f->text.len < TEXT_ENOUGH; i++) {
         if (filter_passes_event(&f->filter, &events[i]))
             event_add(&f->text, &events[i]);
     }
+    f->reader.position = next - count + i;
     journal_release_events(f->journal, events, count);
-    return count > 0 || lost > 0;
+    return i < count || count == BATCH;
 }
 
-static size_t send_text(struct follower *f, void *out, size_t max)
+/* False: the end is reached. */
+static bool print_more(struct follower *f)
 {
-    size_t len = buf_drain(&f->text, &f->sent, out, max);
+    for (int i = 0; i < BATCHES_A_TURN && f->text.len < TEXT_ENOUGH; i++) {
+        if (!print_some(f))
+            return false;
+    }
+    return true;
+}
 
+static void send_text(struct follower *f, void *out, size_t max, size_t *len)
+{
+    size_t allowance = f->reader.allowance;
+
+    *len = buf_drain(&f->text, &f->sent, out, max);
+    f->reader.allowance = *len < allowance ? allowance - *len : 0;
     f->keep_alive_ns = clock_monotonic_ns() + KEEP_ALIVE_NS;
-    return len;
+    /* One who waits keeps no memory for what may come. */
+    if (f->text.len == 0)
+        buf_release(&f->text);
 }
 
-/* Nothing to send: until there is, or until it is time for a sign of life. */
-static enum stream_next wait_for_more(struct follower *f)
+/* Text to be sent; false: there is none, and the reader waits. */
+static bool refill(struct follower *f, int64_t now_ns)
 {
-    struct waker *waker = f->listener.waker;
+    bool at_end = false;
 
-    if (journal_listen(f->journal, &f->listener, f->number))
-        waker->wake_at(waker, f->keep_alive_ns);
-    else
-        waker->wake(waker);
-    return STREAM_WAIT;
+    watch_read(f->watch, &f->reader);
+    if (f->reader.allowance > 0)
+        at_end = !print_more(f);
+    if (f->text.len == 0 && now_ns >= f->keep_alive_ns)
+        buf_add(&f->text, STR(": keep-alive\n\n"));
+    if (f->text.len > 0 || !buf_ok(&f->text))
+        return true;
+    watch_wait(f->watch, &f->reader, at_end);
+    f->reader.waker->wake_at(f->reader.waker, f->keep_alive_ns);
+    return false;
 }
 
 static enum stream_next stream_events(void *arg, void *out, size_t max, size_t *len)
 {
     struct follower *f = arg;
+    int64_t began_ns = clock_monotonic_ns();
+    enum stream_next next = STREAM_MORE;
 
     *len = 0;
-    for (int i = 0; i < BATCHES_A_TURN && f->text.len == 0; i++) {
-        if (!print_more(f))
-            break;
-    }
-    if (f->text.len == 0 && clock_monotonic_ns() >= f->keep_alive_ns)
-        buf_add(&f->text, STR(": keep-alive\n\n"));
-    if (!buf_ok(&f->text))
-        return STREAM_FAILED;
-    if (f->text.len == 0)
-        return wait_for_more(f);
-    *len = send_text(f, out, max);
-    return STREAM_MORE;
+    if (f->text.len == 0 && !refill(f, began_ns))
+        next = STREAM_WAIT;
+    else if (!buf_ok(&f->text))
+        next = STREAM_FAILED;
+    else
+        send_text(f, out, max, len);
+    watch_charge(f->watch, clock_monotonic_ns() - began_ns + (int64_t)*len / BYTES_SENT_A_NS);
+    return next;
 }
 
 /* Where to go on: behind the event that a reader had last, or with what happens from now on.
@@ -126,13 +155,15 @@ enum app_next admin_follow_events(struct admin_call *c)
     c->state = f = xcalloc(1, sizeof(*f));
     c->state_free = follower_free;
     *f = (struct follower){.journal = c->admin->journal,
+                           .watch = journal_watch(c->admin->journal),
                            .filter = filter,
-                           .number = number,
-                           .listener = {.waker = c->req->waker, .to_events = true}};
+                           .reader = {.waker = c->req->waker, .position = number}};
     buf_init(&f->text, TEXT_MAX);
     buf_add(&f->text, STR("retry: 1000\n\n"));
-    /* It is a subscriber from now on; there may be something for it already. */
-    (void)!journal_listen(f->journal, &f->listener, f->number);
+    if (!watch_join(f->watch, &f->reader, &filter, true)) {
+        reply_drop_headers(r);
+        return admin_no_memory(c);
+    }
     r->stream = stream_events;
     r->stream_arg = f;
     return APP_REPLY;

@@ -100,31 +100,130 @@ static bool status_passes(struct str list, unsigned status)
     return false;
 }
 
-static bool passes(const struct filter *f, const struct entry *e, struct str key,
-                   struct str branch)
+/* ---- holding requests against it --------------------------------------------------- */
+
+/* A form's key and branch come with its body: of a beginning only what was known then. */
+static struct str event_key(const struct event *event)
 {
-    return (!f->operations.ptr || list_has(f->operations, e->operation)) &&
-           (!f->bucket.ptr || str_eq(f->bucket, entry_text(e, ENTRY_BUCKET))) &&
-           (!f->branch.ptr || str_eq(f->branch, branch)) &&
-           (!f->key.ptr || pattern_matches(f->key, key));
+    return event->type == EVENT_REQUEST ? entry_text(event->entry, ENTRY_KEY)
+                                        : entry_final_key(event->entry);
+}
+
+static struct str event_branch(const struct event *event)
+{
+    return event->type == EVENT_REQUEST ? entry_text(event->entry, ENTRY_BRANCH)
+                                        : entry_final_branch(event->entry);
+}
+
+bool event_same_class(const struct event *a, const struct event *b)
+{
+    return a->type == b->type && str_eq(a->entry->operation, b->entry->operation) &&
+           str_eq(entry_text(a->entry, ENTRY_BUCKET), entry_text(b->entry, ENTRY_BUCKET)) &&
+           str_eq(event_branch(a), event_branch(b));
+}
+
+static bool type_passes(struct str types, const struct event *event)
+{
+    char name[EVENT_NAME_SIZE];
+
+    return list_has(types, event_name(event, name)) ||
+           (event->type == EVENT_OPERATION && list_has(types, event->entry->operation));
+}
+
+bool filter_passes_class(const struct filter *f, const struct event *event)
+{
+    const struct entry *e = event->entry;
+
+    return (!f->bucket.ptr || str_eq(f->bucket, entry_text(e, ENTRY_BUCKET))) &&
+           (!f->branch.ptr || str_eq(f->branch, event_branch(event))) &&
+           (!f->operations.ptr || list_has(f->operations, e->operation)) &&
+           (!f->types.ptr || type_passes(f->types, event));
+}
+
+bool filter_passes_rest(const struct filter *f, const struct event *event, bool is_event)
+{
+    const struct entry *e = event->entry;
+
+    if (f->key.ptr && !pattern_matches(f->key, event_key(event)))
+        return false;
+    return is_event || (e->id > f->since_id && e->time_ns >= f->since_ns &&
+                        (!f->statuses.ptr || status_passes(f->statuses, e->status)) &&
+                        (!f->code.ptr || str_eq(f->code, e->code)));
 }
 
 bool filter_passes(const struct filter *f, const struct entry *e)
 {
-    return e->id > f->since_id && e->time_ns >= f->since_ns &&
-           passes(f, e, entry_final_key(e), entry_final_branch(e)) &&
-           (!f->statuses.ptr || status_passes(f->statuses, e->status)) &&
-           (!f->code.ptr || str_eq(f->code, e->code));
+    struct event event = {.type = EVENT_RESPONSE, .entry = (struct entry *)(uintptr_t)e};
+
+    return filter_passes_class(f, &event) && filter_passes_rest(f, &event, false);
 }
 
 bool filter_passes_event(const struct filter *f, const struct event *event)
 {
-    const struct entry *e = event->entry;
-    bool ended = event->type != EVENT_REQUEST;
-    char name[EVENT_NAME_SIZE];
+    return filter_passes_class(f, event) && filter_passes_rest(f, event, true);
+}
 
-    return (!f->types.ptr || list_has(f->types, event_name(event, name)) ||
-            (event->type == EVENT_OPERATION && list_has(f->types, e->operation))) &&
-           passes(f, e, ended ? entry_final_key(e) : entry_text(e, ENTRY_KEY),
-                  ended ? entry_final_branch(e) : entry_text(e, ENTRY_BRANCH));
+/* ---- filters among themselves ------------------------------------------------------ */
+
+static const size_t texts[] = {
+    offsetof(struct filter, operations), offsetof(struct filter, statuses),
+    offsetof(struct filter, types),      offsetof(struct filter, bucket),
+    offsetof(struct filter, branch),     offsetof(struct filter, code),
+    offsetof(struct filter, key),
+};
+
+static struct str *text_at(const struct filter *f, size_t i)
+{
+    return (struct str *)((char *)(uintptr_t)f + texts[i]);
+}
+
+struct filter *filter_copy(const struct filter *f)
+{
+    size_t size = sizeof(*f);
+    struct filter *copy;
+    char *at;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        size += text_at(f, i)->len;
+    copy = try_malloc(size);
+    if (!copy)
+        return NULL;
+    *copy = *f;
+    at = (char *)(copy + 1);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct str *text = text_at(copy, i);
+
+        if (!text->ptr)
+            continue;
+        str_put(at, *text);
+        text->ptr = at;
+        at += text->len;
+    }
+    return copy;
+}
+
+bool filter_same(const struct filter *a, const struct filter *b)
+{
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const struct str *x = text_at(a, i), *y = text_at(b, i);
+
+        if (!x->ptr != !y->ptr || !str_eq(*x, *y))
+            return false;
+    }
+    return a->since_id == b->since_id && a->since_ns == b->since_ns;
+}
+
+/* FNV-1a. */
+uint64_t filter_hash(const struct filter *f)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ f->since_id ^ (uint64_t)f->since_ns;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct str text = *text_at(f, i);
+
+        for (size_t k = 0; k < text.len; k++)
+            hash = (hash ^ (unsigned char)text.ptr[k]) * UINT64_C(0x100000001b3);
+        hash = (hash ^ (text.ptr ? 0x100 + i : i)) * UINT64_C(0x100000001b3);
+    }
+    return hash;
 }

@@ -22,4 +22,15 @@ MUST_CHECK bool filter_read(struct admin_call *c, struct filter *out);
 bool filter_passes(const struct filter *f, const struct entry *e);
 bool filter_passes_event(const struct filter *f, const struct event *event);
 
+/* The same in two steps, of which the first has one answer for all events of a class: type,
+ * operation, bucket and branch. A completed request is looked at as its EVENT_RESPONSE. */
+bool filter_passes_class(const struct filter *f, const struct event *event);
+bool filter_passes_rest(const struct filter *f, const struct event *event, bool is_event);
+bool event_same_class(const struct event *a, const struct event *b);
+
+/* One allocation, to be freed by mem_free. NULL: no memory. */
+MUST_CHECK struct filter *filter_copy(const struct filter *f);
+bool filter_same(const struct filter *a, const struct filter *b);
+uint64_t filter_hash(const struct filter *f);
+
 #endif

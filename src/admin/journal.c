@@ -5,6 +5,7 @@
  * for each event in theirs, one for each reader at work. */
 #include "admin/journal.h"
 #include "admin/statistics.h"
+#include "admin/watch.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -32,10 +33,10 @@ struct journal {
     struct event_slot *events;
     size_t event_mask;
     struct entry *free;
-    struct listener *listeners;
-    uint64_t subscribers, lost;
+    uint64_t lost;
     /* One free entry a stripe of threads, to be had without the lock. */
     _Atomic(struct entry *) spare[STRIPES];
+    struct watch *watch; /* who waits for more */
 };
 
 static size_t power_of_two(size_t at_least)
@@ -75,6 +76,7 @@ struct journal *journal_new(size_t capacity)
     j->events = xcalloc(event_slots, sizeof(*j->events));
     j->event_mask = event_slots - 1;
     j->first_event = j->next_event = 1;
+    j->watch = watch_new(j);
     return j;
 }
 
@@ -154,14 +156,11 @@ static void add_completed_locked(struct journal *j, struct entry *e)
     j->completed[j->next++ & j->completed_mask] = e;
 }
 
-static void wake_listeners_locked(struct journal *j, bool completed)
+/* After the lock was held: whoever has just said that it sleeps is seen. */
+static inline void tell_watch(struct journal *j)
 {
-    for (struct listener *l = j->listeners; l; l = l->next) {
-        if (!l->waits || !(completed || l->to_events))
-            continue;
-        l->waits = false;
-        l->waker->wake(l->waker);
-    }
+    if (watch_wants_poke(j->watch))
+        watch_poke(j->watch);
 }
 
 struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
@@ -174,9 +173,8 @@ struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
     pthread_mutex_lock(&j->lock);
     e->id = ++j->last_id;
     add_event_locked(j, EVENT_REQUEST, e);
-    if (j->listeners)
-        wake_listeners_locked(j, false);
     pthread_mutex_unlock(&j->lock);
+    tell_watch(j);
     return e;
 }
 
@@ -190,11 +188,10 @@ void journal_end(struct journal *j, struct entry *e, const struct traffic_call *
     if (e->status >= 200 && e->status < 400 && call->operation_number > 0)
         add_event_locked(j, EVENT_OPERATION, e);
     add_completed_locked(j, e);
-    if (j->listeners)
-        wake_listeners_locked(j, true);
     spare = refill_spare_locked(j);
     oldest = j->completed[j->first & j->completed_mask];
     pthread_mutex_unlock(&j->lock);
+    tell_watch(j);
     /* They are touched next, and nobody has for long. Only hints: they may be gone by now. */
     __builtin_prefetch(oldest, 1);
     if (spare)
@@ -213,12 +210,14 @@ void journal_clear(struct journal *j)
 
 void journal_facts(struct journal *j, struct journal_facts *out)
 {
+    uint64_t subscribers = watch_subscribers(j->watch);
+
     pthread_mutex_lock(&j->lock);
     *out = (struct journal_facts){.capacity = j->capacity,
                                   .size = j->next - j->first,
                                   .last_id = j->last_id,
                                   .clearings = j->clearings,
-                                  .subscribers = j->subscribers,
+                                  .subscribers = subscribers,
                                   .lost = j->lost};
     pthread_mutex_unlock(&j->lock);
 }
@@ -229,7 +228,7 @@ void journal_free(struct journal *j)
 
     if (!j)
         return;
-    assert(!j->listeners);
+    watch_free(j->watch);
     journal_clear(j);
     while (j->first_event < j->next_event)
         unref_locked(j, j->events[j->first_event++ & j->event_mask].entry);
@@ -270,15 +269,31 @@ void journal_release(struct journal *j, struct entry *const *entries, size_t cou
     pthread_mutex_unlock(&j->lock);
 }
 
-size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max,
-                           uint64_t *lost)
+size_t journal_read_completed(struct journal *j, uint64_t *position, struct event *out,
+                              size_t max)
 {
     size_t count = 0;
 
     pthread_mutex_lock(&j->lock);
-    *lost = *number < j->first_event ? j->first_event - *number : 0;
-    j->lost += *lost;
-    *number += *lost;
+    if (*position < j->first)
+        *position = j->first;
+    for (; count < max && *position < j->next; count++) {
+        struct entry *e = j->completed[*position & j->completed_mask];
+
+        out[count] = (struct event){(*position)++, EVENT_RESPONSE, e};
+        e->refs++;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return count;
+}
+
+size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&j->lock);
+    if (*number < j->first_event)
+        *number = j->first_event;
     for (; count < max && *number < j->next_event; count++) {
         const struct event_slot *slot = &j->events[*number & j->event_mask];
 
@@ -299,6 +314,18 @@ void journal_release_events(struct journal *j, const struct event *events, size_
     pthread_mutex_unlock(&j->lock);
 }
 
+void journal_count_lost(struct journal *j, uint64_t lost)
+{
+    pthread_mutex_lock(&j->lock);
+    j->lost += lost;
+    pthread_mutex_unlock(&j->lock);
+}
+
+struct watch *journal_watch(struct journal *j)
+{
+    return j->watch;
+}
+
 uint64_t journal_next_event(struct journal *j)
 {
     uint64_t number;
@@ -307,38 +334,4 @@ uint64_t journal_next_event(struct journal *j)
     number = j->next_event;
     pthread_mutex_unlock(&j->lock);
     return number;
-}
-
-/* ---- listening --------------------------------------------------------------------- */
-
-bool journal_listen(struct journal *j, struct listener *l, uint64_t position)
-{
-    bool waits;
-
-    pthread_mutex_lock(&j->lock);
-    if (!l->listed) {
-        l->listed = true;
-        l->next = j->listeners;
-        l->back = &j->listeners;
-        if (l->next)
-            l->next->back = &l->next;
-        j->listeners = l;
-        j->subscribers += l->to_events;
-    }
-    l->waits = waits = position >= (l->to_events ? j->next_event : j->next);
-    pthread_mutex_unlock(&j->lock);
-    return waits;
-}
-
-void journal_leave(struct journal *j, struct listener *l)
-{
-    pthread_mutex_lock(&j->lock);
-    if (l->listed) {
-        *l->back = l->next;
-        if (l->next)
-            l->next->back = l->back;
-        l->listed = false;
-        j->subscribers -= l->to_events;
-    }
-    pthread_mutex_unlock(&j->lock);
 }

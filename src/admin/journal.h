@@ -45,27 +45,20 @@ void journal_facts(struct journal *j, struct journal_facts *out);
 size_t journal_read(struct journal *j, uint64_t *position, struct entry **out, size_t max);
 void journal_release(struct journal *j, struct entry *const *entries, size_t count);
 
-/* Events from *number on, at most max, with a reference on the entry of each; *number moves
- * behind them. lost: how many from *number on are there no more. */
-size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max,
-                           uint64_t *lost);
+/* The same, each as its EVENT_RESPONSE with its position as number. */
+size_t journal_read_completed(struct journal *j, uint64_t *position, struct event *out,
+                              size_t max);
+
+/* Events from *number on, or from the oldest that is still there, at most max, with a reference
+ * on the entry of each; *number moves behind them. */
+size_t journal_read_events(struct journal *j, uint64_t *number, struct event *out, size_t max);
+/* A reader has found so many of them gone. */
+void journal_count_lost(struct journal *j, uint64_t lost);
 void journal_release_events(struct journal *j, const struct event *events, size_t count);
 /* The number that the next event will have. */
 uint64_t journal_next_event(struct journal *j);
 
-/* Somebody who is woken when there is more to read: once, and then again after he has said by
- * journal_listen that he waits. */
-struct listener {
-    struct waker *waker;
-    bool to_events; /* or to completed entries only */
-    /* The journal's: */
-    bool listed, waits;
-    struct listener *next, **back;
-};
-/* From now on it is woken by what comes behind position (of entries, or events). False: there
- * is something already. */
-MUST_CHECK bool journal_listen(struct journal *j, struct listener *l, uint64_t position);
-/* It is never woken afterwards. Accepts one that does not listen. */
-void journal_leave(struct journal *j, struct listener *l);
+/* Who waits for more. */
+struct watch *journal_watch(struct journal *j);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* requests.c - GET requests: what the journal has, or will have soon. It is gone through in
  * turns, oldest first, so that a long one stops nobody; who waits goes on with what is new. */
-#include "admin/filter.h"
 #include "admin/journal.h"
+#include "admin/watch.h"
 
 #include <stdlib.h>
 
@@ -17,7 +17,6 @@
 struct search {
     struct admin *admin;
     struct filter filter;
-    uint64_t position; /* in the journal */
     uint64_t clearings;
     uint64_t matched;
     struct entry **kept; /* the last ones that matched: a ring of limit, references */
@@ -25,7 +24,8 @@ struct search {
     bool waits;
     uint64_t count; /* that it waits for */
     int64_t deadline_ns;
-    struct listener listener;
+    struct watch *watch;
+    struct watcher reader; /* joins when it waits */
 };
 
 static void forget_kept(struct search *s)
@@ -38,7 +38,7 @@ static void search_free(void *state)
 {
     struct search *s = state;
 
-    journal_leave(s->admin->journal, &s->listener);
+    watch_leave(s->watch, &s->reader);
     forget_kept(s);
     mem_free(s->kept);
     mem_free(s);
@@ -100,8 +100,14 @@ static bool begin_search(struct admin_call *c)
     c->state = s;
     c->state_free = search_free;
     s->admin = c->admin;
-    s->listener.waker = c->req->waker;
-    return filter_read(c, &s->filter) && read_limit(c, s) && read_wait(c, s);
+    s->watch = journal_watch(c->admin->journal);
+    s->reader.waker = c->req->waker;
+    if (!filter_read(c, &s->filter) || !read_limit(c, s) || !read_wait(c, s))
+        return false;
+    if (!s->waits || watch_join(s->watch, &s->reader, &s->filter, false))
+        return true;
+    admin_no_memory(c);
+    return false;
 }
 
 /* ---- searching --------------------------------------------------------------------- */
@@ -131,7 +137,7 @@ static bool search_on(struct search *s)
     int64_t until_ns = clock_monotonic_ns() + TURN_NS;
 
     for (int i = 0; i < BATCHES_A_TURN && clock_monotonic_ns() < until_ns; i++) {
-        count = journal_read(s->admin->journal, &s->position, found, BATCH);
+        count = journal_read(s->admin->journal, &s->reader.position, found, BATCH);
         released_count = 0;
         for (size_t k = 0; k < count; k++) {
             if (filter_passes(&s->filter, found[k])) {
@@ -157,7 +163,7 @@ static bool was_cleared(struct search *s, struct journal_facts *facts)
     s->clearings = facts->clearings;
     forget_kept(s);
     s->matched = 0;
-    s->position = 0;
+    s->reader.position = 0;
     return true;
 }
 
@@ -220,6 +226,8 @@ enum app_next admin_list_requests(struct admin_call *c)
     s = c->state;
     if (!s->waits && !admin_settled(c))
         return APP_WAIT;
+    if (s->waits)
+        watch_read(s->watch, &s->reader);
     for (;;) {
         if (!search_on(s)) {
             c->req->waker->wake(c->req->waker);
@@ -229,8 +237,8 @@ enum app_next admin_list_requests(struct admin_call *c)
             continue;
         if (is_over(c))
             return answer(c, facts.last_id);
-        if (journal_listen(s->admin->journal, &s->listener, s->position))
-            return APP_WAIT;
+        watch_wait(s->watch, &s->reader, true);
+        return APP_WAIT;
     }
 }
 

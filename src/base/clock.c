@@ -54,6 +54,16 @@ int64_t clock_coarse_ns(void)
     return read_ns(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t clock_thread_cpu_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t clock_process_cpu_ns(void)
+{
+    return read_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void clock_set_offset_ns(int64_t offset)
 {
     atomic_store(&offset_ns, offset);

@@ -18,6 +18,10 @@ int64_t clock_monotonic_ns(void);
 /* The same clock as of the last timer tick, at most a few ms ago: for deadlines, at a fifth of
  * the cost. */
 int64_t clock_coarse_ns(void);
+/* CPU time of the calling thread. */
+int64_t clock_thread_cpu_ns(void);
+/* CPU time of all threads. */
+int64_t clock_process_cpu_ns(void);
 
 void clock_set_offset_ns(int64_t offset_ns);
 void clock_freeze_at_ns(int64_t now_ns);

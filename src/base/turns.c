@@ -4,7 +4,6 @@
 #include "base/mem.h"
 
 #include <pthread.h>
-#include <time.h>
 
 struct turns {
     pthread_mutex_t lock; /* guards record */
@@ -43,17 +42,9 @@ void turns_reset(struct turns *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
 void turn_base_refresh(int64_t ticks)
 {
-    turn_base = (struct turn_base){ticks, clock_monotonic_ns(), thread_cpu_ns()};
+    turn_base = (struct turn_base){ticks, clock_monotonic_ns(), clock_thread_cpu_ns()};
 }
 
 static void copy_clipped(char *out, size_t size, struct str text)
@@ -76,7 +67,8 @@ static int64_t wall_since(int64_t started, int64_t now_ticks, int64_t now_ns)
 void turn_record_long(struct turns *t, int64_t started, const char *step, struct str method,
                       struct str target)
 {
-    int64_t ticks = turn_ticks(), now_ns = clock_monotonic_ns(), cpu_now_ns = thread_cpu_ns();
+    int64_t ticks = turn_ticks(), now_ns = clock_monotonic_ns(),
+            cpu_now_ns = clock_thread_cpu_ns();
     int64_t wall_ns = wall_since(started, ticks, now_ns);
     int64_t cpu_ns = cpu_now_ns - turn_base.cpu_ns;
     struct turn_record *r;

@@ -32,6 +32,7 @@ import tempfile
 import time
 
 from bench_disk import DiskRows
+from bench_events import EventRows
 
 HERE = pathlib.Path(__file__).resolve().parent
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -104,7 +105,9 @@ class Server:
             os.killpg(self.proc.pid, signal.SIGKILL)
 
 
-class Bench(DiskRows):
+class Bench(DiskRows, EventRows):
+    client_cpu = CLIENT_CPU
+
     def __init__(self, args):
         self.build = pathlib.Path(args.build).resolve()
         self.quick = args.quick
@@ -428,7 +431,7 @@ class Bench(DiskRows):
             "get": lambda: self.small("GET", 0.85, 0.65),
             "put": lambda: self.small("PUT", 0.65, 0.50),
             "large": lambda: (self.large_get(), self.large_put()),
-            "list": self.listing, "store": self.store, "files": self.files,
+            "list": self.listing, "events": self.events, "store": self.store, "files": self.files,
             "persist": self.persist, "database": self.database, "s3db": self.s3db, "start": self.start,
             "beside": self.rivals,
         }
@@ -486,7 +489,7 @@ if __name__ == "__main__":
     parser.add_argument("--build", default="build")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 100,000 objects")
-    parser.add_argument("only", nargs="*", help="steps, all if none: get put large list store files persist database s3db start beside")
+    parser.add_argument("only", nargs="*", help="steps, all if none: get put large list events store files persist database s3db start beside")
     arguments = parser.parse_args()
     # So that servers are stopped then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """GET events: server-sent events of what S3 clients do."""
 
+import contextlib
 import http.client
 import json
+import pathlib
+import selectors
 import socket
 import threading
 import urllib.parse
@@ -244,3 +247,113 @@ def test_a_server_that_stops_ends_its_streams():
     server.stop()
     assert f.response.readline() == b""
     f.connection.close()
+
+
+# ---- what followers cost those who only send requests ----------------------------------------------
+
+class Herd:
+    """So many followers on raw sockets, which read and drop when told to."""
+
+    def __init__(self, server, count, query=""):
+        self.sockets = []
+        for i in range(count):
+            s = socket.create_connection(("127.0.0.1", server.port), timeout=20 * SLOW)
+            target = "/_s3mem/events" + query.replace("%d", str(i))
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            self.sockets.append(s)
+        for s in self.sockets:
+            assert b"200 OK" in s.recv(4096)
+
+    def __enter__(self):
+        self.ends = threading.Event()
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+        return self
+
+    def read(self):
+        with selectors.EpollSelector() as chosen:
+            for s in self.sockets:
+                s.setblocking(False)
+                chosen.register(s, selectors.EVENT_READ)
+            while not self.ends.is_set():
+                for key, _ in chosen.select(0.05):
+                    with contextlib.suppress(BlockingIOError):
+                        key.fileobj.recv(1 << 18)
+
+    def __exit__(self, *_):
+        self.ends.set()
+        self.reader.join()
+        for s in self.sockets:
+            s.close()
+
+
+def cpu_of_requests(server, count):
+    """CPU seconds of the server for so many GETs, asked in bursts on one connection."""
+    def spent():
+        tasks = pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    request = b"GET /bench/key HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    before = spent()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60 * SLOW) as s:
+        for _ in range(count // 50):
+            s.sendall(request * 50)
+            answers = b""
+            while answers.count(b"HTTP/1.1 200 OK") < 50 or not answers.endswith(b"the body"):
+                answers += s.recv(1 << 16)
+    return spent() - before
+
+
+@pytest.mark.options
+@pytest.mark.parametrize("count,query,most", [
+    (300, "?bucket=nothing", 1.6),       # one filter for all
+    (300, "?bucket=nothing-%d", 1.6),    # each its own
+    (300, "?key=%d-*-nothing", 2.5),     # each its own, and each key is looked at
+    (300, "", 2.5),                      # everything: they fall behind
+])
+def test_followers_do_not_slow_requests_down(count, query, most):
+    """Were each of three hundred woken for each event, a request would cost twenty times as much."""
+    with serving("--threads", "1", "--bucket", "bench", "--connection-limit", "600") as server:
+        client(server).put_object(Bucket="bench", Key="key", Body=b"the body")
+        cpu_of_requests(server, 500)
+        alone = min(cpu_of_requests(server, 4000) for _ in range(3))
+        with Herd(server, count, query):
+            beside = min(cpu_of_requests(server, 4000) for _ in range(3))
+        assert beside < most * alone, f"{beside:.3f} s beside followers, {alone:.3f} s without"
+
+
+@pytest.mark.options
+def test_many_who_wait_for_requests_slow_nobody_down():
+    with serving("--threads", "1", "--bucket", "bench", "--connection-limit", "600") as server:
+        client(server).put_object(Bucket="bench", Key="key", Body=b"the body")
+        cpu_of_requests(server, 500)
+        alone = min(cpu_of_requests(server, 4000) for _ in range(3))
+        waiting = []
+        for i in range(300):
+            s = socket.create_connection(("127.0.0.1", server.port), timeout=60 * SLOW)
+            s.sendall(f"GET /_s3mem/requests?wait=9m&bucket=b{i % 3} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                      .encode())
+            waiting.append(s)
+        beside = min(cpu_of_requests(server, 4000) for _ in range(3))
+        assert beside < 1.6 * alone, f"{beside:.3f} s beside waiters, {alone:.3f} s without"
+        # They are still there, and hear of what they wait for.
+        http_request(server, "GET", "/b1/k")
+        for i, s in enumerate(waiting):
+            if i % 3 == 1:
+                assert b'"bucket":"b1"' in s.recv(1 << 16)
+            s.close()
+
+
+def test_events_to_one_follower_come_in_order_and_whole(own):
+    """Batches lose nothing as long as the reader keeps up."""
+    name = unique()
+    client(own).create_bucket(Bucket=name)
+    with Follower(own, bucket=name, type="headBucket") as f:
+        seen = []
+        reader = threading.Thread(target=lambda: seen.extend(f.take(200)))
+        reader.start()
+        for _ in range(200):
+            http_request(own, "HEAD", f"/{name}")
+        reader.join(60 * SLOW)
+        numbers = [e[0] for e in seen]
+        assert len(numbers) == 200 and numbers == sorted(set(numbers))
