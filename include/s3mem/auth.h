@@ -27,9 +27,11 @@ static inline struct str credential_owner(const struct credential *c)
     return str_c(c->owner);
 }
 
-struct credentials; /* an immutable set, looked up by access key */
+struct credentials; /* a counted set, immutable once it is shared; looked up by access key */
 struct credentials *credentials_new(void);
-void credentials_free(struct credentials *c);
+/* Drops a reference; the last one wipes the secrets. Accepts NULL. */
+void credentials_unref(struct credentials *c);
+AUTO_DEFINE(credentials, credentials_unref)
 /* Copies. False (and *why, a static text) for an empty or duplicate access key, empty secret,
  * bad canonical id ... */
 MUST_CHECK bool credentials_add(struct credentials *c, const struct credential *credential,
@@ -44,6 +46,17 @@ bool credentials_may_administer(const struct credentials *c,
                                 const struct credential *credential);
 /* The first of those that may; NULL for an empty set. */
 const struct credential *credentials_administrator(const struct credentials *c);
+
+/* The set in force. It may be replaced while requests go on with the one before. */
+struct keyring;
+/* Takes set. */
+struct keyring *keyring_new(struct credentials *set);
+/* The references that it gave away must be back. Accepts NULL. */
+void keyring_free(struct keyring *k);
+/* A new reference on the set in force. Any thread; takes no lock. NULL gives NULL. */
+struct credentials *keyring_get(struct keyring *k);
+/* Takes set. One thread at a time. */
+void keyring_replace(struct keyring *k, struct credentials *set);
 
 /* ---- what authentication finds out ------------------------------------------------- */
 

@@ -6,6 +6,8 @@
 
 #include "s3mem/base.h"
 
+#include <sys/types.h>
+
 /* ---- where to listen --------------------------------------------------------------- */
 
 #define HTTP_LISTENERS_MAX 32
@@ -24,6 +26,7 @@ struct http_listener {
 struct http_listeners { /* zeroed memory is an empty set */
     struct http_listener items[HTTP_LISTENERS_MAX];
     size_t count;
+    mode_t unix_mode; /* of the socket files to come; 0: their owner's only */
 };
 
 enum http_listen_result {
@@ -78,6 +81,11 @@ struct http_server;
 /* Starts to serve; NULL when that failed, with one sentence in why. */
 MUST_CHECK struct http_server *http_server_start(const struct http_options *options,
                                                  struct buf *why);
+/* From now on new connections are shown this certificate; those that are open keep theirs. Any
+ * thread. False, with a sentence in why: there is something wrong with it, and nothing has
+ * changed. Of servers that were started with a certificate. */
+MUST_CHECK bool http_server_set_identity(struct http_server *server, const char *cert,
+                                         const char *key, struct buf *why);
 /* Accepts no more connections, and closes those there are after their next reply. */
 void http_server_quiesce(struct http_server *server);
 /* Requests that have begun and are not yet answered. */

@@ -9,9 +9,9 @@
 /* Everything is borrowed and must outlive the service. */
 struct s3_options {
     struct store *store;
-    const struct credentials *credentials; /* NULL: no authentication */
-    struct str region;                     /* "us-east-1" */
-    const struct str *domains;             /* virtual-host base domains: "localhost" ... */
+    struct keyring *keyring;   /* NULL: no authentication */
+    struct str region;         /* "us-east-1" */
+    const struct str *domains; /* virtual-host base domains: "localhost" ... */
     size_t domain_count;
     bool auto_bucket;         /* create a missing bucket on first use */
     bool enforce_limits;      /* metadata_limit and max_object_size are checked */
@@ -35,7 +35,7 @@ struct app s3_service_app(struct s3_service *service);
  * BUCKET_ALREADY_OWNED_BY_YOU. */
 MUST_CHECK enum s3_err s3_service_create_bucket(struct s3_service *service, struct str name);
 /* The owner string (canonical id \n display name \n account id) that buckets made without
- * a credential get; seeds use it too. */
+ * a credential get; seeds use it too. It is the administrator of the start. */
 struct str s3_service_default_owner(const struct s3_service *service);
 bool s3_bucket_name_ok(struct str name);
 

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* credentials.c - the set of known access keys: built once at start, then only read.
- * Entries are sorted by access key and never move, so that results of requests may point at
- * them for as long as the set lives. */
+/* credentials.c - sets of known access keys, and the one in force.
+ * A set is built, then only read. Its entries are sorted by access key and never move, so that
+ * results of requests may point at them for as long as the request holds its reference.
+ *
+ * A keyring keeps the frame of each set it ever had, some 50 bytes, to its own end. So whoever
+ * comes upon a set that was just replaced can see by its count that it is gone; the entries, and
+ * with them the secrets, go with the last reference. */
+#include <assert.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "auth/signing_key.h"
@@ -21,6 +27,13 @@ struct credentials {
     struct entry **entries; /* owned array of owned entries, sorted by access key */
     size_t count;
     const struct credential *administrator; /* the first marked one, else the first */
+    atomic_uint refs;                       /* 0: the entries are gone */
+    struct keyring *ring;                   /* that owns the frame; NULL: nobody does */
+    struct credentials *before;             /* in the ring's list of frames */
+};
+
+struct keyring {
+    struct credentials *_Atomic current; /* a reference */
 };
 
 struct key_cache *credential_key_cache(const struct credential *credential)
@@ -30,7 +43,9 @@ struct key_cache *credential_key_cache(const struct credential *credential)
 
 struct credentials *credentials_new(void)
 {
-    return xcalloc(1, sizeof(struct credentials));
+    struct credentials *c = xcalloc(1, sizeof(*c));
+    atomic_init(&c->refs, 1);
+    return c;
 }
 
 static void entry_free(struct entry *e)
@@ -51,14 +66,61 @@ static void entry_free(struct entry *e)
     mem_free(e);
 }
 
-void credentials_free(struct credentials *c)
+void credentials_unref(struct credentials *c)
 {
-    if (!c)
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < c->count; i++)
         entry_free(c->entries[i]);
-    mem_free(c->entries);
-    mem_free(c);
+    mem_free(TAKE(c->entries));
+    if (!c->ring)
+        mem_free(c);
+}
+
+/* ---- the set in force -------------------------------------------------------------- */
+
+struct keyring *keyring_new(struct credentials *set)
+{
+    struct keyring *k = xcalloc(1, sizeof(*k));
+    set->ring = k;
+    atomic_init(&k->current, set);
+    return k;
+}
+
+struct credentials *keyring_get(struct keyring *k)
+{
+    while (k) {
+        struct credentials *c = atomic_load_explicit(&k->current, memory_order_acquire);
+        unsigned refs = atomic_load_explicit(&c->refs, memory_order_relaxed);
+        while (refs > 0)
+            if (atomic_compare_exchange_weak_explicit(
+                    &c->refs, &refs, refs + 1, memory_order_acquire, memory_order_relaxed))
+                return c;
+        /* It was replaced between the two loads, and the last request on it has ended. */
+    }
+    return NULL;
+}
+
+void keyring_replace(struct keyring *k, struct credentials *set)
+{
+    set->ring = k;
+    set->before = atomic_load_explicit(&k->current, memory_order_relaxed);
+    credentials_unref(atomic_exchange_explicit(&k->current, set, memory_order_acq_rel));
+}
+
+void keyring_free(struct keyring *k)
+{
+    if (!k)
+        return;
+    struct credentials *c = atomic_load_explicit(&k->current, memory_order_relaxed);
+    credentials_unref(c);
+    while (c) {
+        struct credentials *before = c->before;
+        assert(atomic_load_explicit(&c->refs, memory_order_relaxed) == 0);
+        mem_free(c);
+        c = before;
+    }
+    mem_free(k);
 }
 
 /* ---- what a credential may look like ----------------------------------------------- */

@@ -64,6 +64,7 @@ static bool load_line(struct loading *l, struct str line)
         return false;
     }
     take_over(l, s, SOURCE_FILE);
+    l->settings.file_has_secret |= str_eq(key, STR("secret-key"));
     buf_addf(l->text, "%.*s: ", (int)key.len, key.ptr);
     if (!setting_parse(s, &l->settings, str_trim(str_from(line, equals + 1)), l->text))
         return false;

@@ -11,6 +11,7 @@ struct daemon {
     struct server server;
     sigset_t signals; /* blocked in every thread; main waits for them */
     int caught;       /* the SIGTERM or SIGINT that ends us; 0 before */
+    bool reload;      /* SIGHUP came, and nothing was read again since */
 };
 
 /* "s3memd: ..." on standard error. */
@@ -18,10 +19,11 @@ void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* ---- signals.c --------------------------------------------------------------------- */
 
-/* Blocks SIGTERM, SIGINT and SIGCHLD for sigtimedwait, and ignores SIGPIPE. */
+/* Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD for sigtimedwait, and ignores SIGPIPE. */
 void signals_setup(struct daemon *d);
-/* Waits at most timeout_ms (-1: for ever) for one of them; 0 when none came. Notes SIGTERM and
- * SIGINT in d->caught; a second one ends the process at once, with status 128+n. */
+/* Waits at most timeout_ms (-1: for ever) for one of them; 0 when none came. Notes SIGHUP
+ * in d->reload, SIGTERM and SIGINT in d->caught; a second one ends the process at once, with
+ * status 128+n. */
 int signals_wait(struct daemon *d, int timeout_ms);
 
 /* ---- notify.c ---------------------------------------------------------------------- */

@@ -53,8 +53,8 @@ static void env_add(struct script_env *env, const char *name, const char *value)
 
 static void env_build(struct script_env *env, const struct server *server)
 {
-    const struct credential *c =
-        server->credentials ? credentials_administrator(server->credentials) : NULL;
+    AUTO(credentials) set = keyring_get(server->keyring);
+    const struct credential *c = set ? credentials_administrator(set) : NULL;
     AUTO_BUF(url, KiB(1));
     size_t inherited = 0;
 

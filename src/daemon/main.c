@@ -2,7 +2,7 @@
 /* main.c - s3memd from its settings to its exit status: a thin process around a server.
  *
  *   settings -> open, state on disk -> buckets, seed -> init scripts -> ready -> until a signal
- * -> drain -> close */
+ * (SIGHUP: reads files again) -> drain -> close */
 #include "daemon/daemon.h"
 
 #include <stdarg.h>
@@ -76,6 +76,19 @@ static enum exit_status start(struct daemon *d)
     return EXIT_DONE;
 }
 
+/* ---- serving ----------------------------------------------------------------------- */
+
+/* Until the next signal. SIGHUP also comes when a terminal is closed: what is in memory must
+ * outlive that. */
+static void serve(struct daemon *d)
+{
+    if (d->reload) {
+        d->reload = false;
+        server_reload(&d->server);
+    }
+    signals_wait(d, -1);
+}
+
 /* ---- ending ------------------------------------------------------------------------ */
 
 /* Lets requests in flight finish; a second signal does not wait for them. */
@@ -121,7 +134,7 @@ int main(int argc, char **argv)
     signals_setup(&d);
     status = start(&d);
     while (status == EXIT_DONE && !d.caught)
-        signals_wait(&d, -1);
+        serve(&d);
     if (d.server.http)
         drain(&d);
     if (!server_close(&d.server) && status == EXIT_DONE)

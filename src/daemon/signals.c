@@ -11,6 +11,7 @@ void signals_setup(struct daemon *d)
     sigemptyset(&d->signals);
     sigaddset(&d->signals, SIGTERM);
     sigaddset(&d->signals, SIGINT);
+    sigaddset(&d->signals, SIGHUP);
     sigaddset(&d->signals, SIGCHLD);
     /* Threads inherit it. */
     pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
@@ -29,6 +30,10 @@ int signals_wait(struct daemon *d, int timeout_ms)
         return 0;
     if (number == SIGCHLD)
         return number;
+    if (number == SIGHUP) {
+        d->reload = true;
+        return number;
+    }
     if (d->caught)
         _exit(128 + number);
     d->caught = number;

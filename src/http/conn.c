@@ -2,6 +2,7 @@
 /* conn.c - the list of open connections and their deadlines. */
 #include "http/listener.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ static struct conn *conn_open(struct http_server *server, struct MHD_Connection 
     (void)conn_expect(conn, server->header_timeout_ms);
 
     pthread_mutex_lock(&server->lock);
+    conn->identity = server->tls ? tls_identity_use_locked(server->identity, mhd) : NULL;
     conn->prev = NULL;
     conn->next = server->conns;
     if (conn->next)
@@ -86,6 +88,7 @@ static void conn_close(struct http_server *server, struct conn *conn)
         server->conns = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
+    tls_identity_unref_locked(conn->identity);
     pthread_mutex_unlock(&server->lock);
     mem_free(conn);
     atomic_fetch_sub(&server->conn_count, 1);

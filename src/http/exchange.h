@@ -95,6 +95,7 @@ struct conn {
     int64_t scanned_deadline_ns; /* as the front thread last saw it: unchanged = silent */
     uint64_t step_received;      /* body bytes when the deadline was last moved */
     struct wait wait;
+    struct tls_identity *identity; /* reference; NULL: it speaks no TLS */
     char remote[HTTP_ADDRESS_SIZE];
     struct exchange x;
 };

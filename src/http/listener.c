@@ -260,6 +260,26 @@ static int bind_unix(int fd, const struct sockaddr_un *addr)
     return 0;
 }
 
+/* Who may write to the socket file may connect. The mode of the socket becomes the file's as it
+ * is made, less the umask's bits; these are added before anybody can connect. */
+static int bind_with_mode(int fd, const struct sockaddr_un *addr, mode_t mode)
+{
+    struct stat st;
+    int err;
+
+    if (fchmod(fd, mode) < 0)
+        return errno;
+    err = bind_unix(fd, addr);
+    if (err)
+        return err;
+    if (lstat(addr->sun_path, &st) < 0 ||
+        ((st.st_mode & ALLPERMS) != mode && chmod(addr->sun_path, mode) < 0)) {
+        err = errno;
+        unlink(addr->sun_path);
+    }
+    return err;
+}
+
 static enum http_listen_result listen_unix(struct http_listeners *l, struct str path,
                                            struct buf *why)
 {
@@ -274,7 +294,8 @@ static enum http_listen_result listen_unix(struct http_listeners *l, struct str 
     }
     str_put(addr.sun_path, path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    err = fd < 0 ? errno : bind_unix(fd, &addr);
+    err = fd < 0 ? errno
+                 : bind_with_mode(fd, &addr, l->unix_mode ? l->unix_mode : S_IRUSR | S_IWUSR);
     if (!err && listen(fd, BACKLOG) < 0) {
         err = errno;
         unlink(addr.sun_path);

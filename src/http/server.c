@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* server.c - starting and stopping libmicrohttpd and the front thread. */
 #include "http/server.h"
+#include "http/tls.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -97,6 +98,7 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem pool[] = {
@@ -127,6 +129,7 @@ static void server_destroy(struct http_server *server)
         MHD_stop_daemon(server->mhd);
     if (server->wake_fd >= 0)
         close(server->wake_fd);
+    tls_identity_unref_locked(server->identity);
     pthread_mutex_destroy(&server->lock);
     mem_free(server->silent);
     mem_free(server);
@@ -160,6 +163,11 @@ struct http_server *http_server_start(const struct http_options *options, struct
     struct http_server *server = server_prepare(options);
     int err;
 
+    if (server->tls &&
+        !http_server_set_identity(server, options->tls_cert, options->tls_key, why)) {
+        server_destroy(server);
+        return NULL;
+    }
     MHD_set_panic_func(panic_from_mhd, NULL);
     start_log = why;
     server->mhd = start_mhd(server, options);

@@ -10,7 +10,8 @@
  * share connections out unevenly, and each listening socket would need a thread pool of its
  * own.
  *
- * Lock: `lock` guards the list of connections and, through it, that their sockets are open. */
+ * Lock: `lock` guards the list of connections and, through it, that their sockets are open, and
+ * the identity shown over TLS. */
 #ifndef S3MEM_HTTP_SERVER_H
 #define S3MEM_HTTP_SERVER_H
 
@@ -32,7 +33,8 @@ struct http_server {
     unsigned connection_limit;
     int64_t idle_timeout_ms, header_timeout_ms, body_timeout_ms;
     bool tls;
-    struct turns *turns; /* may be NULL */
+    struct tls_identity *identity; /* under the lock: of the next connection */
+    struct turns *turns;           /* may be NULL */
 
     pthread_t front;
     int wake_fd; /* eventfd: stop, or a connection closed at the limit */

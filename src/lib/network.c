@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Where systemd puts the first socket (sd_listen_fds(3)). */
@@ -28,6 +29,17 @@ static unsigned inherited_sockets(void)
     return (unsigned)(count > HTTP_LISTENERS_MAX ? HTTP_LISTENERS_MAX : count);
 }
 
+/* "0660". False: it is no mode. */
+static bool read_mode(const char *text, mode_t *mode)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 4 || strspn(text, "01234567") != len)
+        return false;
+    *mode = (mode_t)strtoul(text, NULL, 8);
+    return *mode > 0 && *mode <= (S_IRWXU | S_IRWXG | S_IRWXO);
+}
+
 static enum exit_status listen_everywhere(struct server *server, struct buf *why)
 {
     unsigned inherited = server->adopts_sockets ? inherited_sockets() : 0;
@@ -35,6 +47,11 @@ static enum exit_status listen_everywhere(struct server *server, struct buf *why
     const struct str_list *addresses = &server->settings.listen;
     enum http_listen_result result = HTTP_LISTEN_OK;
 
+    if (!read_mode(server->settings.socket_mode, &server->listeners.unix_mode)) {
+        server_complain(server, "--socket-mode: '%s' is not a mode in octal, such as 0660",
+                        server->settings.socket_mode);
+        return EXIT_USAGE;
+    }
     for (unsigned i = 0; i < inherited && result == HTTP_LISTEN_OK; i++)
         result = http_adopt(&server->listeners, LISTEN_FDS_START + (int)i, why);
     for (size_t i = 0; !only_inherited && i < addresses->count && result == HTTP_LISTEN_OK; i++)
@@ -55,7 +72,7 @@ static enum exit_status listen_everywhere(struct server *server, struct buf *why
 /* Without credentials whoever reaches the port owns the data. */
 static enum exit_status check_exposure(struct server *server)
 {
-    if (server->credentials || server->settings.insecure)
+    if (server->keyring || server->settings.insecure)
         return EXIT_DONE;
     for (size_t i = 0; i < server->listeners.count; i++) {
         if (server->listeners.items[i].loopback)
@@ -134,19 +151,25 @@ static void collect_hosts(struct server *server)
 /* ---- serving ----------------------------------------------------------------------- */
 
 /* A PEM file as a C string. */
-static bool read_pem(struct server *server, const char *path, struct buf *out)
+static bool read_pem(const char *path, struct buf *out, struct buf *why)
 {
     int err = file_read(out, path);
 
     buf_add_char(out, '\0');
     if (err)
-        server_complain(server, "%s: %s", path, strerror(err));
+        buf_addf(why, "%s: %s", path, strerror(err));
     return !err;
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->ptr)
+        mem_wipe(b->ptr, b->len);
 }
 
 /* May who signed this administer? The parts of a request that steer an endpoint, its query
  * first of all, are not covered by Signature Version 2. */
-static enum s3_err check_administrator(const struct server *server,
+static enum s3_err check_administrator(const struct credentials *set,
                                        const struct auth_result *result, struct buf *message)
 {
     const struct credential *c = result->credential;
@@ -161,7 +184,7 @@ static enum s3_err check_administrator(const struct server *server,
                              "cover the query."));
         return S3_ACCESS_DENIED;
     }
-    if (credentials_may_administer(server->credentials, c))
+    if (credentials_may_administer(set, c))
         return S3_OK;
     buf_addf(message,
              "The access key %s may not administer the server: its entry in the --credentials "
@@ -173,9 +196,10 @@ static enum s3_err check_administrator(const struct server *server,
 static enum s3_err authorise_by(struct server *server, const struct request *req,
                                 int64_t now_ns, struct buf *message)
 {
+    AUTO(credentials) set = keyring_get(server->keyring);
     const struct auth_config config = {
         .now_ns = now_ns,
-        .credentials = server->credentials,
+        .credentials = set,
         .region = str_c(server->settings.region),
         .domains = server->domains,
         .domain_count = server->settings.domain.count,
@@ -190,7 +214,7 @@ static enum s3_err authorise_by(struct server *server, const struct request *req
     if (err)
         buf_add(message, failure.message);
     else
-        err = check_administrator(server, &result, message);
+        err = check_administrator(set, &result, message);
     auth_result_wipe(&result);
     auth_failure_release(&failure);
     return err;
@@ -236,7 +260,7 @@ static void mount_apps(struct server *server)
         .version = S3MEM_VERSION,
         .hosts = server->hosts,
         .host_count = server->host_count,
-        .authorise = server->credentials ? authorise : NULL,
+        .authorise = server->keyring ? authorise : NULL,
         .authorise_arg = server,
         .journal_size = server->settings.journal,
         .region = str_c(server->settings.region),
@@ -268,8 +292,13 @@ enum exit_status network_serve(struct server *server)
         return EXIT_USAGE;
     }
     if (s->tls_cert[0] &&
-        (!read_pem(server, s->tls_cert, &cert) || !read_pem(server, s->tls_key, &key)))
+        (!read_pem(s->tls_cert, &cert, &why) || !read_pem(s->tls_key, &key, &why))) {
+        server_complain(server, "%.*s", (int)why.len, why.ptr);
+        wipe(&key);
         return EXIT_FAILED;
+    }
+    if (s->tls_key[0])
+        server_check_secrecy("--tls-key", s->tls_key);
     mount_apps(server);
     server->http = http_server_start(
         &(struct http_options){
@@ -286,10 +315,24 @@ enum exit_status network_serve(struct server *server)
             .turns = server->turns,
         },
         &why);
-    if (key.ptr)
-        mem_wipe(key.ptr, key.len);
+    wipe(&key);
     if (server->http)
         return EXIT_DONE;
     server_complain(server, "%.*s", (int)why.len, why.ptr);
     return EXIT_FAILED;
+}
+
+bool network_reload(struct server *server, struct buf *why)
+{
+    const struct settings *s = &server->settings;
+    AUTO_BUF(cert, TLS_FILE_MAX);
+    AUTO_BUF(key, TLS_FILE_MAX);
+    bool ok;
+
+    if (!s->tls_cert[0])
+        return true;
+    ok = read_pem(s->tls_cert, &cert, why) && read_pem(s->tls_key, &key, why) &&
+         http_server_set_identity(server->http, cert.ptr, key.ptr, why);
+    wipe(&key);
+    return ok;
 }

@@ -4,6 +4,7 @@
 #include "s3mem/disk.h"
 
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #define WHY_MAX KiB(8)
 
@@ -68,6 +69,16 @@ static enum exit_status check_names(struct server *server)
     return EXIT_DONE;
 }
 
+void server_check_secrecy(const char *option, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
+        log_warn("%s %s holds secrets, and every user of this machine may %s it (mode %04o)",
+                 option, path, st.st_mode & S_IWOTH ? "change" : "read",
+                 (unsigned)(st.st_mode & ALLPERMS));
+}
+
 /* Which key administers is worth a line when nobody chose it. */
 static void tell_administrator(const struct credentials *credentials)
 {
@@ -78,34 +89,45 @@ static void tell_administrator(const struct credentials *credentials)
                  c->access_key);
 }
 
-static enum exit_status load_credentials(struct server *server)
+/* What the settings name; NULL with a sentence in why, or without one when they name nobody. */
+static struct credentials *read_credentials(const struct settings *s, struct buf *why)
 {
-    const struct settings *s = &server->settings;
+    AUTO(credentials) set = NULL;
     const char *why_not;
-    AUTO_BUF(why, KiB(4));
 
     if (!s->access_key[0] != !s->secret_key[0]) {
-        server_complain(server, "--access-key and --secret-key need each other");
-        return EXIT_USAGE;
+        buf_add(why, STR("--access-key and --secret-key need each other"));
+        return NULL;
     }
     if (!s->access_key[0] && !s->credentials[0])
-        return EXIT_DONE;
-    server->credentials = credentials_new();
+        return NULL;
+    set = credentials_new();
     if (s->access_key[0]) {
         const struct credential c = {.access_key = s->access_key, .secret_key = s->secret_key};
 
-        if (!credentials_add(server->credentials, &c, &why_not)) {
-            server_complain(server, "--access-key: %s", why_not);
-            return EXIT_USAGE;
+        if (!credentials_add(set, &c, &why_not)) {
+            buf_addf(why, "--access-key: %s", why_not);
+            return NULL;
         }
     }
-    if (s->credentials[0] &&
-        !credentials_file_read(server->credentials, s->credentials, &why)) {
+    if (s->credentials[0] && !credentials_file_read(set, s->credentials, why))
+        return NULL;
+    if (s->credentials[0])
+        server_check_secrecy("--credentials", s->credentials);
+    tell_administrator(set);
+    return TAKE(set);
+}
+
+static enum exit_status load_credentials(struct server *server)
+{
+    AUTO_BUF(why, KiB(4));
+    struct credentials *set = read_credentials(&server->settings, &why);
+
+    if (set)
+        server->keyring = keyring_new(set);
+    else if (why.len)
         server_complain(server, "%.*s", (int)why.len, why.ptr);
-        return EXIT_USAGE;
-    }
-    tell_administrator(server->credentials);
-    return EXIT_DONE;
+    return why.len && !set ? EXIT_USAGE : EXIT_DONE;
 }
 
 static enum exit_status open_state_dirs(struct server *server)
@@ -131,7 +153,7 @@ static void create_service(struct server *server)
         server->domains[i] = str_c(s->domain.items[i]);
     server->s3 = s3_service_new(&(struct s3_options){
         .store = server->store,
-        .credentials = server->credentials,
+        .keyring = server->keyring,
         .region = str_c(s->region),
         .domains = server->domains,
         .domain_count = s->domain.count,
@@ -150,6 +172,8 @@ enum exit_status server_open(struct server *server)
 {
     enum exit_status status = check_names(server);
 
+    if (server->settings.file_has_secret)
+        server_check_secrecy("--config", server->settings.config);
     if (!status)
         status = load_credentials(server);
     if (!status)
@@ -205,6 +229,27 @@ enum exit_status server_fill(struct server *server)
     return status;
 }
 
+/* ---- rereading --------------------------------------------------------------------- */
+
+void server_reload(struct server *server)
+{
+    AUTO_BUF(why, KiB(4));
+    struct credentials *set =
+        server->keyring ? read_credentials(&server->settings, &why) : NULL;
+
+    if (set) {
+        log_info("reloaded: %zu access keys", credentials_count(set));
+        keyring_replace(server->keyring, set);
+    } else if (why.len) {
+        log_error("the credentials stay as they were: %.*s", (int)why.len, why.ptr);
+    }
+    buf_reset(&why);
+    if (!network_reload(server, &why))
+        log_error("the TLS certificate stays as it was: %.*s", (int)why.len, why.ptr);
+    else if (server->settings.tls_cert[0])
+        log_info("reloaded: %s", server->settings.tls_cert);
+}
+
 /* ---- ending ------------------------------------------------------------------------ */
 
 bool server_close(struct server *server)
@@ -220,7 +265,7 @@ bool server_close(struct server *server)
     if (server->store)
         store_free(server->store);
     state_dirs_close(server->state_dirs);
-    credentials_free(server->credentials);
+    keyring_free(server->keyring);
     turns_free(server->turns);
     mem_free(server->hosts);
     mem_free(server->operations);

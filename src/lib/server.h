@@ -37,11 +37,11 @@ struct server {
     struct buf why; /* what went wrong */
 
     struct store *store;
-    struct state_dirs *state_dirs;   /* NULL: there is no --state-dir */
-    struct json_file *json_file;     /* of --persist=FILE.json; NULL: it is not that */
-    bool json_file_found;            /* it was there */
-    struct database *database;       /* NULL: state stays in memory */
-    struct credentials *credentials; /* NULL: authentication is off */
+    struct state_dirs *state_dirs; /* NULL: there is no --state-dir */
+    struct json_file *json_file;   /* of --persist=FILE.json; NULL: it is not that */
+    bool json_file_found;          /* it was there */
+    struct database *database;     /* NULL: state stays in memory */
+    struct keyring *keyring;       /* NULL: authentication is off */
     struct s3_service *s3;
     struct admin *admin;
     struct traffic traffic;
@@ -64,10 +64,15 @@ MUST_CHECK enum exit_status server_open(struct server *server);
 /* --bucket and --seed: a bucket that is there already is as good as a new one; a seed is for a
  * state that nothing was written to yet. */
 MUST_CHECK enum exit_status server_fill(struct server *server);
+/* Reads the files of credentials and certificate again. Requests and connections under way go on
+ * with what they began with. Of what is broken the old stays in force, and the log says so. */
+void server_reload(struct server *server);
 /* Cuts what is still open, writes what is not yet on disk and frees everything. False: some of
  * it could not be written, as the log says. */
 bool server_close(struct server *server);
 
+/* Warns when everybody on this machine may read or change a file of secrets. */
+void server_check_secrecy(const char *option, const char *path);
 /* Is the start to be cut short? */
 bool server_interrupted(const struct server *server);
 /* Adds a sentence to why. */
@@ -79,6 +84,8 @@ void server_complain(struct server *server, const char *fmt, ...) PRINTF_LIKE(2,
 MUST_CHECK enum exit_status network_listen(struct server *server);
 /* Starts serving on them. */
 MUST_CHECK enum exit_status network_serve(struct server *server);
+/* Reads the certificate again. False: it is broken, and the old one stays. */
+MUST_CHECK bool network_reload(struct server *server, struct buf *why);
 /* "http://127.0.0.1:4566" or "http+unix:PATH". */
 void network_url(const struct server *server, size_t listener, struct buf *out);
 /* The one that scripts on this machine use. Empty when there is only a Unix socket. */

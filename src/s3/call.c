@@ -278,8 +278,9 @@ static enum s3_err check_v2_covers(struct s3_call *c)
 
 static enum s3_err authenticate(struct s3_call *c)
 {
+    c->credentials = keyring_get(c->options->keyring);
     struct auth_config config = {.now_ns = c->now_ns,
-                                 .credentials = c->options->credentials,
+                                 .credentials = c->credentials,
                                  .region = c->options->region,
                                  .domains = c->options->domains,
                                  .domain_count = c->options->domain_count};
@@ -310,8 +311,7 @@ static enum s3_err authorize_anonymous(struct s3_call *c)
 
 static bool owns(const struct s3_call *c, const struct bucket_info *bucket)
 {
-    return !c->options->credentials ||
-           str_eq(owner_id(c->owner), owner_id(doc_str(bucket->owner)));
+    return !c->options->keyring || str_eq(owner_id(c->owner), owner_id(doc_str(bucket->owner)));
 }
 
 /* --auto-bucket: the bucket is its first user's, as if they had created it. */
@@ -355,14 +355,14 @@ enum s3_err s3_authorize_bucket(struct s3_call *c)
  * before it is sent, and with credentials only the owner may go on. */
 static bool needs_bucket_check(const struct s3_call *c)
 {
-    return c->options->credentials || c->options->auto_bucket ||
+    return c->options->keyring || c->options->auto_bucket ||
            (c->op->flags & (BODY_DOCUMENT | BODY_STREAM)) ||
            s3_header(c, STR("x-amz-expected-bucket-owner")).ptr;
 }
 
 enum s3_err s3_authorize_form(struct s3_call *c)
 {
-    if (c->options->credentials && !c->auth.credential)
+    if (c->options->keyring && !c->auth.credential)
         return authorize_anonymous(c);
     if (c->auth.credential)
         c->owner = credential_owner(c->auth.credential);
@@ -374,7 +374,7 @@ static enum s3_err authorize(struct s3_call *c)
 {
     if (c->op->flags & BODY_FORM)
         return S3_OK;
-    if (c->options->credentials && !c->auth.credential)
+    if (c->options->keyring && !c->auth.credential)
         return authorize_anonymous(c);
     if (c->op->scope == SCOPE_SERVICE || (c->op->flags & NEW_BUCKET) ||
         c->op->handler == op_not_implemented || !needs_bucket_check(c))
@@ -608,6 +608,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     reply_release(&c->reply);
     branch_unref(c->branch);
     auth_result_wipe(&c->auth);
+    credentials_unref(c->credentials);
     auth_failure_release(&c->failure);
     buf_release(&c->document);
     buf_release(&c->message);

@@ -62,7 +62,9 @@ struct s3_call {
     struct target at;          /* decoded; empty key below SCOPE_OBJECT */
     struct str virtual_bucket; /* bucket when it came from Host, else empty */
 
-    struct str owner; /* who asks: canonical id \n display name \n account id */
+    struct credentials *credentials; /* reference on the set that this call is judged by; NULL
+                                      * without authentication */
+    struct str owner;                /* who asks: canonical id \n display name \n account id */
 
     struct payload payload;
     struct buf document; /* BODY_DOCUMENT: the decoded body */

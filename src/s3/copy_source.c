@@ -60,12 +60,12 @@ static enum s3_err check_source_bucket(struct s3_call *c, struct str name)
 {
     struct str header = STR("x-amz-source-expected-bucket-owner");
     struct bucket_info bucket;
-    if (!c->options->credentials && !s3_header(c, header).ptr)
+    if (!c->options->keyring && !s3_header(c, header).ptr)
         return S3_OK;
     enum s3_err err = bucket_get(c->branch, name, &bucket);
     if (err)
         return err;
-    if (c->options->credentials && !str_eq(owner_id(c->owner), owner_id(doc_str(bucket.owner))))
+    if (c->options->keyring && !str_eq(owner_id(c->owner), owner_id(doc_str(bucket.owner))))
         err = s3_fail(c, S3_ACCESS_DENIED, "copy source of another owner");
     else
         err = s3_check_expected_owner(c, header, &bucket);

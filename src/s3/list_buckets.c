@@ -51,8 +51,7 @@ static enum s3_err read_token(struct s3_call *c, struct bucket_query *q)
 static bool is_asked_for(const struct s3_call *c, const struct bucket_query *q,
                          const struct bucket_info *bucket)
 {
-    if (c->options->credentials &&
-        !str_eq(owner_id(doc_str(bucket->owner)), owner_id(c->owner)))
+    if (c->options->keyring && !str_eq(owner_id(doc_str(bucket->owner)), owner_id(c->owner)))
         return false;
     return !q->region.len || str_eq(q->region, s3_bucket_region(bucket));
 }

@@ -299,7 +299,7 @@ enum s3_err s3_check_response_overrides(struct s3_call *c)
         struct str value = s3_param(c, kept_headers[i].override);
         if (!value.ptr)
             continue;
-        if (c->options->credentials && c->auth.kind == AUTH_ANONYMOUS)
+        if (c->options->keyring && c->auth.kind == AUTH_ANONYMOUS)
             return s3_fail_message(c, S3_INVALID_REQUEST,
                                    "Request specific response headers cannot be used for "
                                    "anonymous GET requests.");

@@ -165,7 +165,7 @@ static enum s3_err check_bucket(struct post *p)
 static enum s3_err authorize_form(struct post *p)
 {
     struct s3_call *c = p->c;
-    struct auth_config config = {.credentials = c->options->credentials,
+    struct auth_config config = {.credentials = c->credentials,
                                  .region = c->options->region,
                                  .domains = c->options->domains,
                                  .domain_count = c->options->domain_count};

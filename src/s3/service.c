@@ -14,11 +14,19 @@ static void make_host_id(char out[HOST_ID_SIZE])
     out[text.len] = '\0';
 }
 
+static char *default_owner(struct keyring *keyring)
+{
+    AUTO(credentials) set = keyring_get(keyring);
+    const struct credential *administrator = set ? credentials_administrator(set) : NULL;
+    return xstrdup(administrator ? administrator->owner : DEFAULT_OWNER);
+}
+
 struct s3_service *s3_service_new(const struct s3_options *options)
 {
     struct s3_service *service = xcalloc(1, sizeof(*service));
     service->options = *options;
     make_host_id(service->host_id);
+    service->default_owner = default_owner(options->keyring);
     service->renames = rename_tokens_new();
     return service;
 }
@@ -28,15 +36,13 @@ void s3_service_free(struct s3_service *service)
     if (!service)
         return;
     rename_tokens_free(service->renames);
+    mem_free(service->default_owner);
     mem_free(service);
 }
 
 struct str s3_service_default_owner(const struct s3_service *service)
 {
-    const struct credentials *credentials = service->options.credentials;
-    return credentials && credentials_count(credentials)
-               ? credential_owner(credentials_administrator(credentials))
-               : STR(DEFAULT_OWNER);
+    return str_c(service->default_owner);
 }
 
 enum s3_err s3_service_create_bucket(struct s3_service *service, struct str name)

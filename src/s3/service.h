@@ -15,6 +15,7 @@
 struct s3_service {
     struct s3_options options;
     char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
+    char *default_owner;        /* owned */
     struct rename_tokens *renames;
 };
 

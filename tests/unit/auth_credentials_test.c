@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* auth_credentials_test.c - the set of access keys, what is derived for them, and the cache of
  * signing keys. */
+#include <stdatomic.h>
+
 #include <pthread.h>
 
 #include "auth/signing_key.h"
@@ -38,8 +40,8 @@ static void keys_are_found(void **state)
     assert_null(credentials_find(set, STR("key-")));
     assert_null(credentials_find(set, STR("")));
     assert_null(credentials_at(set, 100));
-    credentials_free(set);
-    credentials_free(NULL);
+    credentials_unref(set);
+    credentials_unref(NULL);
 }
 
 static void what_is_not_given_is_derived(void **state)
@@ -65,7 +67,7 @@ static void what_is_not_given_is_derived(void **state)
     char owner[128];
     snprintf(owner, sizeof(owner), "%s\none\n%s", one->canonical_id, one->account_id);
     assert_str(credential_owner(one), owner);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void everything_given_is_copied(void **state)
@@ -89,7 +91,7 @@ static void everything_given_is_copied(void **state)
     assert_string_equal(found->session_token, "token");
     assert_string_equal(found->canonical_id,
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* The first of those that are marked; with none the one that was added first, wherever it is
@@ -116,7 +118,7 @@ static void administrators_are_known(void **state)
     assert_string_equal(credentials_administrator(set)->access_key, "marked");
     assert_true(credentials_may_administer(set, credentials_find(set, STR("another"))));
     assert_false(credentials_may_administer(set, zoe));
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void faults_are_explained(void **state)
@@ -156,7 +158,7 @@ static void faults_are_explained(void **state)
     assert_null(why);
     assert_false(add(set, "key", "other", &why));
     assert_string_equal(why, "the access key is given twice");
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* ---- signing keys ------------------------------------------------------------------ */
@@ -191,7 +193,7 @@ static void cached_keys_are_the_derived_ones(void **state)
             }
         }
     }
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void *use_cache(void *arg)
@@ -225,7 +227,74 @@ static void threads_share_the_cache(void **state)
         assert_int_equal(pthread_join(threads[i], &wrong), 0);
         assert_null(wrong);
     }
-    credentials_free(set);
+    credentials_unref(set);
+}
+
+/* ---- the set in force -------------------------------------------------------------- */
+
+#define SETS 2000
+
+static struct credentials *set_of(const char *key)
+{
+    struct credentials *set = credentials_new();
+    const char *why;
+    assert_true(add(set, key, "secret", &why));
+    return set;
+}
+
+static void a_set_lives_as_long_as_it_is_used(void **state)
+{
+    (void)state;
+    struct keyring *ring = keyring_new(set_of("one"));
+    struct credentials *one = keyring_get(ring), *again = keyring_get(ring);
+    assert_ptr_equal(one, again);
+    keyring_replace(ring, set_of("two"));
+    assert_string_equal(credentials_at(one, 0)->access_key, "one");
+    credentials_unref(again);
+    assert_string_equal(credentials_at(one, 0)->secret_key, "secret");
+    struct credentials *two = keyring_get(ring);
+    assert_string_equal(credentials_at(two, 0)->access_key, "two");
+    credentials_unref(one);
+    credentials_unref(two);
+    keyring_free(ring);
+    keyring_free(NULL);
+    assert_null(keyring_get(NULL));
+}
+
+struct use {
+    struct keyring *ring;
+    atomic_bool stop;
+};
+
+/* As requests do: they find the key that every set has, and read it. */
+static void *use_ring(void *arg)
+{
+    struct use *use = arg;
+    while (!atomic_load(&use->stop)) {
+        AUTO(credentials) set = keyring_get(use->ring);
+        const struct credential *c = credentials_find(set, STR("key"));
+        if (!c || strcmp(c->secret_key, "secret") != 0)
+            return arg;
+    }
+    return NULL;
+}
+
+static void sets_are_replaced_under_load(void **state)
+{
+    (void)state;
+    struct use use = {.ring = keyring_new(set_of("key"))};
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_ring, &use), 0);
+    for (size_t i = 0; i < SETS; i++)
+        keyring_replace(use.ring, set_of("key"));
+    atomic_store(&use.stop, true);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *wrong = NULL;
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    keyring_free(use.ring);
 }
 
 int main(void)
@@ -239,6 +308,8 @@ int main(void)
         cmocka_unit_test(keys_are_derived),
         cmocka_unit_test(cached_keys_are_the_derived_ones),
         cmocka_unit_test(threads_share_the_cache),
+        cmocka_unit_test(a_set_lives_as_long_as_it_is_used),
+        cmocka_unit_test(sets_are_replaced_under_load),
     };
     return cmocka_run_group_tests_name("auth_credentials", tests, NULL, NULL);
 }

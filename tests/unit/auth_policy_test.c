@@ -67,7 +67,7 @@ static void expect_form(struct form *f, enum s3_err err, const char *message)
     expect(f, err, message);
     assert_ptr_equal(f->policy.credential, err ? NULL : credentials_at(set, 0));
     auth_failure_release(&f->failure);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* ---- AWS: "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)" ---- */
@@ -249,7 +249,7 @@ static void no_policy_is_anonymous(void **state)
     assert_null(f.policy.credential);
     assert_true(f.policy.max_size == UINT64_MAX);
     auth_failure_release(&f.failure);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* Replaces the value of a field of botocore's V4 form. */
@@ -312,7 +312,7 @@ static void a_wrong_signature_is_explained(void **state)
                                    STR("65 79 4a 6c")));
         auth_failure_release(&f.failure);
     }
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void a_demanded_token_must_be_sent(void **state)
@@ -332,7 +332,7 @@ static void a_demanded_token_must_be_sent(void **state)
         expect(&f, S3_ACCESS_DENIED,
                "Invalid according to Policy: Extra input fields: x-amz-security-token");
         auth_failure_release(&f.failure);
-        credentials_free(set);
+        credentials_unref(set);
     }
 }
 

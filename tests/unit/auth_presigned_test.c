@@ -63,7 +63,7 @@ static void try_token(const char *token, enum s3_err expected)
     authenticate_for(&o, &config, STR_NONE, str_c(BOTO_GET "Host: localhost:4566\n"));
     assert_int_equal(o.err, expected);
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void botocore_get_with_token(void **state)
@@ -315,7 +315,7 @@ static enum s3_err try_host(const char *headers, struct str bucket, const struct
     authenticate_for(&o, &config, bucket, str_c(text));
     enum s3_err err = o.err;
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
     return err;
 }
 
@@ -384,7 +384,7 @@ static void a_forwarded_host_must_name_the_same_bucket(void **state)
         assert_int_equal(o.err, cases[i].expected);
         outcome_release(&o);
     }
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* A URL for any host, signed as a client would. */
@@ -437,7 +437,7 @@ static void a_forwarded_host_may_be_the_service(void **state)
         assert_int_equal(o.err, cases[i].expected);
         outcome_release(&o);
     }
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* A client that writes the default port; a front that drops it. */

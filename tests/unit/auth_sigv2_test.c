@@ -27,7 +27,7 @@ static void expect_at(const char *now, const char *bucket, const char *text,
                     failure_field_of(&o.failure, "StringToSign").ptr);
     assert_int_equal(o.err, expected);
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* ---- AWS's examples ---------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static void a_demanded_token_must_be_sent(void **state)
         authenticate_for(&o, &config, STR_NONE, str_c(cases[i].text));
         assert_int_equal(o.err, cases[i].expected);
         outcome_release(&o);
-        credentials_free(set);
+        credentials_unref(set);
     }
 }
 

@@ -119,7 +119,7 @@ static void try_token(const char *token, enum s3_err expected)
     if (expected == S3_INVALID_TOKEN)
         assert_str(failure_field_of(&o.failure, "Token-0"), "session/token+=");
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void botocore_put_with_token(void **state)
@@ -143,7 +143,7 @@ static void a_demanded_token_must_be_sent(void **state)
     assert_failed(&o, S3_INVALID_TOKEN,
                   "The provided token is malformed or otherwise invalid.");
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void botocore_list(void **state)
@@ -381,7 +381,7 @@ static void any_region_will_do_when_none_is_configured(void **state)
     assert_ok(&o);
     assert_ptr_equal(o.result.credential, credentials_at(set, 0));
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void an_over_long_region_is_malformed(void **state)
@@ -402,7 +402,7 @@ static void an_over_long_region_is_malformed(void **state)
     authenticate_for(&o, &config, STR_NONE, buf_str(&text));
     assert_int_equal(o.err, S3_AUTHORIZATION_HEADER_MALFORMED);
     outcome_release(&o);
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 static void an_unknown_key_is_named(void **state)
@@ -451,7 +451,7 @@ static void a_date_header_alone_will_do(void **state)
         assert_true(str_has_prefix(failure_field_of(&o.failure, "StringToSign"),
                                    STR("AWS4-HMAC-SHA256\n20130524T000000Z\n")));
         outcome_release(&o);
-        credentials_free(set);
+        credentials_unref(set);
     }
 }
 
@@ -735,7 +735,7 @@ static void failing_memory_is_no_acceptance(void **state)
         assert_true(o.err == S3_OK || o.err == S3_SLOW_DOWN ||
                     o.err == S3_SIGNATURE_DOES_NOT_MATCH);
         outcome_release(&o);
-        credentials_free(set);
+        credentials_unref(set);
     }
 }
 

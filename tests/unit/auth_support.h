@@ -62,7 +62,7 @@ static inline void authenticate(struct outcome *o, const char *text)
     struct auth_config config = {.credentials = set, .region = STR("us-east-1")};
     authenticate_for(o, &config, STR_NONE, str_c(text));
     o->result.credential = NULL; /* dies with the set */
-    credentials_free(set);
+    credentials_unref(set);
 }
 
 /* Without credentials. */
