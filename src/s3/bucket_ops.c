@@ -62,14 +62,12 @@ struct create_request {
 
 static enum s3_err read_create_body(struct s3_call *c, struct create_request *request)
 {
-    AUTO(xml_doc) doc = NULL;
-    enum s3_err err =
-        xml_doc_parse(&doc, buf_str(&c->document), STR("CreateBucketConfiguration"));
+    const struct xml_node *root;
+    enum s3_err err = s3_document(c, STR("CreateBucketConfiguration"), &root);
     if (err == S3_MISSING_REQUEST_BODY_ERROR)
         return S3_OK;
     if (err)
         return s3_fail(c, err, "CreateBucketConfiguration");
-    const struct xml_node *root = xml_doc_root(doc);
     if (!xml_children_are(root, STR("LocationConstraint Location Bucket Tags")))
         return s3_fail(c, S3_MALFORMED_XML, "unknown element");
     if (xml_child(root, STR("Location")) || xml_child(root, STR("Bucket")))
@@ -266,12 +264,10 @@ enum s3_err op_get_bucket_versioning(struct s3_call *c)
 
 static enum s3_err read_versioning(struct s3_call *c, enum versioning *versioning)
 {
-    AUTO(xml_doc) doc = NULL;
-    enum s3_err err =
-        xml_doc_parse(&doc, buf_str(&c->document), STR("VersioningConfiguration"));
+    const struct xml_node *root;
+    enum s3_err err = s3_document(c, STR("VersioningConfiguration"), &root);
     if (err)
         return s3_fail(c, err, "VersioningConfiguration");
-    const struct xml_node *root = xml_doc_root(doc);
     struct str status = xml_child_text(root, STR("Status"));
     struct str mfa = xml_child_text(root, STR("MfaDelete"));
     if (!xml_children_are(root, STR("Status MfaDelete")) ||

@@ -15,10 +15,12 @@
 #include "s3/route.h"
 #include "s3/service.h"
 #include "s3/settle.h"
+#include "s3/xml_read.h"
 
+#define DOCUMENT_MAX KiB(64)
 /* 10,000 parts with checksums, or 1,000 keys of 1,024 bytes escaped, take more than one MiB. */
-#define DOCUMENT_MAX   MiB(8)
-#define REPLY_TEXT_MAX MiB(64)
+#define LARGE_DOCUMENT_MAX MiB(8)
+#define REPLY_TEXT_MAX     MiB(64)
 /* What a socket takes without asking its reader. */
 #define REPLY_SMALL KiB(16)
 
@@ -245,7 +247,6 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     c->at.key = c->at.bucket = c->virtual_bucket = STR("");
     if (service->options.traffic || log_access_enabled())
         c->traffic.started_ns = clock_monotonic_ns();
-    buf_init(&c->document, DOCUMENT_MAX);
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
     auth_result_init(&c->auth);
@@ -385,18 +386,27 @@ static enum s3_err authorize(struct s3_call *c)
 static enum s3_err document_sink(void *arg, const char *data, size_t len)
 {
     struct s3_call *c = arg;
-    buf_add(&c->document, str_of(data, len));
-    return buf_ok(&c->document)
-               ? S3_OK
-               : s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "document too large");
+    if (!c->xml)
+        c->xml = xml_reader_new();
+    if (!c->xml)
+        return s3_fail(c, S3_SLOW_DOWN, "memory for a document");
+    xml_reader_feed(c->xml, str_of(data, len));
+    return S3_OK;
 }
 
+enum s3_err s3_document(struct s3_call *c, struct str root, const struct xml_node **out)
+{
+    return xml_reader_end(c->xml, root, out);
+}
+
+/* No more comes than was announced: payload.c sees to that. */
 static enum s3_err begin_document(struct s3_call *c)
 {
+    size_t max = c->op->flags & LARGE_DOCUMENT ? LARGE_DOCUMENT_MAX : DOCUMENT_MAX;
     if (payload_begin(c, CHECKSUM_NONE, false))
         return c->err;
-    if (c->payload.expected > DOCUMENT_MAX) {
-        s3_error_field(c, "MaxMessageLengthBytes", s3_printf(c, "%zu", DOCUMENT_MAX));
+    if (c->payload.expected > max) {
+        s3_error_field(c, "MaxMessageLengthBytes", s3_printf(c, "%zu", max));
         return s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "%" PRIu64 " bytes",
                        c->payload.expected);
     }
@@ -610,7 +620,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     auth_result_wipe(&c->auth);
     credentials_unref(c->credentials);
     auth_failure_release(&c->failure);
-    buf_release(&c->document);
+    xml_reader_free(c->xml);
     buf_release(&c->message);
     buf_release(&c->detail);
     arena_free(c->arena);

@@ -21,12 +21,13 @@ enum op_scope { SCOPE_SERVICE, SCOPE_BUCKET, SCOPE_OBJECT };
 enum op_flags {
     READS = 0,
     WRITES = 1 << 0,
-    BODY_DOCUMENT = 1 << 1, /* small body, buffered in c->document (at most 8 MiB) */
+    BODY_DOCUMENT = 1 << 1, /* XML, read into c->xml as it arrives (at most 64 KiB) */
     BODY_STREAM = 1 << 2,   /* object bytes, streamed into c->payload.body */
     BODY_FORM = 1 << 3,     /* browser POST: begin installs its own sink */
     NEW_BUCKET = 1 << 4,    /* the bucket need not exist */
     OBJECT_CHECKSUM =
         1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
+    LARGE_DOCUMENT = 1 << 6, /* with BODY_DOCUMENT: at most 8 MiB */
 };
 
 /* A row of ops.def. */
@@ -67,8 +68,8 @@ struct s3_call {
     struct str owner;                /* who asks: canonical id \n display name \n account id */
 
     struct payload payload;
-    struct buf document; /* BODY_DOCUMENT: the decoded body */
-    void *state;         /* of begin for its handler; released by state_free */
+    struct xml_reader *xml; /* BODY_DOCUMENT: the body; NULL before its first byte */
+    void *state;            /* of begin for its handler; released by state_free */
     void (*state_free)(void *state);
     enum s3_err (*later)(struct s3_call *c); /* what the handler still has to do */
 
@@ -172,6 +173,11 @@ MUST_CHECK enum s3_err s3_authorize_bucket(struct s3_call *c);
 /* The same once a form has told who sent it (c->auth.credential). */
 MUST_CHECK enum s3_err s3_authorize_form(struct s3_call *c);
 
+/* The document of a BODY_DOCUMENT, as xml_reader_end gives it. */
+struct xml_node;
+MUST_CHECK enum s3_err s3_document(struct s3_call *c, struct str root,
+                                   const struct xml_node **out);
+
 /* For a handler with more to do than others should wait for: step is called in a turn of its
  * own, and answers or asks for another. Returns S3_OK. */
 enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c));
@@ -251,5 +257,8 @@ MUST_CHECK enum s3_err s3_check_tag_query(struct s3_call *c, struct str query,
 enum s3_err begin_put_object(struct s3_call *c);
 enum s3_err begin_upload_part(struct s3_call *c);
 enum s3_err begin_post_object(struct s3_call *c);
+enum s3_err begin_complete_multipart_upload(struct s3_call *c);
+enum s3_err begin_delete_objects(struct s3_call *c);
+enum s3_err begin_put_object_tagging(struct s3_call *c);
 
 #endif

@@ -5,6 +5,8 @@
 #include "s3/xml_read.h"
 
 #define OBJECTS_MAX 1000
+/* Others get their turn in between. */
+#define OBJECTS_A_TURN 200
 
 /* One Object element, borrowed from the document. */
 struct victim {
@@ -123,37 +125,53 @@ static enum s3_err delete_one(struct s3_call *c, const struct victim *victim,
     return err;
 }
 
-static enum s3_err delete_all(struct s3_call *c, const struct xml_node *root, bool quiet)
+/* What is left to do. */
+struct deletion {
+    const struct xml_node *next;
+    bool quiet;
+};
+
+/* A turn's work: a few keys. */
+static enum s3_err delete_some(struct s3_call *c)
 {
+    struct deletion *d = c->state;
     struct victim victim;
     struct write_result result;
-    struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<DeleteResult xmlns=\"" S3_XMLNS "\">"));
-    for (const struct xml_node *n = xml_node_first(root); n; n = xml_node_next(n)) {
-        if (!xml_node_is(n, STR("Object")) || !read_victim(n, &victim))
+    struct buf *xml = &c->reply.text;
+    size_t count = 0;
+    for (; d->next; d->next = xml_node_next(d->next)) {
+        if (!xml_node_is(d->next, STR("Object")) || !read_victim(d->next, &victim))
             continue;
+        if (count++ == OBJECTS_A_TURN)
+            return s3_later(c, delete_some);
         enum s3_err err = delete_one(c, &victim, &result);
         if (err == S3_NO_SUCH_BUCKET)
             return s3_fail(c, err, "bucket gone");
         if (err)
             write_error(xml, &victim, err);
-        else if (!quiet)
+        else if (!d->quiet)
             write_deleted(xml, &victim, &result);
     }
     buf_add(xml, STR("</DeleteResult>"));
     return s3_xml_done(c);
 }
 
+enum s3_err begin_delete_objects(struct s3_call *c)
+{
+    return s3_check_bypass(c) || require_digest(c) ? c->err : S3_OK;
+}
+
 enum s3_err op_delete_objects(struct s3_call *c)
 {
-    AUTO(xml_doc) doc = NULL;
-    bool quiet = false;
-    if (s3_check_bypass(c) || require_digest(c))
-        return c->err;
-    enum s3_err err = xml_doc_parse(&doc, buf_str(&c->document), STR("Delete"));
+    const struct xml_node *root;
+    struct deletion *d = s3_alloc(c, sizeof(*d));
+    enum s3_err err = s3_document(c, STR("Delete"), &root);
     if (err)
         return s3_fail(c, err, "Delete");
-    if (!check_document(xml_doc_root(doc), &quiet))
+    if (!check_document(root, &d->quiet))
         return s3_fail(c, S3_MALFORMED_XML, "Delete");
-    return delete_all(c, xml_doc_root(doc), quiet);
+    d->next = xml_node_first(root);
+    c->state = d;
+    buf_add(s3_reply_xml(c), STR("<DeleteResult xmlns=\"" S3_XMLNS "\">"));
+    return delete_some(c);
 }

@@ -2,31 +2,42 @@
 /* multipart_complete.c - CompleteMultipartUpload: the list of parts checked against the upload,
  * one record that shares their bodies, published under the branch's lock.
  *
+ *   start -> collect, PARTS_A_TURN parts a turn -> publish
+ *
  * The checks run on an immutable view of the upload without a lock; when a part changed
- * meanwhile, upload_complete says so and they run again. Completing twice with the same parts
- * answers the same result while the object it made is still the current one. Sources:
- * aws-recorded TestS3MultipartUploadChecksum, TestS3ObjectWritePrecondition. */
+ * meanwhile, upload_complete says so and they start again, in another turn. Completing twice
+ * with the same parts answers the same result while the object it made is still the current
+ * one. Sources: aws-recorded TestS3MultipartUploadChecksum, TestS3ObjectWritePrecondition. */
 #include <inttypes.h>
 
 #include "s3/bucket_rules.h"
 #include "s3/multipart.h"
 #include "s3/xml_read.h"
 
+/* Others get their turn in between. */
+#define PARTS_A_TURN 1000
+
+/* c->state, in the call's memory. */
 struct completion {
-    struct upload *upload; /* reference */
-    struct xml_doc *list;  /* the client's list; NULL when its body was empty */
-    struct body **bodies;  /* borrowed from the upload's parts */
+    struct write_conditions conditions;
+    struct upload *upload;       /* reference */
+    const struct xml_node *list; /* the client's list; NULL when its body was empty */
+    const struct xml_node *next; /* its first part that was not looked at yet */
+    struct body **bodies;        /* borrowed from the upload's parts */
     struct part_info *infos;
     uint32_t count;
     uint64_t size;
+    struct digest md5_sum, checksum_sum; /* of the parts' own */
     uint8_t md5[MD5_SIZE];
     struct checksum checksum;
 };
 
-static void completion_release(struct completion *w)
+static void completion_release(void *state)
 {
+    struct completion *w = state;
     upload_unref(w->upload);
-    xml_doc_free(w->list);
+    digest_release(&w->md5_sum);
+    digest_release(&w->checksum_sum);
 }
 
 /* ---- one listed part --------------------------------------------------------------- */
@@ -114,6 +125,67 @@ static enum s3_err check_part_sizes(struct s3_call *c, const struct completion *
     return S3_OK;
 }
 
+/* ---- what the parts add up to ------------------------------------------------------ */
+
+/* What each part must have been summed with. It was, but for a loaded state that was tampered
+ * with. CHECKSUM_NONE: no such sum adds up. */
+static enum checksum_alg sum_alg(const struct upload *upload)
+{
+    enum checksum_alg alg = upload_checksum_alg(upload);
+    bool composite = upload_checksum_type(upload) == CHECKSUM_COMPOSITE;
+    if (alg == CHECKSUM_NONE)
+        alg = CHECKSUM_CRC64NVME;
+    return (composite ? checksum_can_composite(alg) : checksum_can_combine(alg))
+               ? alg
+               : CHECKSUM_NONE;
+}
+
+static void begin_sums(struct completion *w)
+{
+    enum checksum_alg alg = sum_alg(w->upload);
+    digest_release(&w->md5_sum);
+    digest_init(&w->md5_sum, CHECKSUM_MD5);
+    digest_release(&w->checksum_sum);
+    if (alg != CHECKSUM_NONE && upload_checksum_type(w->upload) == CHECKSUM_COMPOSITE)
+        digest_init(&w->checksum_sum, alg);
+    w->checksum = (struct checksum){.alg = (uint8_t)alg};
+}
+
+/* COMPOSITE: digest of the parts' digests. FULL_OBJECT: the parts' CRCs combined; no byte of
+ * the object is read again. */
+static void sum_part(struct completion *w, const struct part *part)
+{
+    digest_update(&w->md5_sum, part->md5, MD5_SIZE);
+    if (part->checksum.alg != w->checksum.alg)
+        w->checksum.alg = CHECKSUM_NONE;
+    if (w->checksum.alg == CHECKSUM_NONE)
+        return;
+    if (upload_checksum_type(w->upload) == CHECKSUM_COMPOSITE)
+        digest_update(&w->checksum_sum, part->checksum.bytes,
+                      checksum_size((enum checksum_alg)part->checksum.alg));
+    else if (w->count == 0)
+        w->checksum = part->checksum;
+    else
+        checksum_combine(&w->checksum, &part->checksum, part->size);
+}
+
+static void end_sums(struct completion *w)
+{
+    bool composite = upload_checksum_type(w->upload) == CHECKSUM_COMPOSITE;
+    digest_final(&w->md5_sum, w->md5);
+    if (w->checksum.alg == CHECKSUM_NONE) {
+        w->checksum = (struct checksum){.alg = CHECKSUM_NONE};
+        return;
+    }
+    if (composite)
+        digest_final(&w->checksum_sum, w->checksum.bytes);
+    w->checksum.type = composite ? CHECKSUM_COMPOSITE : CHECKSUM_FULL_OBJECT;
+    for (uint32_t i = 0; !composite && i < w->count; i++)
+        w->infos[i].checksum.alg = CHECKSUM_NONE; /* only COMPOSITE parts show theirs */
+}
+
+/* ---- the list ---------------------------------------------------------------------- */
+
 static enum s3_err add_part(struct s3_call *c, struct completion *w,
                             const struct xml_node *node)
 {
@@ -134,6 +206,7 @@ static enum s3_err add_part(struct s3_call *c, struct completion *w,
         return invalid_part(c, (uint32_t)number, etag);
     if (check_part_checksum(c, w->upload, node, part, etag))
         return c->err;
+    sum_part(w, part);
     w->bodies[w->count] = part->body;
     w->infos[w->count++] = (struct part_info){
         .number = part->number, .size = part->size, .checksum = part->checksum};
@@ -148,79 +221,7 @@ static const struct xml_node *next_part(const struct xml_node *node)
     return node;
 }
 
-static enum s3_err collect_parts(struct s3_call *c, struct completion *w)
-{
-    if (!w->list)
-        return s3_fail_message(c, S3_INVALID_REQUEST, "You must specify at least one part");
-    const struct xml_node *root = xml_doc_root(w->list);
-    size_t listed = xml_child_count(root, STR("Part"));
-    if (!listed || listed > PART_NUMBER_MAX)
-        return s3_fail(c, S3_MALFORMED_XML, "%zu parts", listed);
-    w->bodies = s3_alloc(c, listed * sizeof(struct body *));
-    w->infos = s3_alloc(c, listed * sizeof(*w->infos));
-    w->count = 0;
-    w->size = 0;
-    for (const struct xml_node *node = next_part(xml_node_first(root)); node;
-         node = next_part(xml_node_next(node)))
-        if (add_part(c, w, node))
-            return c->err;
-    return check_part_sizes(c, w);
-}
-
-/* ---- what the parts add up to ------------------------------------------------------ */
-
-static void sum_md5(struct completion *w)
-{
-    struct digest md5;
-    digest_init(&md5, CHECKSUM_MD5);
-    for (uint32_t i = 0; i < w->count; i++)
-        digest_update(&md5, upload_part_from(w->upload, w->infos[i].number)->md5, MD5_SIZE);
-    digest_final(&md5, w->md5);
-}
-
-/* Each part was summed as the upload says: always, but for a loaded state that was tampered
- * with. */
-static bool parts_are_summed(const struct completion *w)
-{
-    enum checksum_alg alg = upload_checksum_alg(w->upload);
-    enum checksum_type type = upload_checksum_type(w->upload);
-
-    if (alg == CHECKSUM_NONE)
-        alg = CHECKSUM_CRC64NVME;
-    if (type == CHECKSUM_COMPOSITE ? !checksum_can_composite(alg) : !checksum_can_combine(alg))
-        return false;
-    for (uint32_t i = 0; i < w->count; i++)
-        if (w->infos[i].checksum.alg != alg)
-            return false;
-    return true;
-}
-
-/* COMPOSITE: digest of the parts' digests. FULL_OBJECT: the parts' CRCs combined; no byte of
- * the object is read again. */
-static void sum_checksum(struct completion *w)
-{
-    enum checksum_alg alg = (enum checksum_alg)w->infos[0].checksum.alg;
-    if (!parts_are_summed(w)) {
-        w->checksum = (struct checksum){.alg = CHECKSUM_NONE};
-        return;
-    }
-    if (upload_checksum_type(w->upload) == CHECKSUM_COMPOSITE) {
-        struct digest sum;
-        digest_init(&sum, alg);
-        for (uint32_t i = 0; i < w->count; i++)
-            digest_update(&sum, w->infos[i].checksum.bytes, checksum_size(alg));
-        digest_final(&sum, w->checksum.bytes);
-        w->checksum.alg = (uint8_t)alg;
-        w->checksum.type = CHECKSUM_COMPOSITE;
-        return;
-    }
-    w->checksum = w->infos[0].checksum;
-    for (uint32_t i = 1; i < w->count; i++)
-        checksum_combine(&w->checksum, &w->infos[i].checksum, w->infos[i].size);
-    w->checksum.type = CHECKSUM_FULL_OBJECT;
-    for (uint32_t i = 0; i < w->count; i++)
-        w->infos[i].checksum.alg = CHECKSUM_NONE; /* only COMPOSITE parts show theirs */
-}
+/* ---- what the request says of the whole -------------------------------------------- */
 
 static enum s3_err check_type(struct s3_call *c, const struct upload *upload)
 {
@@ -321,13 +322,13 @@ static enum s3_err reply_completed(struct s3_call *c, const struct record *r)
 }
 
 /* Do the listed ETags add up to the object's? */
-static bool lists_parts_of(const struct xml_doc *list, const struct record *r)
+static bool lists_parts_of(const struct xml_node *list, const struct record *r)
 {
     struct digest sum;
     uint8_t md5[MD5_SIZE], whole[MD5_SIZE];
     uint32_t count = 0;
     digest_init(&sum, CHECKSUM_MD5);
-    for (const struct xml_node *node = next_part(xml_node_first(xml_doc_root(list))); node;
+    for (const struct xml_node *node = next_part(xml_node_first(list)); node;
          node = next_part(xml_node_next(node)), count++) {
         if (!hex_decode_exact(unquoted(str_trim(xml_child_text(node, STR("ETag")))), md5,
                               MD5_SIZE))
@@ -340,7 +341,7 @@ static bool lists_parts_of(const struct xml_doc *list, const struct record *r)
 }
 
 /* The upload is gone: answer as the first time when its object is still there. */
-static enum s3_err complete_again(struct s3_call *c, const struct xml_doc *list)
+static enum s3_err complete_again(struct s3_call *c, const struct xml_node *list)
 {
     AUTO(record) current = NULL;
     char version[VERSION_ID_SIZE];
@@ -364,52 +365,98 @@ static enum s3_err refuse_complete(struct s3_call *c, enum s3_err err,
         c, err == S3_OPERATION_ABORTED ? S3_CONDITIONAL_REQUEST_CONFLICT : err, conditions);
 }
 
-static enum s3_err try_complete(struct s3_call *c, struct completion *w,
-                                const struct write_conditions *conditions)
+static enum s3_err start(struct s3_call *c);
+
+static enum s3_err publish(struct s3_call *c, struct completion *w)
 {
     struct record *record;
     struct write_result result = {0};
-    if (check_type(c, w->upload) || collect_parts(c, w))
-        return c->err;
-    sum_md5(w);
-    sum_checksum(w);
+    end_sums(w);
     if (check_claimed(c, w) || check_size(c, w) || build_record(c, w, &record))
         return c->err;
     AUTO(record) kept = record_ref(record); /* for the reply: the store takes the other one */
     enum s3_err err =
-        upload_complete(c->branch, &c->at, w->upload, TAKE(record), conditions, &result);
+        upload_complete(c->branch, &c->at, w->upload, TAKE(record), &w->conditions, &result);
     if (err == S3_CONDITIONAL_REQUEST_CONFLICT)
-        return err; /* a part changed: the caller tries again */
+        return s3_later(c, start); /* a part changed */
+    if (err == S3_NO_SUCH_UPLOAD)
+        return complete_again(c, w->list);
     if (err)
-        return refuse_complete(c, err, conditions);
+        return refuse_complete(c, err, &w->conditions);
     s3_reply_write_result(c, &result);
     record_unref(result.old);
     return reply_completed(c, kept);
 }
 
+static enum s3_err collect(struct s3_call *c)
+{
+    struct completion *w = c->state;
+    for (uint32_t i = 0; w->next; w->next = next_part(xml_node_next(w->next)), i++) {
+        if (i == PARTS_A_TURN)
+            return s3_later(c, collect);
+        if (add_part(c, w, w->next))
+            return c->err;
+    }
+    return check_part_sizes(c, w) ? c->err : publish(c, w);
+}
+
+static enum s3_err make_room(struct s3_call *c, struct completion *w)
+{
+    size_t listed = w->list ? xml_child_count(w->list, STR("Part")) : 0;
+    if (!w->list)
+        return s3_fail_message(c, S3_INVALID_REQUEST, "You must specify at least one part");
+    if (!listed || listed > PART_NUMBER_MAX)
+        return s3_fail(c, S3_MALFORMED_XML, "%zu parts", listed);
+    w->bodies = s3_alloc(c, listed * sizeof(struct body *));
+    w->infos = s3_alloc(c, listed * sizeof(*w->infos));
+    return S3_OK;
+}
+
+/* The first time, and after each change of a part. */
+static enum s3_err start(struct s3_call *c)
+{
+    struct completion *w = c->state;
+    upload_unref(TAKE(w->upload));
+    enum s3_err err = upload_get(&w->upload, c->branch, &c->at, s3_param(c, STR("uploadId")));
+    if (err == S3_NO_SUCH_UPLOAD)
+        return complete_again(c, w->list);
+    if (err)
+        return s3_fail(c, err, "upload");
+    if (check_type(c, w->upload) || (!w->infos && make_room(c, w)))
+        return c->err;
+    w->count = 0;
+    w->size = 0;
+    w->next = next_part(xml_node_first(w->list));
+    begin_sums(w);
+    return collect(c);
+}
+
+/* Before the list is read: is there such an upload, or an object that was made of it? */
+enum s3_err begin_complete_multipart_upload(struct s3_call *c)
+{
+    struct upload *upload;
+    struct str id = s3_param(c, STR("uploadId"));
+    enum s3_err err = upload_get(&upload, c->branch, &c->at, id);
+    if (err == S3_NO_SUCH_UPLOAD) {
+        AUTO(record) current = NULL;
+        if (!object_get(&current, c->branch, &c->at, STR_NONE) &&
+            str_eq(record_upload_id(current), id))
+            return S3_OK;
+    }
+    upload_unref(upload);
+    return err ? s3_fail(c, err, "upload") : S3_OK;
+}
+
 enum s3_err op_complete_multipart_upload(struct s3_call *c)
 {
-    struct write_conditions conditions = {0};
-    struct completion w = {0};
-    enum s3_err err;
-    if (s3_write_conditions(c, &conditions))
+    struct completion *w = s3_alloc(c, sizeof(*w));
+    *w = (struct completion){.count = 0};
+    c->state = w;
+    c->state_free = completion_release;
+    if (s3_write_conditions(c, &w->conditions))
         return c->err;
-    if (str_trim(buf_str(&c->document)).len) {
-        err = xml_doc_parse(&w.list, buf_str(&c->document), STR("CompleteMultipartUpload"));
-        if (err)
-            return s3_fail(c, err, "list of parts");
-    }
-    do {
-        upload_unref(TAKE(w.upload));
-        c->err = S3_OK;
-        err = upload_get(&w.upload, c->branch, &c->at, s3_param(c, STR("uploadId")));
-        if (err)
-            break;
-        err = try_complete(c, &w, &conditions);
-        /* c->err is set when the conflict is the client's answer. */
-    } while (err == S3_CONDITIONAL_REQUEST_CONFLICT && c->err == S3_OK);
-    if (err == S3_NO_SUCH_UPLOAD)
-        err = complete_again(c, w.list);
-    completion_release(&w);
-    return err == S3_NO_SUCH_BUCKET ? s3_fail(c, err, "upload") : err;
+    enum s3_err err = s3_document(c, STR("CompleteMultipartUpload"), &w->list);
+    if (err && err != S3_MISSING_REQUEST_BODY_ERROR)
+        return s3_fail(c, err, "list of parts");
+    return start(c);
 }

@@ -190,17 +190,22 @@ static enum s3_err read_tagging_field(struct post *p, struct str *query)
 {
     struct s3_call *c = p->c;
     struct str text = field_value(p, STR("tagging"));
-    AUTO(xml_doc) doc = NULL;
+    const struct xml_node *root;
+    AUTO(xml_reader) xml = NULL;
     AUTO_BUF(tags, TAGS_QUERY_MAX);
     *query = STR_NONE;
     if (!text.ptr)
         return S3_OK;
-    enum s3_err err = xml_doc_parse(&doc, text, STR_NONE);
+    xml = xml_reader_new();
+    if (!xml)
+        return s3_fail(c, S3_SLOW_DOWN, "tagging field");
+    xml_reader_feed(xml, text);
+    enum s3_err err = xml_reader_end(xml, STR_NONE, &root);
     if (err)
         return s3_fail(c, err == S3_SLOW_DOWN ? err : S3_MALFORMED_XML, "tagging field");
-    if (!xml_node_is(xml_doc_root(doc), STR("Tagging")))
+    if (!xml_node_is(root, STR("Tagging")))
         return S3_OK;
-    if (s3_read_tagging(c, text, TAGS_OF_OBJECT, &tags))
+    if (s3_read_tagging(c, root, TAGS_OF_OBJECT, &tags))
         return c->err;
     *query = s3_copy(c, buf_str(&tags));
     return S3_OK;

@@ -181,14 +181,9 @@ enum s3_err s3_read_tag_set(struct s3_call *c, const struct xml_node *set, enum 
     return buf_ok(query) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "tags");
 }
 
-enum s3_err s3_read_tagging(struct s3_call *c, struct str xml, enum tag_owner owner,
-                            struct buf *query)
+enum s3_err s3_read_tagging(struct s3_call *c, const struct xml_node *root,
+                            enum tag_owner owner, struct buf *query)
 {
-    AUTO(xml_doc) doc = NULL;
-    enum s3_err err = xml_doc_parse(&doc, xml, STR("Tagging"));
-    if (err)
-        return s3_fail(c, err, "Tagging");
-    const struct xml_node *root = xml_doc_root(doc);
     /* No TagSet is an empty one (aws-recorded: test_put_bucket_tagging_none_value). */
     if (!xml_children_are(root, STR("TagSet")))
         return s3_fail(c, S3_MALFORMED_XML, "Tagging");

@@ -20,9 +20,9 @@ enum tag_owner { TAGS_OF_OBJECT, TAGS_OF_BUCKET, TAGS_OF_NEW_BUCKET };
  * query. INVALID_TAG, MALFORMED_XML, BAD_REQUEST (too many) */
 MUST_CHECK enum s3_err s3_read_tag_set(struct s3_call *c, const struct xml_node *set,
                                        enum tag_owner owner, struct buf *query);
-/* A whole Tagging document. */
-MUST_CHECK enum s3_err s3_read_tagging(struct s3_call *c, struct str xml, enum tag_owner owner,
-                                       struct buf *query);
+/* The same of a Tagging document's root. */
+MUST_CHECK enum s3_err s3_read_tagging(struct s3_call *c, const struct xml_node *root,
+                                       enum tag_owner owner, struct buf *query);
 /* <TagSet> of a query. */
 void xml_tag_set(struct buf *xml, struct str query);
 

@@ -12,6 +12,13 @@ static enum s3_err reply_tagging(struct s3_call *c, struct str query)
     return s3_xml_done(c);
 }
 
+static enum s3_err read_document(struct s3_call *c, enum tag_owner owner, struct buf *query)
+{
+    const struct xml_node *root;
+    enum s3_err err = s3_document(c, STR("Tagging"), &root);
+    return err ? s3_fail(c, err, "Tagging") : s3_read_tagging(c, root, owner, query);
+}
+
 /* ---- buckets ----------------------------------------------------------------------- */
 
 static enum s3_err set_bucket_tags(struct s3_call *c, struct str query)
@@ -28,7 +35,7 @@ static enum s3_err set_bucket_tags(struct s3_call *c, struct str query)
 enum s3_err op_put_bucket_tagging(struct s3_call *c)
 {
     AUTO_BUF(query, TAGS_QUERY_MAX);
-    if (s3_read_tagging(c, buf_str(&c->document), TAGS_OF_BUCKET, &query))
+    if (read_document(c, TAGS_OF_BUCKET, &query))
         return c->err;
     return set_bucket_tags(c, buf_str(&query));
 }
@@ -118,33 +125,49 @@ static enum s3_err replace_tags(struct s3_call *c, struct record *record, struct
     return object_replace(c->branch, &c->at, record, TAKE(changed));
 }
 
-static enum s3_err set_object_tags(struct s3_call *c, struct str query, unsigned status)
+/* c->state: the tags, in the call's memory. Each try is a turn of its own: somebody who writes
+ * the object all the time makes nobody wait but the call. */
+static enum s3_err set_object_tags(struct s3_call *c)
 {
-    for (;;) {
-        AUTO(record) record = NULL;
-        if (find_object(c, &record))
-            return c->err;
-        enum s3_err err = replace_tags(c, record, query);
-        if (err == S3_CONDITIONAL_REQUEST_CONFLICT)
-            continue;
-        if (err)
-            return s3_fail(c, err, "object tags");
-        reply_version(c, record);
-        return s3_reply_empty(c, status);
-    }
+    const struct str *query = c->state;
+    AUTO(record) record = NULL;
+    if (find_object(c, &record))
+        return c->err;
+    enum s3_err err = replace_tags(c, record, *query);
+    if (err == S3_CONDITIONAL_REQUEST_CONFLICT)
+        return s3_later(c, set_object_tags);
+    if (err)
+        return s3_fail(c, err, "object tags");
+    reply_version(c, record);
+    return s3_reply_empty(c, c->op->handler == op_delete_object_tagging ? 204 : 200);
+}
+
+static enum s3_err begin_object_tags(struct s3_call *c, struct str query)
+{
+    struct str *kept = s3_alloc(c, sizeof(*kept));
+    *kept = s3_copy(c, query);
+    c->state = kept;
+    return set_object_tags(c);
+}
+
+/* Before the document is read: is there something to tag? */
+enum s3_err begin_put_object_tagging(struct s3_call *c)
+{
+    AUTO(record) record = NULL;
+    return find_object(c, &record);
 }
 
 enum s3_err op_put_object_tagging(struct s3_call *c)
 {
     AUTO_BUF(query, TAGS_QUERY_MAX);
-    if (s3_read_tagging(c, buf_str(&c->document), TAGS_OF_OBJECT, &query))
+    if (read_document(c, TAGS_OF_OBJECT, &query))
         return c->err;
-    return set_object_tags(c, buf_str(&query), 200);
+    return begin_object_tags(c, buf_str(&query));
 }
 
 enum s3_err op_delete_object_tagging(struct s3_call *c)
 {
-    return set_object_tags(c, STR(""), 204);
+    return begin_object_tags(c, STR(""));
 }
 
 enum s3_err op_get_object_tagging(struct s3_call *c)

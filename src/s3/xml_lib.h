@@ -15,9 +15,9 @@
 /* What we use of it. */
 #define XML_LIB_FUNCTIONS(X)                                                                   \
     X(xmlInitParser)                                                                           \
-    X(xmlCreateMemoryParserCtxt)                                                               \
+    X(xmlCreatePushParserCtxt)                                                                 \
     X(xmlCtxtUseOptions)                                                                       \
-    X(xmlParseDocument)                                                                        \
+    X(xmlParseChunk)                                                                           \
     X(xmlStopParser)                                                                           \
     X(xmlFreeDoc)                                                                              \
     X(xmlFreeParserCtxt)

@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* xml_read.c - XML bodies by libxml2's SAX interface into an array of elements in document
- * order. An element's first child is the next one of the array; a sibling is a known number of
- * elements further on. Names and texts lie in one buffer whose size is fixed before parsing
- * starts (no encoding grows more than threefold on its way to UTF-8), so that pointers into it
- * stay good. */
+/* xml_read.c - XML bodies by libxml2's push parser into an array of elements in document order.
+ * An element's first child is the next one of the array; a sibling is a known number of
+ * elements further on. Names and texts lie in one buffer, in which each element knows its
+ * places.
+ *
+ * bytes -> UTF-8, in pieces of a few KiB (xml_encoding.c) -> guard (xml_guard.c) -> libxml2 */
 #include "s3/xml_read.h"
 
-#include <limits.h>
-
+#include "s3/xml_encoding.h"
+#include "s3/xml_guard.h"
 #include "s3/xml_lib.h"
 
-#define UTF8_GROWTH 3
-#define NODES_MAX   (UINT32_C(1) << 18)
+/* 10,000 parts with ten checksums each. */
+#define NODES_MAX (UINT32_C(1) << 17)
+#define TEXT_MAX  MiB(16)
 
 struct xml_node {
-    struct str name, text;
+    const struct buf *text; /* in which name and text lie */
+    uint32_t name_at, name_len;
+    uint32_t text_at, text_len;
     uint32_t next; /* elements from here to the next sibling; 0 = none */
     bool has_children;
 };
 
-struct xml_doc {
+struct xml_reader {
     struct xml_node *nodes; /* owned */
     uint32_t count, capacity;
     struct buf text;
-};
-
-struct reader {
-    struct xml_doc *doc;
-    const struct xml_lib *lib;
-    xmlParserCtxtPtr parser;
+    xmlParserCtxtPtr parser;            /* NULL before the first piece and after the end */
     uint32_t open[XML_DEPTH_MAX];       /* the elements we are in */
     uint32_t last_child[XML_DEPTH_MAX]; /* of each of them; 0 = none yet */
     size_t depth;
+    bool not_blank; /* anything but blanks came */
     enum s3_err err;
+    struct xml_decoder decoder;
+    struct xml_guard guard;
 };
 
 /* ---- building ---------------------------------------------------------------------- */
 
-static void stop(struct reader *r, enum s3_err err)
+static void stop(struct xml_reader *r, enum s3_err err)
 {
     if (!r->err)
         r->err = err;
-    r->lib->xmlStopParser(r->parser);
+    xml_lib()->xmlStopParser(r->parser);
 }
 
 static bool is_blank(struct str s)
@@ -52,52 +54,54 @@ static bool is_blank(struct str s)
     return true;
 }
 
-static struct str keep(struct reader *r, struct str s)
+/* Returns its place. */
+static uint32_t keep(struct xml_reader *r, struct str s)
 {
-    struct buf *text = &r->doc->text;
-    size_t at = text->len;
-    buf_add(text, s);
-    if (!buf_ok(text)) {
-        stop(r, S3_MALFORMED_XML);
-        return STR("");
-    }
-    return str_of(text->ptr + at, s.len);
+    size_t at = r->text.len;
+    buf_add(&r->text, s);
+    if (!buf_ok(&r->text))
+        stop(r, r->text.len + s.len > TEXT_MAX ? S3_MALFORMED_XML : S3_SLOW_DOWN);
+    return (uint32_t)at;
 }
 
 /* NULL when there is no memory, or too many elements already: then the reader has stopped. */
-static struct xml_node *add_node(struct reader *r)
+static struct xml_node *add_node(struct xml_reader *r)
 {
-    struct xml_doc *doc = r->doc;
-    if (doc->count == NODES_MAX) {
+    if (r->count == NODES_MAX) {
         stop(r, S3_MALFORMED_XML);
         return NULL;
     }
-    if (doc->count == doc->capacity) {
-        uint32_t capacity = doc->capacity ? doc->capacity * 2 : 32;
-        struct xml_node *nodes = try_realloc(doc->nodes, capacity * sizeof(*nodes));
+    if (r->count == r->capacity) {
+        uint32_t capacity = r->capacity ? r->capacity * 2 : 32;
+        struct xml_node *nodes = try_realloc(r->nodes, capacity * sizeof(*nodes));
         if (!nodes) {
             stop(r, S3_SLOW_DOWN);
             return NULL;
         }
-        doc->nodes = nodes;
-        doc->capacity = capacity;
+        r->nodes = nodes;
+        r->capacity = capacity;
     }
-    struct xml_node *node = &doc->nodes[doc->count++];
-    *node = (struct xml_node){.name = STR(""), .text = STR("")};
+    struct xml_node *node = &r->nodes[r->count++];
+    *node = (struct xml_node){.text = &r->text};
     return node;
 }
 
-/* Hooks node number `at` into the element that is open now. */
-static void link_node(struct reader *r, uint32_t at)
+static struct str node_text(const struct xml_node *node)
 {
-    struct xml_node *parent = &r->doc->nodes[r->open[r->depth - 1]];
+    return node->text_len ? str_of(node->text->ptr + node->text_at, node->text_len) : STR("");
+}
+
+/* Hooks node number `at` into the element that is open now. */
+static void link_node(struct xml_reader *r, uint32_t at)
+{
+    struct xml_node *parent = &r->nodes[r->open[r->depth - 1]];
     uint32_t *last = &r->last_child[r->depth - 1];
-    if (!is_blank(parent->text))
+    if (!is_blank(node_text(parent)))
         stop(r, S3_MALFORMED_XML);
-    parent->text = STR("");
+    parent->text_len = 0;
     parent->has_children = true;
     if (*last)
-        r->doc->nodes[*last].next = at - *last;
+        r->nodes[*last].next = at - *last;
     *last = at;
 }
 
@@ -107,7 +111,7 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
 {
     (void)prefix, (void)uri, (void)namespace_count, (void)namespaces;
     (void)attribute_count, (void)defaulted_count, (void)attributes;
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     if (r->err)
         return;
     if (r->depth == XML_DEPTH_MAX) {
@@ -117,8 +121,9 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
     struct xml_node *node = add_node(r);
     if (!node)
         return;
-    uint32_t at = (uint32_t)(node - r->doc->nodes);
-    node->name = keep(r, str_c((const char *)name));
+    uint32_t at = (uint32_t)(node - r->nodes);
+    node->name_len = (uint32_t)strlen((const char *)name);
+    node->name_at = keep(r, str_of((const char *)name, node->name_len));
     if (r->depth)
         link_node(r, at);
     r->open[r->depth] = at;
@@ -128,7 +133,7 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
 static void on_end(void *arg, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
 {
     (void)name, (void)prefix, (void)uri;
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     if (!r->err)
         r->depth--;
 }
@@ -137,18 +142,20 @@ static void on_end(void *arg, const xmlChar *name, const xmlChar *prefix, const 
  * comments or references separate join by themselves. */
 static void on_text(void *arg, const xmlChar *text, int len)
 {
-    struct reader *r = arg;
+    struct xml_reader *r = arg;
     struct str run = str_of((const char *)text, (size_t)len);
     if (r->err || !r->depth)
         return;
-    struct xml_node *node = &r->doc->nodes[r->open[r->depth - 1]];
+    struct xml_node *node = &r->nodes[r->open[r->depth - 1]];
     if (node->has_children) {
         if (!is_blank(run))
             stop(r, S3_MALFORMED_XML);
         return;
     }
-    struct str kept = keep(r, run);
-    node->text = node->text.len ? str_of(node->text.ptr, node->text.len + kept.len) : kept;
+    uint32_t at = keep(r, run);
+    if (!node->text_len)
+        node->text_at = at;
+    node->text_len += (uint32_t)run.len;
 }
 
 static void on_dtd(void *arg, const xmlChar *name, const xmlChar *external,
@@ -163,83 +170,131 @@ static void ignore_error(void *arg, xmlErrorPtr error)
     (void)arg, (void)error;
 }
 
-static enum s3_err parse(struct xml_doc *doc, struct str text)
+/* ---- pieces ------------------------------------------------------------------------ */
+
+static void free_parser(struct xml_reader *r)
+{
+    if (!r->parser)
+        return;
+    xml_lib()->xmlFreeDoc(r->parser->myDoc);
+    xml_lib()->xmlFreeParserCtxt(r->parser);
+    r->parser = NULL;
+}
+
+static enum s3_err new_parser(struct xml_reader *r)
 {
     const struct xml_lib *lib = xml_lib();
     if (!lib)
         return S3_INTERNAL_ERROR;
-    struct reader r = {.doc = doc, .lib = lib};
-    r.parser = lib->xmlCreateMemoryParserCtxt(text.ptr, (int)text.len);
-    if (!r.parser)
+    r->parser = lib->xmlCreatePushParserCtxt(NULL, r, NULL, 0, NULL);
+    if (!r->parser)
         return S3_SLOW_DOWN;
-    *r.parser->sax = (xmlSAXHandler){.initialized = XML_SAX2_MAGIC,
-                                     .startElementNs = on_start,
-                                     .endElementNs = on_end,
-                                     .characters = on_text,
-                                     .ignorableWhitespace = on_text,
-                                     .cdataBlock = on_text,
-                                     .internalSubset = on_dtd,
-                                     .serror = ignore_error};
-    r.parser->userData = &r;
-    lib->xmlCtxtUseOptions(r.parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    lib->xmlParseDocument(r.parser);
-    bool well_formed = r.parser->wellFormed && doc->count;
-    lib->xmlFreeDoc(r.parser->myDoc);
-    lib->xmlFreeParserCtxt(r.parser);
-    if (r.err)
-        return r.err;
-    return well_formed ? S3_OK : S3_MALFORMED_XML;
-}
-
-enum s3_err xml_doc_parse(struct xml_doc **out, struct str text, struct str root)
-{
-    *out = NULL;
-    if (is_blank(text))
-        return S3_MISSING_REQUEST_BODY_ERROR;
-    if (text.len > INT_MAX / UTF8_GROWTH)
-        return S3_MALFORMED_XML;
-    AUTO(xml_doc) doc = xcalloc(1, sizeof(*doc));
-    buf_init(&doc->text, text.len * UTF8_GROWTH);
-    if (!buf_reserve(&doc->text, text.len * UTF8_GROWTH))
-        return S3_SLOW_DOWN;
-    enum s3_err err = parse(doc, text);
-    if (err)
-        return err;
-    if (root.ptr && !xml_node_is(xml_doc_root(doc), root))
-        return S3_MALFORMED_XML;
-    *out = TAKE(doc);
+    *r->parser->sax = (xmlSAXHandler){.initialized = XML_SAX2_MAGIC,
+                                      .startElementNs = on_start,
+                                      .endElementNs = on_end,
+                                      .characters = on_text,
+                                      .ignorableWhitespace = on_text,
+                                      .cdataBlock = on_text,
+                                      .internalSubset = on_dtd,
+                                      .serror = ignore_error};
+    r->parser->userData = r;
+    /* Pieces are UTF-8, whatever the document says of itself. */
+    lib->xmlCtxtUseOptions(r->parser, XML_PARSE_NONET | XML_PARSE_NOERROR |
+                                          XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC);
     return S3_OK;
 }
 
-void xml_doc_free(struct xml_doc *doc)
+static enum s3_err parse(struct xml_reader *r, struct str piece, bool last)
 {
-    if (!doc)
+    enum s3_err err = r->parser ? S3_OK : new_parser(r);
+    if (err)
+        return err;
+    int failed = xml_lib()->xmlParseChunk(r->parser, piece.ptr, (int)piece.len, last);
+    if (r->err)
+        return r->err;
+    return failed || !r->parser->wellFormed ? S3_MALFORMED_XML : S3_OK;
+}
+
+/* The decoder's sink. */
+static bool take_piece(void *arg, struct str piece)
+{
+    struct xml_reader *r = arg;
+    r->err = xml_guard_pass(&r->guard, piece) ? parse(r, piece, false) : S3_MALFORMED_XML;
+    return !r->err;
+}
+
+struct xml_reader *xml_reader_new(void)
+{
+    struct xml_reader *r = try_malloc(sizeof(*r));
+    if (!r)
+        return NULL;
+    memset(r, 0, offsetof(struct xml_reader, decoder));
+    buf_init(&r->text, TEXT_MAX);
+    xml_decoder_init(&r->decoder, take_piece, r);
+    xml_guard_init(&r->guard);
+    return r;
+}
+
+void xml_reader_free(struct xml_reader *r)
+{
+    if (!r)
         return;
-    mem_free(doc->nodes);
-    buf_release(&doc->text);
-    mem_free(doc);
+    free_parser(r);
+    mem_free(r->nodes);
+    buf_release(&r->text);
+    mem_free(r);
+}
+
+/* What failed is not read on: its memory goes at once. */
+static void fail(struct xml_reader *r, enum s3_err err)
+{
+    if (!r->err)
+        r->err = err;
+    free_parser(r);
+    mem_free(TAKE(r->nodes));
+    buf_release(&r->text);
+}
+
+void xml_reader_feed(struct xml_reader *r, struct str bytes)
+{
+    if (!r->not_blank)
+        r->not_blank = !is_blank(bytes);
+    if (!r->err && !xml_decoder_feed(&r->decoder, bytes))
+        fail(r, S3_MALFORMED_XML);
+}
+
+enum s3_err xml_reader_end(struct xml_reader *r, struct str root, const struct xml_node **out)
+{
+    *out = NULL;
+    if (!r || !r->not_blank)
+        return S3_MISSING_REQUEST_BODY_ERROR;
+    if (!r->err && !xml_decoder_end(&r->decoder))
+        fail(r, S3_MALFORMED_XML);
+    if (!r->err)
+        r->err = parse(r, STR(""), true);
+    free_parser(r);
+    if (!r->err && (!r->count || (root.ptr && !xml_node_is(r->nodes, root))))
+        r->err = S3_MALFORMED_XML;
+    if (!r->err)
+        *out = r->nodes;
+    return r->err;
 }
 
 /* ---- reading ----------------------------------------------------------------------- */
 
-const struct xml_node *xml_doc_root(const struct xml_doc *doc)
-{
-    return doc->nodes;
-}
-
 struct str xml_node_name(const struct xml_node *node)
 {
-    return node->name;
+    return str_of(node->text->ptr + node->name_at, node->name_len);
 }
 
 bool xml_node_is(const struct xml_node *node, struct str name)
 {
-    return node && str_eq(node->name, name);
+    return node && str_eq(xml_node_name(node), name);
 }
 
 struct str xml_node_text(const struct xml_node *node)
 {
-    return node ? node->text : STR_NONE;
+    return node ? node_text(node) : STR_NONE;
 }
 
 const struct xml_node *xml_node_first(const struct xml_node *node)
@@ -255,7 +310,7 @@ const struct xml_node *xml_node_next(const struct xml_node *node)
 const struct xml_node *xml_child(const struct xml_node *node, struct str name)
 {
     for (const struct xml_node *n = xml_node_first(node); n; n = xml_node_next(n))
-        if (str_eq(n->name, name))
+        if (str_eq(xml_node_name(n), name))
             return n;
     return NULL;
 }
@@ -269,7 +324,7 @@ size_t xml_child_count(const struct xml_node *node, struct str name)
 {
     size_t count = 0;
     for (const struct xml_node *n = xml_node_first(node); n; n = xml_node_next(n))
-        count += str_eq(n->name, name);
+        count += str_eq(xml_node_name(n), name);
     return count;
 }
 
@@ -285,7 +340,7 @@ static bool in_names(struct str name, struct str names)
 bool xml_children_are(const struct xml_node *node, struct str names)
 {
     for (const struct xml_node *n = xml_node_first(node); n; n = xml_node_next(n))
-        if (!in_names(n->name, names) || xml_child_count(node, n->name) > 1)
+        if (!in_names(xml_node_name(n), names) || xml_child_count(node, xml_node_name(n)) > 1)
             return false;
     return true;
 }

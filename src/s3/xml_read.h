@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* xml_read.h - request bodies as a small immutable tree of elements.
  *
- * libxml2 stays behind this header. Namespaces and attributes are ignored (S3 accepts documents
- * with and without its namespace); DTDs, entities other than the predefined five, network
- * access and deep nesting are refused. Strings are borrowed from the document, decoded and in
- * UTF-8.
+ * libxml2 stays behind this header. A document is read as its bytes arrive, so that none of
+ * them takes an I/O thread for long, and in linear time, whatever it holds (xml_guard.h).
+ * Namespaces and attributes are ignored (S3 accepts documents with and without its namespace);
+ * DTDs, entities other than the predefined five, network access and deep nesting are refused.
+ * Strings are borrowed from the reader, decoded and in UTF-8.
  *
- *   AUTO(xml_doc) doc = NULL;
- *   enum s3_err err = xml_doc_parse(&doc, buf_str(&c->document), STR("Delete"));
+ *   const struct xml_node *root;
+ *   enum s3_err err = xml_reader_end(c->xml, STR("Delete"), &root);
  *   if (err)
  *       return err;
- *   for (const struct xml_node *n = xml_node_first(xml_doc_root(doc)); n; n = xml_node_next(n))
+ *   for (const struct xml_node *n = xml_node_first(root); n; n = xml_node_next(n))
  *       if (xml_node_is(n, STR("Object")))
  *           key = xml_child_text(n, STR("Key")); */
 #ifndef S3MEM_S3_XML_READ_H
@@ -18,21 +19,25 @@
 
 #include "s3mem/base.h"
 
-#define XML_DEPTH_MAX 16
-
-struct xml_doc;
+struct xml_reader;
 struct xml_node;
 
-/* Parses a whole document whose root element must have the given local name (STR_NONE: any).
- * out     new document on S3_OK, NULL otherwise
- * Errors  MISSING_REQUEST_BODY_ERROR (nothing but blanks), MALFORMED_XML (not well-formed,
- * another root, a DTD, too deep, or text beside elements) */
-MUST_CHECK enum s3_err xml_doc_parse(struct xml_doc **out, struct str text, struct str root);
+/* NULL: no memory. */
+struct xml_reader *xml_reader_new(void);
 /* Accepts NULL. */
-void xml_doc_free(struct xml_doc *doc);
-AUTO_DEFINE(xml_doc, xml_doc_free)
-
-const struct xml_node *xml_doc_root(const struct xml_doc *doc);
+void xml_reader_free(struct xml_reader *r);
+AUTO_DEFINE(xml_reader, xml_reader_free)
+/* The next bytes, any number of them. What is wrong with them xml_reader_end tells. */
+void xml_reader_feed(struct xml_reader *r, struct str bytes);
+/* The document is complete; its root element must have the given local name (STR_NONE: any).
+ * Once a reader.
+ * r       NULL: a document of no bytes
+ * out     borrowed from the reader on S3_OK, NULL otherwise
+ * Errors  MISSING_REQUEST_BODY_ERROR (nothing but blanks), SLOW_DOWN (no memory), MALFORMED_XML
+ * (not well-formed, another root, a DTD, text beside elements, beyond a limit of xml_guard.h)
+ */
+MUST_CHECK enum s3_err xml_reader_end(struct xml_reader *r, struct str root,
+                                      const struct xml_node **out);
 
 /* Local name, without a prefix. */
 struct str xml_node_name(const struct xml_node *node);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_xml.c - any bytes as an XML body. What the reader accepts must be a proper tree. */
+/* fuzz_xml.c - any bytes as an XML body, at once and in pieces, whose size the first byte
+ * tells. What the reader accepts must be a proper tree, and the same one. */
 #include <assert.h>
+
+#include "s3/xml_guard.h"
 
 #include "s3/xml_read.h"
 
@@ -23,14 +26,41 @@ static size_t walk(const struct xml_node *node, size_t depth)
     return count;
 }
 
+static enum s3_err read_pieces(struct xml_reader *r, struct str text, size_t piece,
+                               const struct xml_node **root)
+{
+    for (size_t at = 0; at < text.len; at += piece)
+        xml_reader_feed(r,
+                        str_of(text.ptr + at, text.len - at < piece ? text.len - at : piece));
+    return xml_reader_end(r, STR_NONE, root);
+}
+
+static void compare(const struct xml_node *a, const struct xml_node *b)
+{
+    for (;; a = xml_node_next(a), b = xml_node_next(b)) {
+        assert(!a == !b);
+        if (!a)
+            return;
+        assert(str_eq(xml_node_name(a), xml_node_name(b)));
+        assert(str_eq(xml_node_text(a), xml_node_text(b)));
+        compare(xml_node_first(a), xml_node_first(b));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(xml_doc) doc = NULL;
-    enum s3_err err = xml_doc_parse(&doc, str_of((const char *)data, size), STR_NONE);
-    assert((err == S3_OK) == (doc != NULL));
-    assert(err == S3_OK || err == S3_MALFORMED_XML || err == S3_MISSING_REQUEST_BODY_ERROR ||
-           err == S3_SLOW_DOWN);
-    if (doc)
-        assert(walk(xml_doc_root(doc), 0) <= size);
+    AUTO(xml_reader) whole = xml_reader_new();
+    AUTO(xml_reader) pieces = xml_reader_new();
+    const struct xml_node *root, *same;
+    struct str text = str_of((const char *)data, size);
+    if (!whole || !pieces)
+        return 0;
+    enum s3_err err = read_pieces(whole, text, size + 1, &root);
+    assert((err == S3_OK) == (root != NULL));
+    assert(err == S3_OK || err == S3_MALFORMED_XML || err == S3_MISSING_REQUEST_BODY_ERROR);
+    if (root)
+        assert(walk(root, 0) <= size);
+    assert(read_pieces(pieces, text, size ? 1 + data[0] % 61 : 1, &same) == err);
+    compare(root, same);
     return 0;
 }

@@ -75,11 +75,18 @@ static inline void ask_keep(struct asked *a, const struct reply *reply)
         buf_add(&a->text, str_of(reply->slices[i].ptr, reply->slices[i].len));
 }
 
+/* A call that waits for a turn of its own gets it at once. */
+static inline void ask_wake(struct waker *w)
+{
+    (void)w;
+}
+
 /* Asks and returns the status. The body goes in pieces of `piece` bytes (0: whole). */
 static inline unsigned ask_in_pieces(struct asked *a, const char *method, const char *target,
                                      const char *headers, struct str body, size_t piece)
 {
     struct header list[ASK_HEADERS_MAX];
+    struct waker waker = {.wake = ask_wake};
     struct str raw = str_c(target);
     size_t mark = str_find_char(raw, '?');
     struct request request = {
@@ -92,6 +99,7 @@ static inline unsigned ask_in_pieces(struct asked *a, const char *method, const 
         .headers = list,
         .header_count = ask_headers(str_c(headers), list),
         .content_length = body.ptr ? body.len : CONTENT_LENGTH_NONE,
+        .waker = &waker,
     };
     struct app app = s3_service_app(a->service);
     void *call = NULL;
@@ -102,7 +110,8 @@ static inline unsigned ask_in_pieces(struct asked *a, const char *method, const 
         at += n;
     }
     if (next == APP_WANT_BODY)
-        app.finish(call);
+        while (app.finish(call) == APP_WAIT)
+            ;
     ask_keep(a, app.reply(call));
     app.done(call, a->text.len, false);
     return a->status;
