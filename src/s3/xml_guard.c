@@ -68,7 +68,7 @@ static bool add_name(struct xml_names *names, struct str name)
             continue;
         if (names->count == XML_NAMES_MAX || start + name.len > sizeof(names->bytes))
             return false;
-        memcpy(names->bytes + start, name.ptr, name.len);
+        str_put(names->bytes + start, name);
         names->ends[names->count++] = (uint16_t)(start + name.len);
         *index = (uint8_t)names->count;
         return true;
