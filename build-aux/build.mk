@@ -36,7 +36,7 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(LIB_CFLAGS) $(HARDEN_CFLAGS) -fvisibility=
              -fPIC -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) -pthread $(LDFLAGS) $(SANITIZE)
 
-ROOMS := base store auth s3 s3db http disk admin config lib daemon
+ROOMS := base app store auth s3 s3db http disk admin config lib daemon
 LIB_SRC := $(filter-out src/daemon/main.c,$(patsubst $(SRC)/%,%,$(foreach r,$(ROOMS),$(wildcard $(SRC)/src/$(r)/*.c))))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libs3mem-internal.a

@@ -14,13 +14,13 @@ sources() { find src include tests -name '*.[ch]' -not -path '*/node_modules/*' 
 allowed() {
     case $1 in
     base) echo base ;;
-    store | auth | config | http | s3db) echo "$1 base" ;;
-    s3) echo s3 auth store base ;;
-    admin) echo admin store disk base ;;
+    app | store | auth | config | http | s3db) echo "$1 base" ;;
+    s3) echo s3 auth store app base ;;
+    admin) echo admin store disk app base ;;
     disk) echo disk store s3db base ;;
     ctl) echo ctl auth disk base ;;
-    lib) echo lib http s3 auth admin store disk s3db config base ;;
-    daemon) echo daemon lib http s3 auth admin store disk s3db config base ;;
+    lib) echo lib http s3 auth admin store disk s3db config app base ;;
+    daemon) echo daemon lib http s3 auth admin store disk s3db config app base ;;
     esac
 }
 for dir in src/*/; do

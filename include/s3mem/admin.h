@@ -4,7 +4,7 @@
 #ifndef S3MEM_ADMIN_H
 #define S3MEM_ADMIN_H
 
-#include "s3mem/base.h"
+#include "s3mem/app.h"
 
 struct persist_stats;
 struct state_dirs;
@@ -16,10 +16,7 @@ struct admin_options {
     const char *version;
     /* Names of S3's operations, ended by NULL: fault rules may name no others. NULL: any. */
     const char *const *operations;
-    /* Host names (without port) that browsers may call us by, besides loopback names: base
-     * domains and listening addresses. */
-    const struct str *hosts;
-    size_t host_count;
+    struct guard guard; /* against web pages */
     /* Is the request signed by a key that may administer? Asked for every endpoint that is not
      * OPEN; NULL: authentication is off. On an error `message` may say more than its code. */
     enum s3_err (*authorise)(void *arg, const struct request *req, struct buf *message);

@@ -3,6 +3,7 @@
 #ifndef S3MEM_S3_H
 #define S3MEM_S3_H
 
+#include "s3mem/app.h"
 #include "s3mem/auth.h"
 #include "s3mem/store.h"
 
@@ -21,6 +22,7 @@ struct s3_options {
     /* Snapshot or branch that a branch is forked of for each access key that has none yet;
      * STR_NONE: such keys are served by main. */
     struct str branch_per_key;
+    struct guard guard;            /* against web pages */
     const struct traffic *traffic; /* told of each request; may be NULL */
     const struct durable *durable; /* asked before and after each write; may be NULL */
 };

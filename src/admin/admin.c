@@ -48,14 +48,42 @@ static struct str signed_digest(const struct admin_call *c)
     return declared;
 }
 
-static bool prepare(struct admin_call *c)
+void admin_drop_headers(struct admin_call *c)
 {
-    if (origin_is_foreign(&c->admin->options, c->req)) {
-        admin_error(
-            c, 403, "ForeignOrigin",
-            "pages of other sites, and host names that are not this server's, are refused");
+    reply_drop_headers(&c->reply);
+    if (guard_is_browser(&c->guard))
+        guard_reply(&c->admin->options.guard, &c->guard, &c->reply);
+}
+
+/* A page from elsewhere may do nothing here; what a verified signature asks for is no page's.
+ * False: answered. */
+static bool admit_page(struct admin_call *c)
+{
+    const struct admin_options *o = &c->admin->options;
+    AUTO_BUF(why, KiB(4));
+
+    guard_look(&c->guard, &o->guard, c->req);
+    if (!guard_is_browser(&c->guard))
+        return true;
+    admin_drop_headers(c);
+    if (guard_is_preflight(&c->guard, c->req)) {
+        guard_preflight_reply(c->req, &c->reply);
         return false;
     }
+    if (!guard_refuses(&c->guard, false) ||
+        (o->authorise && !o->authorise(o->authorise_arg, c->req, &why)))
+        return true;
+    buf_reset(&why);
+    guard_explain(&c->guard, &why);
+    buf_add_char(&why, '\0');
+    admin_error(c, 403, "ForeignOrigin", buf_ok(&why) ? why.ptr : "");
+    return false;
+}
+
+static bool prepare(struct admin_call *c)
+{
+    if (!admit_page(c))
+        return false;
     route_choose(c);
     if (!c->route || !may_proceed(c) || !route_read_query(c) || !may_change(c))
         return false;
@@ -145,6 +173,7 @@ static enum app_next settle(struct admin_call *c)
     case DURABLE_FAILED:
         reply_release(&c->reply);
         reply_init(&c->reply);
+        admin_drop_headers(c);
         return admin_error(c, s3_err_status(S3_SLOW_DOWN), s3_err_code(S3_SLOW_DOWN),
                            "the change could not be written to disk; it may be lost");
     }

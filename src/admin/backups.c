@@ -498,7 +498,7 @@ enum app_next admin_download_backup(struct admin_call *c)
     case STREAM_WAIT:
         return APP_WAIT;
     case STREAM_FAILED:
-        reply_drop_headers(&c->reply);
+        admin_drop_headers(c);
         return admin_job_wait(c);
     case STREAM_END:
         d->ended = true;

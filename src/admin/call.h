@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - one admin request, and what handlers may use of it.
  *
- *   begin   refuse foreign pages -> route -> authorise -> query -> route->begin
+ *   begin   guard against web pages -> route -> authorise -> query -> route->begin
  *   body    kept in document, or given to feed
  *   finish  the signed digest of the body -> JSON -> handler, again and again while it waits
  *
@@ -74,6 +74,7 @@ struct settling {
 struct admin_call {
     struct admin *admin;
     const struct request *req;
+    struct guard_view guard;
     const struct route *route;             /* NULL: refused */
     struct str argument;                   /* what "*" took, decoded; NUL-terminated */
     struct param params[ADMIN_PARAMS_MAX]; /* decoded; values NUL-terminated */
@@ -118,6 +119,8 @@ enum app_next admin_error(struct admin_call *c, unsigned status, const char *cod
 enum app_next admin_field_error(struct admin_call *c, unsigned status, const char *code,
                                 const char *field, const char *fmt, ...) PRINTF_LIKE(5, 6);
 enum app_next admin_empty(struct admin_call *c, unsigned status);
+/* Forgets the reply's headers but those that a browser needs. */
+void admin_drop_headers(struct admin_call *c);
 /* 503 SlowDown: memory is out. */
 enum app_next admin_no_memory(struct admin_call *c);
 /* For json_pack: bytes as a string, those that are no UTF-8 replaced; never NULL. */
@@ -193,9 +196,5 @@ bool admin_is_ready(const struct admin *admin);
 void route_choose(struct admin_call *c);
 /* Decodes the query and checks that the route knows its parameters. */
 MUST_CHECK bool route_read_query(struct admin_call *c);
-
-/* Is this request what a web page on another site could have made a browser send? (origin.c) */
-MUST_CHECK bool origin_is_foreign(const struct admin_options *options,
-                                  const struct request *req);
 
 #endif

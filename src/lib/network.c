@@ -132,22 +132,6 @@ void network_local_url(const struct server *server, struct buf *out)
         buf_addf(out, "%s://%s", scheme, chosen->address);
 }
 
-/* Base domains and listening addresses, without ports. */
-static void collect_hosts(struct server *server)
-{
-    server->hosts = xcalloc(server->settings.domain.count + server->listeners.count,
-                            sizeof(*server->hosts));
-    for (size_t i = 0; i < server->settings.domain.count; i++)
-        server->hosts[server->host_count++] = server->domains[i];
-    for (size_t i = 0; i < server->listeners.count; i++) {
-        const struct http_listener *l = &server->listeners.items[i];
-
-        if (l->tcp)
-            server->hosts[server->host_count++] =
-                str_of(l->address, (size_t)(strrchr(l->address, ':') - l->address));
-    }
-}
-
 /* ---- serving ----------------------------------------------------------------------- */
 
 /* A PEM file as a C string. */
@@ -251,15 +235,13 @@ static void mount_apps(struct server *server)
     static const struct str admin_prefixes[] = ADMIN_PREFIXES;
 
     static_assert(ARRAY_LEN(server->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
-    collect_hosts(server);
     server->operations = operation_names();
     server->turns = turns_new();
     server->admin = admin_new(&(struct admin_options){
         .store = server->store,
         .operations = server->operations,
         .version = S3MEM_VERSION,
-        .hosts = server->hosts,
-        .host_count = server->host_count,
+        .guard = server->guard,
         .authorise = server->keyring ? authorise : NULL,
         .authorise_arg = server,
         .journal_size = server->settings.journal,

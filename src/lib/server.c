@@ -162,6 +162,7 @@ static void create_service(struct server *server)
         .metadata_limit = s->metadata_limit,
         .max_object_size = s->max_object_size,
         .min_part_size = s->min_part_size,
+        .guard = server->guard,
         .branch_per_key = s->branch_per_key[0] ? str_c(s->branch_per_key) : STR_NONE,
         .traffic = &server->traffic,
         .durable = persist_durable(server),
@@ -174,6 +175,8 @@ enum exit_status server_open(struct server *server)
 
     if (server->settings.file_has_secret)
         server_check_secrecy("--config", server->settings.config);
+    if (!status)
+        status = guard_open(server);
     if (!status)
         status = load_credentials(server);
     if (!status)
@@ -267,7 +270,7 @@ bool server_close(struct server *server)
     state_dirs_close(server->state_dirs);
     keyring_free(server->keyring);
     turns_free(server->turns);
-    mem_free(server->hosts);
+    mem_free(server->guard_texts);
     mem_free(server->operations);
     mem_free(server->domains);
     settings_release(&server->settings);

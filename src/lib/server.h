@@ -50,8 +50,8 @@ struct server {
     struct http_server *http;
     struct str *domains;     /* of settings.domain */
     const char **operations; /* names of S3's, ended by NULL */
-    struct str *hosts;       /* names a browser may call us by */
-    size_t host_count;
+    struct guard guard;      /* against web pages */
+    struct str *guard_texts; /* its hosts and origins */
     struct http_mount mounts[4];
 };
 
@@ -77,6 +77,11 @@ void server_check_secrecy(const char *option, const char *path);
 bool server_interrupted(const struct server *server);
 /* Adds a sentence to why. */
 void server_complain(struct server *server, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- guard.c ----------------------------------------------------------------------- */
+
+/* What options say of pages and hosts. */
+MUST_CHECK enum exit_status guard_open(struct server *server);
 
 /* ---- network.c --------------------------------------------------------------------- */
 

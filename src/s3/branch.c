@@ -40,7 +40,7 @@ enum s3_err s3_choose_branch_of_key(struct s3_call *c, struct str key)
     if (s3_header(c, BRANCH_HEADER).ptr)
         return S3_OK;
     b = store_branch(c->options->store, key);
-    if (!b && c->options->branch_per_key.ptr && store_name_ok(key)) {
+    if (!b && c->options->branch_per_key.ptr && !c->guest && store_name_ok(key)) {
         if (fork_for(c, key))
             return c->err;
         b = store_branch(c->options->store, key);

@@ -227,10 +227,16 @@ enum s3_err op_delete_bucket(struct s3_call *c)
 
 /* ---- CORS preflight ---------------------------------------------------------------- */
 
-/* What S3 answers while a bucket has no CORS configuration, and none can be set yet. */
+/* A page at home may send anything, to a bucket that is not there yet, too: a developer's page
+ * on localhost needs no CORS configuration, as with LocalStack. To others S3 answers so while a
+ * bucket has no CORS configuration, and none can be set yet. */
 enum s3_err op_preflight(struct s3_call *c)
 {
     struct str method = s3_header(c, STR("access-control-request-method"));
+    if (guard_is_preflight(&c->guard, c->req)) {
+        guard_preflight_reply(c->req, &c->reply);
+        return S3_OK;
+    }
     if (!s3_header(c, STR("origin")).ptr)
         return s3_fail_message(c, S3_BAD_REQUEST,
                                "Insufficient information. Origin request header needed.");

@@ -279,6 +279,9 @@ static enum s3_err check_v2_covers(struct s3_call *c)
 
 static enum s3_err authenticate(struct s3_call *c)
 {
+    /* Browsers sign no preflight, and a presigned URL is signed for another method. */
+    if (c->op->handler == op_preflight)
+        return S3_OK;
     c->credentials = keyring_get(c->options->keyring);
     struct auth_config config = {.now_ns = c->now_ns,
                                  .credentials = c->credentials,
@@ -291,6 +294,34 @@ static enum s3_err authenticate(struct s3_call *c)
     c->owner = c->auth.credential ? credential_owner(c->auth.credential)
                                   : s3_service_default_owner(c->service);
     return c->auth.credential && c->auth.kind == AUTH_V2_QUERY ? check_v2_covers(c) : S3_OK;
+}
+
+/* A page may not do this. */
+static enum s3_err refuse_page(struct s3_call *c)
+{
+    buf_reset(&c->message);
+    guard_explain(&c->guard, &c->message);
+    return s3_fail(c, S3_ACCESS_DENIED, "guard");
+}
+
+static bool reads_object(const struct s3_call *c)
+{
+    return c->op->handler == op_get_object || c->op->handler == op_head_object;
+}
+
+/* May the page that asks, if any, do this? What a verified signature asks for, it may; that of
+ * a form is verified with its fields. A preflight of a foreign page is refused by its handler,
+ * in S3's words. */
+static enum s3_err check_page(struct s3_call *c)
+{
+    if (c->guard.may == GUARD_ANYTHING || c->auth.credential)
+        return S3_OK;
+    c->guest = true;
+    if ((c->op->flags & BODY_FORM) && c->options->keyring)
+        return S3_OK;
+    if (c->op->handler == op_preflight && c->guard.asker != GUARD_FOREIGN_HOST)
+        return S3_OK;
+    return guard_refuses(&c->guard, reads_object(c)) ? refuse_page(c) : S3_OK;
 }
 
 /* With credentials and without a signature: a preflight is never signed. The rest is refused,
@@ -329,7 +360,7 @@ static enum s3_err create_on_first_use(struct s3_call *c)
 static enum s3_err find_bucket(struct s3_call *c, struct bucket_info *bucket)
 {
     enum s3_err err = bucket_get(c->branch, c->at.bucket, bucket);
-    if (err == S3_NO_SUCH_BUCKET && c->options->auto_bucket &&
+    if (err == S3_NO_SUCH_BUCKET && c->options->auto_bucket && !c->guest &&
         c->op->handler != op_delete_bucket) {
         err = create_on_first_use(c);
         if (!err)
@@ -363,6 +394,8 @@ static bool needs_bucket_check(const struct s3_call *c)
 
 enum s3_err s3_authorize_form(struct s3_call *c)
 {
+    if (!c->auth.credential && guard_refuses(&c->guard, false))
+        return refuse_page(c);
     if (c->options->keyring && !c->auth.credential)
         return authorize_anonymous(c);
     if (c->auth.credential)
@@ -436,10 +469,13 @@ static void announce(struct s3_call *c)
 /* Who asks for what. */
 static enum s3_err identify(struct s3_call *c)
 {
+    guard_look(&c->guard, &c->options->guard, c->req);
     if (route_target(c))
         return c->err;
     merge_hoisted_headers(c);
-    return route_operation(c) || authenticate(c) || s3_choose_branch(c) ? c->err : S3_OK;
+    if (route_operation(c) || authenticate(c) || check_page(c))
+        return c->err;
+    return s3_choose_branch(c);
 }
 
 static enum s3_err begin(struct s3_call *c)
@@ -460,6 +496,8 @@ static void answer(struct s3_call *c, enum s3_err err)
 {
     if (err)
         error_reply(c, err);
+    if (guard_is_browser(&c->guard))
+        guard_reply(&c->options->guard, &c->guard, &c->reply);
     if (c->faulty)
         fault_spoil(c);
     else if (c->announced && c->reply.text.len + c->reply.slices_len <= REPLY_SMALL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* call.h - one S3 request from its headers to its log line, and what handlers may use of it.
  *
- *   begin   route -> authenticate -> authorize -> bucket check -> op->begin     (headers known)
+ *   begin   route -> authenticate -> guard -> authorize -> op->begin          (headers known)
  *   body    payload: hash -> aws-chunked -> digests -> sink (document, body or form)
  *   finish  payload checks -> op->handler -> reply
  *   done    access log, free
@@ -63,6 +63,8 @@ struct s3_call {
     struct target at;          /* decoded; empty key below SCOPE_OBJECT */
     struct str virtual_bucket; /* bucket when it came from Host, else empty */
 
+    struct guard_view guard; /* what a browser's page may do */
+
     struct credentials *credentials; /* reference on the set that this call is judged by; NULL
                                       * without authentication */
     struct str owner;                /* who asks: canonical id \n display name \n account id */
@@ -86,6 +88,7 @@ struct s3_call {
     struct fault fault;
     int64_t fault_until_ns; /* monotonic: it is carried out then; 0 before it waits */
     bool carried_out;       /* only the disk may still be waited for */
+    bool guest;             /* a page that may read one object: nothing is made for it */
     bool undurable;         /* refused because of the disk */
     struct durable_wait durable_wait;
     struct arena *arena;

@@ -178,6 +178,7 @@ static enum s3_err authorize_form(struct post *p)
         c->auth.credential = p->policy.credential;
         if (check_own_headers(c))
             return c->err;
+        c->guest = false;
     }
     return check_bucket(p);
 }

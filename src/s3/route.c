@@ -315,6 +315,8 @@ static enum s3_err method_not_allowed(struct s3_call *c, const char *resource)
  * ask for a different operation. */
 static enum s3_err check_leftovers(struct s3_call *c)
 {
+    if (c->op->handler == op_preflight)
+        return S3_OK;
     for (size_t i = 0; i < c->param_count; i++) {
         struct str name = c->params[i].name;
         if (column_names(c->op->query, name) || is_qualifier(name))
