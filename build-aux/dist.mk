@@ -44,6 +44,7 @@ MAN_INSTALLED = $(foreach p,$(MAN_PAGES),$(mandir)/man$(lastword $(subst ., ,$p)
 INSTALLED_TEXTS = \
     $(SRC)/completions/s3memctl.bash:$(datarootdir)/bash-completion/completions/s3memctl \
     $(SRC)/completions/_s3memctl:$(zsh_dir)/_s3memctl \
+    $(SRC)/completions/s3memctl.fish:$(datarootdir)/fish/vendor_completions.d/s3memctl.fish \
     $(BUILD)/s3memd.service:$(systemdsystemunitdir)/s3memd.service \
     $(SRC)/systemd/s3memd.socket:$(systemdsystemunitdir)/s3memd.socket \
     $(BUILD)/s3memd-user.service:$(datarootdir)/systemd/user/s3memd.service \
