@@ -20,6 +20,11 @@
         "server", NULL, "the path is one on the server, below its --state-dir"                 \
     }
 
+#define NAME_OPTION                                                                            \
+    {                                                                                          \
+        "name", "NAME", "of one server among several (s3memd)"                                 \
+    }
+
 const struct ctl_command ctl_commands[] = {
     {"snapshot", "[NAME]", "take a snapshot of the branch", 0, 1, cmd_snapshot, {{0}}},
     {"snapshots", "", "list snapshots", 0, 0, cmd_snapshots, {{0}}},
@@ -165,6 +170,30 @@ const struct ctl_command ctl_commands[] = {
      2,
      cmd_clock,
      {{0}}},
+    {"start",
+     "[-- OPTION...]",
+     "start s3memd in the background, with its options, and wait until it is ready",
+     0,
+     0,
+     cmd_start,
+     {NAME_OPTION}},
+    {"stop", "", "stop it", 0, 0, cmd_stop, {NAME_OPTION}},
+    {"status",
+     "",
+     "whether it runs, and where; exits 3 if not",
+     0,
+     0,
+     cmd_status,
+     {NAME_OPTION}},
+    {"logs",
+     "",
+     "what it has logged",
+     0,
+     0,
+     cmd_logs,
+     {NAME_OPTION,
+      {"lines", "N", "only the last N lines"},
+      {"follow", NULL, "go on until the server ends"}}},
     {"wait",
      "",
      "until the server is ready",

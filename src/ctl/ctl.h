@@ -22,6 +22,7 @@ enum ctl_exit {
 
 #define CTL_ARGS_MAX 4
 #define CTL_OPTS_MAX 20
+#define CTL_REST_MAX 250
 
 struct ctl;
 
@@ -34,7 +35,7 @@ struct ctl_option {
 /* A row of the command table. */
 struct ctl_command {
     const char *name;
-    const char *arguments; /* "NAME [FROM]" */
+    const char *arguments; /* "NAME [FROM]"; "[-- OPTION...]": the rest is for s3memd */
     const char *summary;
     int min_args, max_args;
     enum ctl_exit (*run)(struct ctl *c);
@@ -50,6 +51,7 @@ struct ctl {
     const struct ctl_command *command;
     const char *args[CTL_ARGS_MAX];
     int arg_count;
+    char *const *rest; /* behind "--" of a command that passes it on; ended by NULL */
     const char *values[CTL_OPTS_MAX]; /* of command->options; "" for a flag; NULL: not given */
 };
 
@@ -149,6 +151,10 @@ COMMAND(requests);
 COMMAND(fault);
 COMMAND(clock);
 COMMAND(wait);
+COMMAND(start);
+COMMAND(stop);
+COMMAND(status);
+COMMAND(logs);
 COMMAND(version);
 #undef COMMAND
 

@@ -225,6 +225,21 @@ static enum ctl_exit read_argument(struct ctl *c, const char *text)
     return CTL_DONE;
 }
 
+static enum ctl_exit take_rest(struct ctl *c, struct arguments *args)
+{
+    size_t count = 0;
+
+    c->rest = args->at;
+    while (c->rest[count])
+        count++;
+    if (count > CTL_REST_MAX)
+        return ctl_complain(CTL_USAGE,
+                            "more than %d options of s3memd; a file given by --config "
+                            "holds any number",
+                            CTL_REST_MAX);
+    return CTL_DONE;
+}
+
 static enum ctl_exit read_arguments(struct ctl *c, struct arguments *args)
 {
     bool options = true;
@@ -234,6 +249,8 @@ static enum ctl_exit read_arguments(struct ctl *c, struct arguments *args)
         enum ctl_exit status;
 
         if (options && strcmp(text, "--") == 0) {
+            if (c->command && str_has_prefix(str_c(c->command->arguments), STR("[-- ")))
+                return take_rest(c, args);
             options = false;
             continue;
         }
