@@ -19,6 +19,7 @@
 #include "base/pipe.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "base/stripe.h"
 #include "base/traffic.h"
 #include "base/turns.h"
 #include "base/work.h"

@@ -19,16 +19,6 @@ struct statistics {
     struct stripe stripes[STRIPES];
 };
 
-unsigned thread_stripe(void)
-{
-    static _Atomic unsigned threads;
-    static _Thread_local unsigned own; /* from 1 */
-
-    if (own == 0)
-        own = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % STRIPES + 1;
-    return own - 1;
-}
-
 struct statistics *statistics_new(void)
 {
     struct statistics *s = xcalloc(1, sizeof(*s));

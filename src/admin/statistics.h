@@ -54,8 +54,4 @@ void totals_add(struct operation_totals *sum, const struct operation_totals *mor
 /* The duration that this part (0..1) of the requests did not exceed; 0 when there are none. */
 int64_t totals_quantile_ns(const struct operation_totals *t, double part);
 
-/* Which stripe of something the calling thread should use, of a power of two of them. */
-#define STRIPES 16
-unsigned thread_stripe(void);
-
 #endif

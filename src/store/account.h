@@ -39,6 +39,14 @@ static inline void account_data_sub(struct account *a, uint64_t bytes)
     atomic_fetch_sub_explicit(&a->data, bytes, memory_order_relaxed);
 }
 
+/* Is there room for so much, now? For what is counted by account_force once it is made. */
+MUST_CHECK static inline bool account_has_room(const struct account *a, uint64_t bytes)
+{
+    uint64_t total = atomic_load_explicit(&a->total, memory_order_relaxed);
+
+    return a->limit == 0 || (total <= a->limit && bytes <= a->limit - total);
+}
+
 /* False, and nothing taken, when the limit would be passed. */
 MUST_CHECK static inline bool account_take(struct account *a, enum account_kind kind,
                                            uint64_t bytes)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* branch.c - branches and snapshots: names for roots. A branch is written through, a snapshot
- * only read and forked. Both maps are guarded by the store's lock, a branch's root by its own.
- */
+ * only read and forked. Who they are is in names.c; a branch's lock guards its root. */
 #include "store/branch.h"
 #include "store/bucket.h"
+#include "store/names.h"
 
 #include <assert.h>
 
@@ -46,7 +46,34 @@ struct bucket *root_bucket(const struct root *root, struct str name)
     return tree_find(&root->buckets, bucket_tree.compare, &name);
 }
 
-/* ---- maps of names ----------------------------------------------------------------- */
+/* ---- labels ------------------------------------------------------------------------ */
+
+static size_t label_size(struct str name, struct str from)
+{
+    return name.len + from.len + 2;
+}
+
+static void label_fill(struct label *label, struct str name, struct str from,
+                       int64_t created_ns)
+{
+    assert(name.len > 0 && name.len <= NAME_MAX_LEN && from.len <= NAME_MAX_LEN);
+    *label = (struct label){
+        .created_ns = created_ns, .name_len = (uint8_t)name.len, .from_len = (uint8_t)from.len};
+    *str_put(label->text, name) = '\0';
+    *str_put(label->text + name.len + 1, from) = '\0';
+}
+
+static struct str label_name(const struct label *label)
+{
+    return str_of(label->text, label->name_len);
+}
+
+struct str label_from(const struct label *label)
+{
+    return str_of(label->text + label->name_len + 1, label->from_len);
+}
+
+/* ---- what names stand for ---------------------------------------------------------- */
 
 static int compare_branch(const void *key, const void *item)
 {
@@ -67,9 +94,7 @@ const struct tree_type branch_tree = {compare_branch, ref_branch, unref_branch};
 
 static int compare_snapshot(const void *key, const void *item)
 {
-    const struct snapshot *snapshot = item;
-
-    return str_cmp(*(const struct str *)key, str_c(snapshot->label.name));
+    return str_cmp(*(const struct str *)key, snapshot_name(item));
 }
 
 static void ref_snapshot(void *item)
@@ -77,10 +102,22 @@ static void ref_snapshot(void *item)
     refs_take(&((struct snapshot *)item)->refs);
 }
 
+struct str snapshot_name(const struct snapshot *snapshot)
+{
+    return label_name(&snapshot->label);
+}
+
+static size_t snapshot_size(struct str name, struct str from)
+{
+    return sizeof(struct snapshot) + label_size(name, from);
+}
+
 void snapshot_unref(struct snapshot *snapshot)
 {
     if (!snapshot || !refs_drop(&snapshot->refs))
         return;
+    account_give(&snapshot->root->store->account, ACCOUNT_TREE,
+                 snapshot_size(snapshot_name(snapshot), label_from(&snapshot->label)));
     root_unref(snapshot->root);
     mem_free(snapshot);
 }
@@ -92,50 +129,24 @@ static void unref_snapshot(void *item)
 
 const struct tree_type snapshot_tree = {compare_snapshot, ref_snapshot, unref_snapshot};
 
-static void label_fill(struct label *label, struct str name, struct str from,
-                       int64_t created_ns)
-{
-    assert(name.len > 0 && name.len <= NAME_MAX_LEN && from.len <= NAME_MAX_LEN);
-    *label = (struct label){.created_ns = created_ns};
-    str_put(label->name, name);
-    str_put(label->from, from);
-}
-
-/* Puts b under a name that is free. Takes it when OK. The store's lock is held. */
-static enum named put_branch_locked(struct store *store, struct branch *b)
-{
-    struct str name = branch_name(b);
-
-    if (find_branch_locked(store, name))
-        return NAMED_EXISTS;
-    if (!node_cache_reserve(&store->cache, tree_write_bound(store->branches.count + 1)))
-        return NAMED_NO_MEMORY;
-
-    void *none = tree_put(&store->branches, &branch_tree, &store->cache, &name, b);
-    assert(!none);
-    return NAMED_OK;
-}
-
-/* Returns the map's reference, or NULL. Nobody shares a map of names, so nothing is copied and
- * no node needed. The store's lock is held. */
-static void *remove_name_locked(struct store *store, struct tree *names,
-                                const struct tree_type *type, struct str name)
-{
-    return tree_remove(names, type, &store->cache, &name);
-}
-
 /* ---- branches ---------------------------------------------------------------------- */
+
+size_t branch_size(struct str name, struct str from)
+{
+    return sizeof(struct branch) + label_size(name, from);
+}
 
 struct branch *branch_new(struct store *store, struct str name, struct str from,
                           struct root *root)
 {
-    struct branch *b = try_malloc(sizeof(*b));
+    struct branch *b = try_malloc(branch_size(name, from));
     pthread_rwlockattr_t attr;
 
     if (!b) {
         root_unref(root);
         return NULL;
     }
+    account_force(&store->account, ACCOUNT_TREE, branch_size(name, from));
     *b = (struct branch){.store = store, .root = root};
     label_fill(&b->label, name, from, clock_now_ns());
     atomic_init(&b->refs, 1);
@@ -144,19 +155,25 @@ struct branch *branch_new(struct store *store, struct str name, struct str from,
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&b->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
-    node_cache_init(&b->cache, store->pool, &store->account);
     return b;
+}
+
+static struct branch *branch_successor(struct branch *b)
+{
+    return atomic_load_explicit(&b->successor, memory_order_acquire);
 }
 
 /* Not by recursion: successors may be many. */
 void branch_unref(struct branch *b)
 {
     while (b && refs_drop(&b->refs)) {
-        struct branch *successor = b->successor;
+        struct branch *successor = branch_successor(b);
 
+        account_give(&b->store->account, ACCOUNT_TREE,
+                     branch_size(branch_name(b), label_from(&b->label)));
         root_unref(b->root);
-        node_cache_release(&b->cache);
         pthread_rwlock_destroy(&b->lock);
+        mem_free(b->kept);
         mem_free(b);
         b = successor;
     }
@@ -164,7 +181,7 @@ void branch_unref(struct branch *b)
 
 struct str branch_name(const struct branch *b)
 {
-    return str_c(b->label.name);
+    return label_name(&b->label);
 }
 
 void branch_read_lock(struct branch *b)
@@ -177,17 +194,19 @@ void branch_write_lock(struct branch *b)
     pthread_rwlock_wrlock(&b->lock);
 }
 
-/* Once set these do not change, and are set under the lock. */
-static bool has_moved_on(const struct branch *b, struct str bucket)
+/* The branch that what concerns this bucket goes to; NULL: b. */
+static struct branch *next_for(struct branch *b, struct str bucket)
 {
-    return b->successor && !str_eq(str_c(b->kept), bucket);
+    struct branch *successor = branch_successor(b);
+
+    return successor && !str_eq(str_c(b->kept), bucket) ? successor : NULL;
 }
 
 struct branch *branch_read_lock_at(struct branch *b, struct str bucket)
 {
-    for (branch_read_lock(b); has_moved_on(b, bucket); branch_read_lock(b)) {
-        struct branch *next = b->successor;
+    struct branch *next;
 
+    for (branch_read_lock(b); (next = next_for(b, bucket)); branch_read_lock(b)) {
         branch_unlock(b);
         b = next;
     }
@@ -196,9 +215,9 @@ struct branch *branch_read_lock_at(struct branch *b, struct str bucket)
 
 struct branch *branch_write_lock_at(struct branch *b, struct str bucket)
 {
-    for (branch_write_lock(b); has_moved_on(b, bucket); branch_write_lock(b)) {
-        struct branch *next = b->successor;
+    struct branch *next;
 
+    for (branch_write_lock(b); (next = next_for(b, bucket)); branch_write_lock(b)) {
         branch_unlock(b);
         b = next;
     }
@@ -248,121 +267,147 @@ void branch_notify_locked(struct branch *b, struct change change)
     store_notify_locked(b->store, &change);
 }
 
+/* The store has no such branch any more: calls that hold it finish unseen. */
+void branch_bury_locked(struct branch *b)
+{
+    branch_read_lock(b);
+    branch_notify_locked(b, (struct change){.kind = CHANGE_BRANCH_DELETED});
+    b->unseen = true;
+    branch_unlock(b);
+}
+
 bool branch_is_main(struct str name)
 {
     return str_eq(name, STR("main"));
 }
 
-struct branch *find_branch_locked(const struct store *store, struct str name)
+struct branch *find_branch_locked(struct store *store, struct str name)
 {
-    return tree_find(&store->branches, compare_branch, &name);
+    return names_find_locked(store, NAMES_BRANCHES, name);
 }
 
 struct branch *store_branch(struct store *store, struct str name)
 {
-    /* Asked for with every signed request; most stores have no other branch. */
-    if (!branch_is_main(name) &&
-        atomic_load_explicit(&store->fork_count, memory_order_acquire) == 0)
-        return NULL;
-    pthread_rwlock_rdlock(&store->lock);
-    struct branch *b = find_branch_locked(store, name);
-    if (b)
-        ref_branch(b);
-    pthread_rwlock_unlock(&store->lock);
-    return b;
+    return names_get(store, NAMES_BRANCHES, name);
 }
 
 /* ---- forking ----------------------------------------------------------------------- */
 
-struct snapshot *find_snapshot_locked(const struct store *store, struct str name)
+struct snapshot *find_snapshot_locked(struct store *store, struct str name)
 {
-    return tree_find(&store->snapshots, compare_snapshot, &name);
+    return names_find_locked(store, NAMES_SNAPSHOTS, name);
 }
 
-/* Takes root. */
-static enum named fork_locked(struct store *store, struct str name, struct str from,
-                              bool from_snapshot, int64_t created_ns, struct root *root)
-{
-    struct branch *b = branch_new(store, name, from, root);
-    enum named result = b ? put_branch_locked(store, b) : NAMED_NO_MEMORY;
+/* What a fork is made of besides a root. */
+struct fork {
+    struct str name, from;
+    bool from_snapshot;
+    int64_t created_ns;
+};
 
-    if (result) {
+/* Takes root. Nobody writes to the fork before its observers know of it. */
+static enum named fork_locked(struct store *store, const struct fork *fork, struct root *root)
+{
+    struct branch *b = branch_new(store, fork->name, fork->from, root);
+    void *none = NULL;
+
+    if (!b)
+        return NAMED_NO_MEMORY;
+    b->from_snapshot = fork->from_snapshot;
+    b->label.created_ns = fork->created_ns;
+    branch_write_lock(b);
+    bool done = names_put_locked(store, NAMES_BRANCHES, fork->name, b, &none);
+    if (done)
+        store_notify_locked(store, &(struct change){.kind = CHANGE_BRANCH_FORKED,
+                                                    .branch = fork->name,
+                                                    .name = fork->from,
+                                                    .from_snapshot = fork->from_snapshot,
+                                                    .time_ns = fork->created_ns});
+    branch_unlock(b);
+    assert(!none);
+    if (!done)
         branch_unref(b);
-        return result;
-    }
-    atomic_fetch_add(&store->fork_count, 1);
-    b->label.created_ns = created_ns;
-    store_notify_locked(store, &(struct change){.kind = CHANGE_BRANCH_FORKED,
-                                                .branch = name,
-                                                .name = from,
-                                                .from_snapshot = from_snapshot,
-                                                .time_ns = created_ns});
-    return NAMED_OK;
+    return done ? NAMED_OK : NAMED_NO_MEMORY;
+}
+
+/* May there be another branch of that name? */
+static enum named check_fork_locked(struct store *store, const struct fork *fork)
+{
+    if (find_branch_locked(store, fork->name))
+        return NAMED_EXISTS;
+    return account_has_room(&store->account, branch_size(fork->name, fork->from))
+               ? NAMED_OK
+               : NAMED_NO_MEMORY;
 }
 
 /* Nothing is written to the source before the fork is known to all. */
-static enum named fork_branch_locked(struct store *store, struct str name, struct str from)
+static enum named fork_branch_locked(struct store *store, const struct fork *fork)
 {
-    struct branch *source = find_branch_locked(store, from);
+    struct branch *source = find_branch_locked(store, fork->from);
     enum named result;
 
     if (!source)
         return NAMED_MISSING;
     branch_read_lock(source);
-    result = fork_locked(store, name, from, false, clock_now_ns(), root_ref(source->root));
+    result = fork_locked(store, fork, root_ref(source->root));
     branch_unlock(source);
     return result;
+}
+
+static enum named fork_snapshot_locked(struct store *store, const struct fork *fork)
+{
+    const struct snapshot *source = find_snapshot_locked(store, fork->from);
+
+    return source ? fork_locked(store, fork, root_ref(source->root)) : NAMED_MISSING;
 }
 
 enum named store_fork(struct store *store, struct str name, struct str from_branch,
                       struct str from_snapshot)
 {
-    enum named result = NAMED_MISSING;
+    struct fork fork = {.name = name,
+                        .from = from_snapshot.ptr ? from_snapshot : from_branch,
+                        .from_snapshot = from_snapshot.ptr,
+                        .created_ns = clock_now_ns()};
+    enum named result;
 
-    pthread_rwlock_wrlock(&store->lock);
-    if (from_snapshot.ptr) {
-        const struct snapshot *source = find_snapshot_locked(store, from_snapshot);
-
-        if (source)
-            result = fork_locked(store, name, from_snapshot, true, clock_now_ns(),
-                                 root_ref(source->root));
-    } else {
-        result = fork_branch_locked(store, name, from_branch);
-    }
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
+    result = check_fork_locked(store, &fork);
+    if (!result)
+        result = fork.from_snapshot ? fork_snapshot_locked(store, &fork)
+                                    : fork_branch_locked(store, &fork);
+    pthread_mutex_unlock(&store->lock);
     return result;
 }
 
 enum named store_branch_delete(struct store *store, struct str name)
 {
-    struct branch *b = NULL;
+    enum named result = NAMED_MISSING;
+    void *gone = NULL;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     if (!branch_is_main(name))
-        b = remove_name_locked(store, &store->branches, &branch_tree, name);
-    if (b) {
-        /* Calls that hold it finish unseen. */
-        branch_write_lock(b);
-        branch_notify_locked(b, (struct change){.kind = CHANGE_BRANCH_DELETED});
-        b->unseen = true;
-        branch_unlock(b);
-        atomic_fetch_sub(&store->fork_count, 1);
-    }
-    pthread_rwlock_unlock(&store->lock);
-    branch_unref(b);
-    return b ? NAMED_OK : NAMED_MISSING;
+        result = names_remove_locked(store, NAMES_BRANCHES, name, &gone) ? NAMED_OK
+                                                                         : NAMED_NO_MEMORY;
+    if (gone)
+        branch_bury_locked(gone);
+    pthread_mutex_unlock(&store->lock);
+    branch_unref(gone);
+    return !result && !gone ? NAMED_MISSING : result;
 }
 
 enum named store_add_branch(struct store *store, struct str name, struct str from,
                             int64_t created_ns, struct root *root)
 {
-    enum named result;
+    struct fork fork = {.name = name, .from = from, .created_ns = created_ns};
+    enum named result = NAMED_EXISTS;
 
     if (branch_is_main(name))
         return branch_load_main(store, root, created_ns);
-    pthread_rwlock_wrlock(&store->lock);
-    result = fork_locked(store, name, from, false, created_ns, root);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
+    if (!find_branch_locked(store, name))
+        result = fork_locked(store, &fork, TAKE(root));
+    pthread_mutex_unlock(&store->lock);
+    root_unref(root);
     return result;
 }
 
@@ -371,8 +416,15 @@ enum named store_add_branch(struct store *store, struct str name, struct str fro
 struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_ns,
                               struct root *root)
 {
-    struct snapshot *snapshot = try_malloc(sizeof(*snapshot));
+    struct account *account = &root->store->account;
+    size_t size = snapshot_size(name, from);
+    struct snapshot *snapshot = NULL;
 
+    if (account_take(account, ACCOUNT_TREE, size)) {
+        snapshot = try_malloc(size);
+        if (!snapshot)
+            account_give(account, ACCOUNT_TREE, size);
+    }
     if (!snapshot) {
         root_unref(root);
         return NULL;
@@ -385,39 +437,37 @@ struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_
 
 /* Takes it when OK; *old: the one whose place it took, to be dropped. */
 static enum named put_snapshot_locked(struct store *store, struct snapshot *snapshot,
-                                      bool replace, struct snapshot **old)
+                                      bool replace, void **old)
 {
-    struct str name = str_c(snapshot->label.name);
+    struct str name = snapshot_name(snapshot);
 
     *old = NULL;
     if (!replace && find_snapshot_locked(store, name))
         return NAMED_EXISTS;
-    if (!node_cache_reserve(&store->cache, tree_write_bound(store->snapshots.count + 1)))
-        return NAMED_NO_MEMORY;
-    *old = tree_put(&store->snapshots, &snapshot_tree, &store->cache, &name, snapshot);
-    return NAMED_OK;
+    return names_put_locked(store, NAMES_SNAPSHOTS, name, snapshot, old) ? NAMED_OK
+                                                                         : NAMED_NO_MEMORY;
 }
 
 static void notify_snapshot_locked(struct store *store, enum change_kind kind,
                                    const struct snapshot *snapshot)
 {
     store_notify_locked(store, &(struct change){.kind = kind,
-                                                .branch = str_c(snapshot->label.from),
-                                                .name = str_c(snapshot->label.name),
+                                                .branch = label_from(&snapshot->label),
+                                                .name = snapshot_name(snapshot),
                                                 .time_ns = snapshot->label.created_ns,
                                                 .root = snapshot->root});
 }
 
 enum named snapshot_add(struct store *store, struct snapshot *snapshot, bool replace)
 {
-    struct snapshot *old;
+    void *old;
     enum named result;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     result = put_snapshot_locked(store, snapshot, replace, &old);
     if (!result)
         notify_snapshot_locked(store, CHANGE_SNAPSHOT_LOADED, snapshot);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     snapshot_unref(old);
     return result;
 }
@@ -436,10 +486,10 @@ enum named store_add_snapshot(struct store *store, struct str name, struct str f
 /* Nothing is written to the branch before the snapshot is known to all. */
 enum named store_snapshot_take(struct store *store, struct branch *b, struct str name)
 {
-    struct snapshot *none;
+    void *none;
     enum named result = NAMED_NO_MEMORY;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     branch_read_lock(b);
     struct snapshot *snapshot =
         snapshot_new(name, branch_name(b), clock_now_ns(), root_ref(b->root));
@@ -449,7 +499,7 @@ enum named store_snapshot_take(struct store *store, struct branch *b, struct str
         notify_snapshot_locked(
             store, b->unseen ? CHANGE_SNAPSHOT_LOADED : CHANGE_SNAPSHOT_TAKEN, snapshot);
     branch_unlock(b);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     if (result)
         snapshot_unref(snapshot);
     return result;
@@ -457,25 +507,23 @@ enum named store_snapshot_take(struct store *store, struct branch *b, struct str
 
 struct root *store_snapshot_root(struct store *store, struct str name)
 {
-    struct root *root = NULL;
+    struct snapshot *snapshot = names_get(store, NAMES_SNAPSHOTS, name);
+    struct root *root = snapshot ? root_ref(snapshot->root) : NULL;
 
-    pthread_rwlock_rdlock(&store->lock);
-    const struct snapshot *snapshot = find_snapshot_locked(store, name);
-    if (snapshot)
-        root = root_ref(snapshot->root);
-    pthread_rwlock_unlock(&store->lock);
+    snapshot_unref(snapshot);
     return root;
 }
 
 enum named store_snapshot_drop(struct store *store, struct str name)
 {
-    struct snapshot *snapshot;
+    void *gone;
+    bool done;
 
-    pthread_rwlock_wrlock(&store->lock);
-    snapshot = remove_name_locked(store, &store->snapshots, &snapshot_tree, name);
-    if (snapshot)
-        notify_snapshot_locked(store, CHANGE_SNAPSHOT_DROPPED, snapshot);
-    pthread_rwlock_unlock(&store->lock);
-    snapshot_unref(snapshot);
-    return snapshot ? NAMED_OK : NAMED_MISSING;
+    pthread_mutex_lock(&store->lock);
+    done = names_remove_locked(store, NAMES_SNAPSHOTS, name, &gone);
+    if (gone)
+        notify_snapshot_locked(store, CHANGE_SNAPSHOT_DROPPED, gone);
+    pthread_mutex_unlock(&store->lock);
+    snapshot_unref(gone);
+    return gone ? NAMED_OK : done ? NAMED_MISSING : NAMED_NO_MEMORY;
 }

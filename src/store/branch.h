@@ -7,11 +7,12 @@
 
 struct bucket;
 
-/* What branches and snapshots are called, when they were made and of what. */
+/* What branches and snapshots are called, when they were made and of what; at the end of both.
+ */
 struct label {
     int64_t created_ns;
-    char name[NAME_MAX_LEN + 1];
-    char from[NAME_MAX_LEN + 1]; /* empty for "main" */
+    uint8_t name_len, from_len;
+    char text[]; /* the name, what it was made of (empty for "main"), each with a NUL */
 };
 
 /* All buckets at one instant. Changed in place only by the one branch that holds it alone. */
@@ -24,16 +25,21 @@ struct root {
 
 struct branch {
     _Atomic uint32_t refs;
+    bool unseen;        /* a loader's own, or nobody's any more: observers are not told. Set
+                         * under store.lock and lock, held for reading at least */
+    bool from_snapshot; /* what the label names as its source is a snapshot */
+    bool of_key;        /* made for an access key: goes when idle (expiry.c) */
+    _Atomic bool expired;
     struct store *store;
-    pthread_rwlock_t lock;   /* guards root (which one, and what is in it) and cache */
-    struct root *root;       /* never NULL */
-    struct node_cache cache; /* for writers */
-    bool unseen;             /* a loader's own, or nobody's any more: observers are not told */
-    struct label label;
+    struct root *root; /* never NULL */
     /* When one bucket was restored (restore.c) the store has another branch of this name, a
-     * reference; then this one is good for what its holders do to that bucket only. */
-    struct branch *successor;
-    char kept[BUCKET_NAME_SIZE];
+     * reference; then this one is good for what its holders do to that bucket only. Set once,
+     * while no writer has the lock. */
+    _Atomic(struct branch *) successor;
+    char *kept;              /* that bucket's name, owned; set before */
+    _Atomic int64_t used_ns; /* monotonic; only of_key */
+    pthread_rwlock_t lock;   /* guards root (which one, and what is in it) */
+    struct label label;
 };
 
 struct snapshot {
@@ -48,10 +54,12 @@ extern const struct tree_type snapshot_tree;
 struct root *root_new(struct store *store);
 struct bucket *root_bucket(const struct root *root, struct str name);
 
-/* Takes root, and gives the caller's reference on it to the branch. NULL when memory is out. */
+/* Takes root. NULL when memory is out; that there is room under the limit is the caller's to
+ * ask, with branch_size. */
 struct branch *branch_new(struct store *store, struct str name, struct str from,
                           struct root *root);
-/* Takes root. NULL when memory is out. */
+size_t branch_size(struct str name, struct str from);
+/* Takes root. NULL when memory is out, or beyond the limit. */
 struct snapshot *snapshot_new(struct str name, struct str from, int64_t created_ns,
                               struct root *root);
 void snapshot_unref(struct snapshot *snapshot);
@@ -67,9 +75,13 @@ MUST_CHECK enum named branch_take_bucket(struct branch *b, const struct root *so
 /* Takes root: the state of main. */
 MUST_CHECK enum named branch_load_main(struct store *store, struct root *root,
                                        int64_t created_ns);
+struct str snapshot_name(const struct snapshot *snapshot);
+struct str label_from(const struct label *label);
 /* store.lock is held. */
-struct branch *find_branch_locked(const struct store *store, struct str name);
-struct snapshot *find_snapshot_locked(const struct store *store, struct str name);
+struct branch *find_branch_locked(struct store *store, struct str name);
+struct snapshot *find_snapshot_locked(struct store *store, struct str name);
+/* Tells that b, which the store has let go of, is deleted. store.lock is held. */
+void branch_bury_locked(struct branch *b);
 bool branch_is_main(struct str name);
 
 void branch_read_lock(struct branch *b);
@@ -79,7 +91,7 @@ void branch_write_lock(struct branch *b);
 struct branch *branch_read_lock_at(struct branch *b, struct str bucket);
 struct branch *branch_write_lock_at(struct branch *b, struct str bucket);
 void branch_unlock(struct branch *b);
-/* The branch's root, held by nobody else. Write lock held; nodes reserved by the caller. */
+/* The branch's root, held by nobody else. Write lock held. */
 struct root *branch_own_root_locked(struct branch *b);
 
 /* Tells the observers; the branch's lock is held. */

@@ -198,12 +198,13 @@ enum s3_err edit_own(struct edit *e)
     size_t nodes = tree_write_bound(b->root->buckets.count) +
                    WRITES_MAX * tree_write_bound(most) + e->more_nodes;
 
-    if (!node_cache_reserve(&b->cache, nodes))
+    e->nodes = store_take_nodes(b->store, nodes);
+    if (!e->nodes)
         return S3_SLOW_DOWN;
 
     struct str name = bucket_name(k);
     struct tree *buckets = &branch_own_root_locked(b)->buckets;
-    void **slot = tree_own(buckets, &bucket_tree, &b->cache, &name);
+    void **slot = tree_own(buckets, &bucket_tree, e->nodes, &name);
 
     if (!refs_alone(&k->refs)) {
         *slot = e->bucket = bucket_copy(k);
@@ -227,6 +228,7 @@ void edit_drop(struct edit *e, struct record *r)
 
 void edit_end(struct edit *e)
 {
+    store_give_nodes(e->branch->store, e->nodes);
     branch_unlock(e->branch);
     for (size_t i = 0; i < e->dropped_count; i++)
         record_unref(e->dropped[i]);
@@ -236,7 +238,7 @@ struct record *edit_set_current(struct edit *e, struct record *r)
 {
     struct bucket *k = e->bucket;
     struct str key = record_key_of(r);
-    struct record *old = tree_put(&k->objects, &object_tree, &e->branch->cache, &key, r);
+    struct record *old = tree_put(&k->objects, &object_tree, e->nodes, &key, r);
 
     k->object_bytes += record_size(r);
     if (old)
@@ -247,7 +249,7 @@ struct record *edit_set_current(struct edit *e, struct record *r)
 struct record *edit_remove_current(struct edit *e, struct str key)
 {
     struct bucket *k = e->bucket;
-    struct record *old = tree_remove(&k->objects, &object_tree, &e->branch->cache, &key);
+    struct record *old = tree_remove(&k->objects, &object_tree, e->nodes, &key);
 
     if (old)
         k->object_bytes -= record_size(old);
@@ -258,12 +260,12 @@ void edit_add_version(struct edit *e, struct record *r)
 {
     struct bucket *k = e->bucket;
     struct version_key at = {record_key_of(r), record_sequence(r)};
-    void *none = tree_put(&k->versions, &version_tree, &e->branch->cache, &at, r);
+    void *none = tree_put(&k->versions, &version_tree, e->nodes, &at, r);
 
     assert(!none);
     k->version_bytes += record_size(r);
     if (record_is_null_version(r)) {
-        none = tree_put(&k->nulls, &object_tree, &e->branch->cache, &at.key, record_ref(r));
+        none = tree_put(&k->nulls, &object_tree, e->nodes, &at.key, record_ref(r));
         assert(!none);
     }
 }
@@ -274,9 +276,9 @@ struct record *edit_remove_version(struct edit *e, struct record *version)
     struct version_key at = {record_key_of(version), record_sequence(version)};
 
     if (record_is_null_version(version))
-        record_unref(tree_remove(&k->nulls, &object_tree, &e->branch->cache, &at.key));
+        record_unref(tree_remove(&k->nulls, &object_tree, e->nodes, &at.key));
 
-    struct record *removed = tree_remove(&k->versions, &version_tree, &e->branch->cache, &at);
+    struct record *removed = tree_remove(&k->versions, &version_tree, e->nodes, &at);
 
     assert(removed == version);
     k->version_bytes -= record_size(removed);
@@ -293,6 +295,31 @@ static enum s3_err check_spec(const struct bucket_spec *spec)
     if (spec->region.len >= sizeof(((struct bucket *)NULL)->region))
         return S3_INVALID_LOCATION_CONSTRAINT;
     return S3_OK;
+}
+
+bool branch_put_bucket_locked(struct branch *b, struct bucket *k)
+{
+    struct str name = bucket_name(k);
+    struct node_cache *nodes =
+        store_take_nodes(b->store, tree_write_bound(b->root->buckets.count + 1));
+
+    if (!nodes)
+        return false;
+    bucket_unref(tree_put(&branch_own_root_locked(b)->buckets, &bucket_tree, nodes, &name, k));
+    store_give_nodes(b->store, nodes);
+    return true;
+}
+
+bool branch_remove_bucket_locked(struct branch *b, struct str bucket, struct bucket **gone)
+{
+    struct node_cache *nodes =
+        store_take_nodes(b->store, tree_write_bound(b->root->buckets.count));
+
+    if (!nodes)
+        return false;
+    *gone = tree_remove(&branch_own_root_locked(b)->buckets, &bucket_tree, nodes, &bucket);
+    store_give_nodes(b->store, nodes);
+    return true;
 }
 
 static void notify_settings(struct branch *b, enum change_kind kind, const struct bucket *k)
@@ -321,17 +348,12 @@ enum s3_err bucket_create(struct branch *b, const struct bucket_spec *spec)
     struct str name = bucket_name(k);
 
     b = branch_write_lock_at(b, name);
-    if (root_bucket(b->root, name)) {
+    if (root_bucket(b->root, name))
         err = S3_BUCKET_ALREADY_EXISTS;
-    } else if (!node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1))) {
+    else if (!branch_put_bucket_locked(b, k))
         err = S3_SLOW_DOWN;
-    } else {
-        struct tree *buckets = &branch_own_root_locked(b)->buckets;
-        void *none = tree_put(buckets, &bucket_tree, &b->cache, &name, k);
-
-        assert(!none);
+    else
         notify_settings(b, CHANGE_BUCKET_CREATED, TAKE(k));
-    }
     branch_unlock(b);
     bucket_unref(k);
     return err;
@@ -344,19 +366,15 @@ enum s3_err bucket_delete(struct branch *b, struct str bucket)
 
     b = branch_write_lock_at(b, bucket);
     struct bucket *k = root_bucket(b->root, bucket);
-    if (!k) {
+    if (!k)
         err = S3_NO_SUCH_BUCKET;
-    } else if (k->objects.count > 0 || k->versions.count > 0) {
+    else if (k->objects.count > 0 || k->versions.count > 0)
         err = S3_BUCKET_NOT_EMPTY;
-    } else if (!node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count))) {
+    else if (!branch_remove_bucket_locked(b, bucket, &gone))
         err = S3_SLOW_DOWN;
-    } else {
-        struct tree *buckets = &branch_own_root_locked(b)->buckets;
-
-        gone = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
+    else
         branch_notify_locked(b,
                              (struct change){.kind = CHANGE_BUCKET_DELETED, .bucket = bucket});
-    }
     branch_unlock(b);
     bucket_unref(gone);
     return err;

@@ -63,11 +63,19 @@ struct record *bucket_null_version(const struct bucket *k, struct str key);
 
 /* ---- writing ----------------------------------------------------------------------- */
 
+/* b's write lock is held. False when memory is out. */
+/* Takes k when true: in place of the bucket of its name, if there is one. */
+MUST_CHECK bool branch_put_bucket_locked(struct branch *b, struct bucket *k);
+/* *gone: a reference to be dropped; NULL when there was none. */
+MUST_CHECK bool branch_remove_bucket_locked(struct branch *b, struct str bucket,
+                                            struct bucket **gone);
+
 /* A change to one bucket: holds the branch's write lock from edit_begin to edit_end.
  * Look at `bucket` first; after edit_own it may be changed, and nothing can fail any more. */
 struct edit {
     struct branch *branch;
     struct bucket *bucket;
+    struct node_cache *nodes;  /* from edit_own to edit_end */
     size_t more_nodes;         /* to reserve beyond what the bucket's own trees can need */
     struct record *dropped[4]; /* references to drop once the lock is released */
     size_t dropped_count;

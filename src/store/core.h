@@ -2,7 +2,8 @@
 /* core.h - struct store, which the files of this room share.
  *
  * Lock order: store.lock → branch.lock → the locks inside pool and reaper. Nothing that could
- * free much or call out (but observers, which must not block) runs under them. */
+ * free much or call out (but observers, which must not block) runs under them. Looking up a
+ * branch or a snapshot takes no lock (names.h). */
 #ifndef S3MEM_STORE_CORE_H
 #define S3MEM_STORE_CORE_H
 
@@ -16,6 +17,8 @@
 #include <pthread.h>
 
 #define OBSERVERS_MAX 8
+/* Writers that keep nodes for the next one; more at once take theirs from the pool. */
+#define SPARE_NODES_MAX 16
 /* Names of buckets end with NUL. */
 #define BUCKET_NAME_SIZE 64
 
@@ -37,12 +40,16 @@ struct store {
     struct recycler recycler;
     _Atomic uint64_t sequence; /* the last one given out */
     _Atomic uint64_t segment;  /* likewise of body segments' numbers */
-    atomic_uint fork_count;    /* branches besides main; changed a moment too early or late */
 
-    pthread_rwlock_t lock; /* guards the four below */
-    struct tree branches;  /* struct branch by name */
-    struct tree snapshots; /* struct snapshot by name */
-    struct node_cache cache;
+    pthread_mutex_t lock; /* for who changes names: branches and snapshots come, go, or are
+                           * restored, one at a time */
+    _Atomic(struct names *) names;
+    struct {
+        _Alignas(64) _Atomic uint64_t count;
+    } name_readers[STRIPES];
+    uint32_t branch_limit;  /* of those that are forked, besides main; 0 = none */
+    int64_t branch_idle_ns; /* see store_options */
+    _Atomic(struct node_cache *) spare_nodes[SPARE_NODES_MAX];
 
     struct {
         store_observer *fn;
@@ -50,6 +57,14 @@ struct store {
     } observers[OBSERVERS_MAX]; /* fixed while there is traffic */
     size_t observer_count;
 };
+
+/* At least count nodes for one write, a cache of the store's; NULL when memory is out. The
+ * write gives back what it did not use: nothing is kept for a branch. */
+MUST_CHECK struct node_cache *store_take_nodes(struct store *store, size_t count);
+/* Accepts NULL. */
+void store_give_nodes(struct store *store, struct node_cache *nodes);
+/* Frees the nodes that are kept for the next writers. */
+void store_drop_nodes(struct store *store);
 
 static inline uint64_t store_next_sequence(struct store *store)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* named.c - looking at branches and snapshots: what they are and what they hold. The store's
- * lock is held to find one; its buckets are counted on its root, which nobody can change. */
+/* named.c - looking at branches and snapshots: what they are and what they hold. Buckets are
+ * counted on a root, which nobody can change. */
 #include "store/bucket.h"
+#include "store/names.h"
 
 static void count_buckets(struct root *root, struct named_info *out)
 {
@@ -19,58 +20,34 @@ static void count_buckets(struct root *root, struct named_info *out)
 }
 
 /* Takes root. */
-static void fill_named(const struct label *label, struct root *root, struct named_info *out)
+static void fill_named(struct str name, const struct label *label, struct root *root,
+                       struct named_info *out)
 {
     *out = (struct named_info){.created_ns = label->created_ns};
-    memcpy(out->name, label->name, sizeof(out->name));
-    memcpy(out->from, label->from, sizeof(out->from));
+    str_put(out->name, name);
+    str_put(out->from, label_from(label));
     count_buckets(root, out);
     root_unref(root);
-}
-
-/* Sorts behind every name up to the key. */
-static int behind_branch(const void *key, const void *item)
-{
-    return branch_tree.compare(key, item) >= 0 ? 1 : -1;
-}
-
-static int behind_snapshot(const void *key, const void *item)
-{
-    return snapshot_tree.compare(key, item) >= 0 ? 1 : -1;
 }
 
 bool store_branch_next(struct store *store, struct str after, bool inclusive,
                        struct named_info *out)
 {
-    tree_compare *from = inclusive ? branch_tree.compare : behind_branch;
-    struct cursor cursor;
+    struct branch *b = names_next(store, NAMES_BRANCHES, after, inclusive);
 
-    pthread_rwlock_rdlock(&store->lock);
-    struct branch *b = cursor_seek(&cursor, &store->branches, from, &after);
     if (b)
-        branch_tree.ref(b);
-    pthread_rwlock_unlock(&store->lock);
-    if (!b)
-        return false;
-    fill_named(&b->label, branch_root(b), out);
+        fill_named(branch_name(b), &b->label, branch_root(b), out);
     branch_unref(b);
-    return true;
+    return b != NULL;
 }
 
 bool store_snapshot_next(struct store *store, struct str after, bool inclusive,
                          struct named_info *out)
 {
-    tree_compare *from = inclusive ? snapshot_tree.compare : behind_snapshot;
-    struct cursor cursor;
+    struct snapshot *snapshot = names_next(store, NAMES_SNAPSHOTS, after, inclusive);
 
-    pthread_rwlock_rdlock(&store->lock);
-    struct snapshot *snapshot = cursor_seek(&cursor, &store->snapshots, from, &after);
     if (snapshot)
-        snapshot_tree.ref(snapshot);
-    pthread_rwlock_unlock(&store->lock);
-    if (!snapshot)
-        return false;
-    fill_named(&snapshot->label, root_ref(snapshot->root), out);
+        fill_named(snapshot_name(snapshot), &snapshot->label, root_ref(snapshot->root), out);
     snapshot_unref(snapshot);
-    return true;
+    return snapshot != NULL;
 }

@@ -6,9 +6,10 @@
  * the same name, and the old one is left to those who hold it. After one bucket was restored
  * that is so for this bucket; what they do to others goes to the new branch (its successor).
  *
- * LIVE -> SUCCEEDED; both steps under store.lock, held for writing. */
+ * LIVE -> SUCCEEDED, under store.lock. */
 #include "store/branch.h"
 #include "store/bucket.h"
+#include "store/names.h"
 
 /* ---- succession -------------------------------------------------------------------- */
 
@@ -16,17 +17,6 @@
 static struct branch *current_locked(struct store *store, const struct branch *b)
 {
     return find_branch_locked(store, branch_name(b));
-}
-
-/* Takes b: the store's branch of that name from now on. Returns the one that was. */
-static struct branch *enthrone_locked(struct store *store, struct branch *b)
-{
-    struct str name = branch_name(b);
-    void **slot = tree_own(&store->branches, &branch_tree, &store->cache, &name);
-    struct branch *old = *slot;
-
-    *slot = b;
-    return old;
 }
 
 /* The caller's reference on *b becomes one on the branch of that name as it is now. */
@@ -40,21 +30,36 @@ static void renew_locked(struct branch **b, struct branch *now)
 /* Takes root. */
 static struct branch *branch_like(const struct branch *b, struct root *root)
 {
-    struct branch *other = branch_new(b->store, branch_name(b), str_c(b->label.from), root);
+    struct branch *other = branch_new(b->store, branch_name(b), label_from(&b->label), root);
 
-    if (other)
-        other->label.created_ns = b->label.created_ns;
+    if (!other)
+        return NULL;
+    other->label.created_ns = b->label.created_ns;
+    other->from_snapshot = b->from_snapshot;
+    other->of_key = b->of_key;
+    atomic_init(&other->used_ns, atomic_load_explicit(&b->used_ns, memory_order_relaxed));
     return other;
 }
 
-/* What was set aside for the next write is wanted where that will be. now's lock is held, and
- * nobody has seen next. */
-static void hand_over_nodes(struct branch *now, struct branch *next)
+/* Makes next the store's branch of now's name, and tells the observers: whoever finds it there
+ * waits with writing until then. now's lock is held for reading: nothing is written to it
+ * meanwhile, and those who read need not be waited for.
+ * Takes next when true; *old: a reference to be dropped without the locks. */
+static bool replace_branch_locked(struct branch *now, struct branch *next, struct change reset,
+                                  struct branch **old)
 {
-    struct node_cache nodes = now->cache;
+    void *replaced = NULL;
 
-    now->cache = next->cache;
-    next->cache = nodes;
+    branch_write_lock(next);
+    bool done = names_put_locked(now->store, NAMES_BRANCHES, branch_name(now), next, &replaced);
+    if (done) {
+        reset.kind = CHANGE_BRANCH_RESET;
+        branch_notify_locked(now, reset);
+        now->unseen = true;
+    }
+    branch_unlock(next);
+    *old = replaced;
+    return done;
 }
 
 /* Takes root. *old: a reference to be dropped without the lock. */
@@ -70,48 +75,43 @@ static enum named reset_locked(struct store *store, struct branch **b, struct ro
     next = branch_like(now, root);
     if (!next)
         return NAMED_NO_MEMORY;
-    branch_write_lock(now);
-    hand_over_nodes(now, next);
-    branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET, .name = snapshot});
-    now->unseen = true;
+    branch_read_lock(now);
+    bool done = replace_branch_locked(now, next, (struct change){.name = snapshot}, old);
     branch_unlock(now);
-    *old = enthrone_locked(store, next);
-    renew_locked(b, next);
-    return NAMED_OK;
+    if (done)
+        renew_locked(b, next);
+    else
+        branch_unref(next);
+    return done ? NAMED_OK : NAMED_NO_MEMORY;
 }
 
 /* ---- one bucket -------------------------------------------------------------------- */
 
 enum named branch_take_bucket(struct branch *b, const struct root *source, struct str bucket)
 {
-    struct bucket *k = root_bucket(source, bucket), *old;
+    struct bucket *k = root_bucket(source, bucket), *gone = NULL;
+    bool done;
 
     branch_write_lock(b);
-    bool ready = node_cache_reserve(&b->cache, tree_write_bound(b->root->buckets.count + 1));
-    if (ready) {
-        struct tree *buckets = &branch_own_root_locked(b)->buckets;
-
-        if (k) {
-            bucket_ref(k);
-            old = tree_put(buckets, &bucket_tree, &b->cache, &bucket, k);
-        } else {
-            old = tree_remove(buckets, &bucket_tree, &b->cache, &bucket);
-        }
-        bucket_unref(old);
+    if (k) {
+        bucket_ref(k);
+        done = branch_put_bucket_locked(b, k);
+        if (!done)
+            bucket_unref(k);
+    } else {
+        done = branch_remove_bucket_locked(b, bucket, &gone);
     }
     branch_unlock(b);
-    return ready ? NAMED_OK : NAMED_NO_MEMORY;
+    bucket_unref(gone);
+    return done ? NAMED_OK : NAMED_NO_MEMORY;
 }
 
-/* What now holds, but for the bucket; now's lock is held, so that nothing is written to it
- * meanwhile. NULL when memory is out. */
+/* What now holds, but for the bucket; now's lock is held. NULL when memory is out. */
 static struct branch *branch_with_bucket(struct branch *now, const struct root *source,
                                          struct str bucket)
 {
     struct branch *next = branch_like(now, root_ref(now->root));
 
-    if (next)
-        hand_over_nodes(now, next);
     if (next && branch_take_bucket(next, source, bucket)) {
         branch_unref(next);
         return NULL;
@@ -128,28 +128,28 @@ static enum named reset_bucket_locked(struct store *store, struct branch **b,
 
     if (!now)
         return NAMED_OK;
-    branch_write_lock(now);
+    branch_read_lock(now);
     /* Whoever holds a root keeps its buckets from being changed in place. */
     if (expected && root_bucket(now->root, bucket) != root_bucket(expected, bucket)) {
         branch_unlock(now);
         return NAMED_EXISTS;
     }
     next = branch_with_bucket(now, snapshot->root, bucket);
-    if (next) {
-        branch_notify_locked(now, (struct change){.kind = CHANGE_BRANCH_RESET,
-                                                  .bucket = bucket,
-                                                  .name = str_c(snapshot->label.name)});
-        now->unseen = true;
-        now->successor = next;
-        str_put(now->kept, bucket);
+    bool done =
+        next &&
+        replace_branch_locked(
+            now, next, (struct change){.bucket = bucket, .name = snapshot_name(snapshot)}, old);
+    if (done) {
+        now->kept = xstrndup(bucket);
         branch_tree.ref(next);
+        atomic_store_explicit(&now->successor, next, memory_order_release);
     }
     branch_unlock(now);
-    if (!next)
-        return NAMED_NO_MEMORY;
-    *old = enthrone_locked(store, next);
-    renew_locked(b, next);
-    return NAMED_OK;
+    if (done)
+        renew_locked(b, next);
+    else
+        branch_unref(next);
+    return done ? NAMED_OK : NAMED_NO_MEMORY;
 }
 
 /* ---- the door ---------------------------------------------------------------------- */
@@ -160,11 +160,11 @@ enum named store_snapshot_restore(struct store *store, struct branch **b, struct
     enum named result = NAMED_MISSING;
 
     /* Held until it is restored, so that nobody hears of the snapshot's end before. */
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     const struct snapshot *snapshot = find_snapshot_locked(store, name);
     if (snapshot)
         result = reset_locked(store, b, root_ref(snapshot->root), name, &old);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     branch_unref(old);
     return result;
 }
@@ -175,11 +175,11 @@ enum named store_snapshot_swap_bucket(struct store *store, struct branch **b, st
     struct branch *old = NULL;
     enum named result = NAMED_MISSING;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     const struct snapshot *snapshot = find_snapshot_locked(store, name);
     if (snapshot && bucket.len > 0 && bucket.len < BUCKET_NAME_SIZE)
         result = reset_bucket_locked(store, b, snapshot, bucket, expected, &old);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     branch_unref(old);
     return result;
 }
@@ -194,8 +194,8 @@ static void tell_of_passing(struct store *store, enum change_kind kind,
                             const struct snapshot *passing)
 {
     store_notify_locked(store, &(struct change){.kind = kind,
-                                                .branch = str_c(passing->label.from),
-                                                .name = str_c(passing->label.name),
+                                                .branch = label_from(&passing->label),
+                                                .name = snapshot_name(passing),
                                                 .time_ns = passing->label.created_ns,
                                                 .root = passing->root});
 }
@@ -214,11 +214,11 @@ enum named store_adopt_bucket(struct store *store, struct branch **b, struct roo
     passing = snapshot_new(STR("/adopted"), branch_name(*b), clock_now_ns(), root_ref(root));
     if (!passing)
         return NAMED_NO_MEMORY;
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     tell_of_passing(store, CHANGE_SNAPSHOT_LOADED, passing);
     result = reset_bucket_locked(store, b, passing, bucket, NULL, &old);
     tell_of_passing(store, CHANGE_SNAPSHOT_DROPPED, passing);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     branch_unref(old);
     snapshot_unref(passing);
     return result;
@@ -230,9 +230,9 @@ enum named branch_clear(struct branch **b)
     struct branch *old = NULL;
     enum named result;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     result = reset_locked(store, b, root_new(store), STR_NONE, &old);
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     branch_unref(old);
     return result;
 }
@@ -242,11 +242,11 @@ enum named branch_load_main(struct store *store, struct root *root, int64_t crea
     struct branch *b = store_branch(store, STR("main")), *old = NULL;
     enum named result;
 
-    pthread_rwlock_wrlock(&store->lock);
+    pthread_mutex_lock(&store->lock);
     result = reset_locked(store, &b, root, STR_NONE, &old);
     if (!result)
         b->label.created_ns = created_ns; /* nobody else has seen it yet */
-    pthread_rwlock_unlock(&store->lock);
+    pthread_mutex_unlock(&store->lock);
     branch_unref(old);
     branch_unref(b);
     return result;

@@ -2,9 +2,65 @@
 /* store.c - the store as a whole: birth, end, numbers, observers. */
 #include "store/branch.h"
 #include "store/core.h"
+#include "store/names.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+/* ---- nodes for writers ------------------------------------------------------------- */
+
+/* The first that nobody uses: as many exist as there were writers at once. */
+static struct node_cache *take_spare(struct store *store)
+{
+    for (size_t i = 0; i < SPARE_NODES_MAX; i++) {
+        _Atomic(struct node_cache *) *spare = &store->spare_nodes[i];
+
+        if (!atomic_load_explicit(spare, memory_order_relaxed))
+            continue;
+        struct node_cache *nodes = atomic_exchange_explicit(spare, NULL, memory_order_acquire);
+        if (nodes)
+            return nodes;
+    }
+    return NULL;
+}
+
+void store_drop_nodes(struct store *store)
+{
+    for (struct node_cache *nodes; (nodes = take_spare(store)); mem_free(nodes))
+        node_cache_release(nodes);
+}
+
+struct node_cache *store_take_nodes(struct store *store, size_t count)
+{
+    struct node_cache *nodes = take_spare(store);
+
+    if (!nodes) {
+        nodes = xmalloc(sizeof(*nodes));
+        node_cache_init(nodes, store->pool, &store->account);
+    }
+    if (node_cache_reserve(nodes, count))
+        return nodes;
+    store_give_nodes(store, nodes);
+    return NULL;
+}
+
+void store_give_nodes(struct store *store, struct node_cache *nodes)
+{
+    for (size_t i = 0; i < SPARE_NODES_MAX && nodes; i++) {
+        _Atomic(struct node_cache *) *spare = &store->spare_nodes[i];
+        struct node_cache *none = NULL;
+
+        if (!atomic_load_explicit(spare, memory_order_relaxed) &&
+            atomic_compare_exchange_strong_explicit(spare, &none, nodes, memory_order_release,
+                                                    memory_order_relaxed))
+            return;
+    }
+    if (nodes)
+        node_cache_release(nodes);
+    mem_free(nodes);
+}
+
+/* ---- life -------------------------------------------------------------------------- */
 
 struct store *store_new(const struct store_options *options)
 {
@@ -15,15 +71,14 @@ struct store *store_new(const struct store_options *options)
     store->pool = pool_new(store);
     store->reaper = reaper_new();
     recycler_init(&store->recycler);
-    pthread_rwlock_init(&store->lock, NULL);
-    node_cache_init(&store->cache, store->pool, &store->account);
-    struct branch *main_branch = branch_new(store, main_name, STR(""), root_new(store));
-    if (!main_branch || !node_cache_reserve(&store->cache, tree_write_bound(1))) {
+    pthread_mutex_init(&store->lock, NULL);
+    names_init(store);
+    void *none = NULL, *main_branch = branch_new(store, main_name, STR(""), root_new(store));
+    if (!main_branch ||
+        !names_put_locked(store, NAMES_BRANCHES, main_name, main_branch, &none)) {
         log_error("no memory to start with");
         abort();
     }
-    void *none =
-        tree_put(&store->branches, &branch_tree, &store->cache, &main_name, main_branch);
     assert(!none);
     return store;
 }
@@ -32,15 +87,16 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
-    tree_release(&store->snapshots, &snapshot_tree, &store->account);
-    tree_release(&store->branches, &branch_tree, &store->account);
-    node_cache_release(&store->cache);
+    /* Before the names: the reaper may be about to drop past ones. */
+    reaper_wait(store->reaper);
+    names_release(store);
+    store_drop_nodes(store);
     reaper_free(store->reaper);
     /* A record, body, upload or root that somebody still holds would dangle. */
     assert(atomic_load(&store->account.total) == 0);
     pool_free(store->pool);
     recycler_release(&store->recycler);
-    pthread_rwlock_destroy(&store->lock);
+    pthread_mutex_destroy(&store->lock);
     mem_free(store);
 }
 

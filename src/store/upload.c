@@ -295,7 +295,7 @@ enum s3_err upload_get(struct upload **out, struct branch *b, const struct targe
 static struct upload *own_upload(struct edit *e, struct upload *u)
 {
     struct upload_key key = {upload_key(u), upload_sequence(u)};
-    void **slot = tree_own(&e->bucket->uploads, &upload_tree, &e->branch->cache, &key);
+    void **slot = tree_own(&e->bucket->uploads, &upload_tree, e->nodes, &key);
 
     if (!refs_alone(&u->refs)) {
         struct upload *copy = upload_copy(u);
@@ -364,7 +364,7 @@ static struct upload *remove_upload(struct edit *e, struct upload *u)
 
     if (older && !older->overtaken)
         mark_overtaken(e, older);
-    return tree_remove(&e->bucket->uploads, &upload_tree, &e->branch->cache, &key);
+    return tree_remove(&e->bucket->uploads, &upload_tree, e->nodes, &key);
 }
 
 /* ---- the door ---------------------------------------------------------------------- */
@@ -391,8 +391,7 @@ static enum s3_err add_upload(struct branch *b, struct str bucket, struct upload
     if (!err)
         err = edit_own(&e);
     if (!err) {
-        void *none =
-            tree_put(&e.bucket->uploads, &upload_tree, &e.branch->cache, &key, upload_ref(u));
+        void *none = tree_put(&e.bucket->uploads, &upload_tree, e.nodes, &key, upload_ref(u));
 
         assert(!none);
         branch_notify_locked(
@@ -480,7 +479,7 @@ enum s3_err upload_put_part(struct branch *b, const struct target *at, struct st
         uint32_t number = held->part.number;
 
         u = own_upload(&e, u);
-        replaced = tree_put(&u->parts, &part_tree, &e.branch->cache, &number, TAKE(held));
+        replaced = tree_put(&u->parts, &part_tree, e.nodes, &number, TAKE(held));
         branch_notify_locked(e.branch, (struct change){.kind = CHANGE_UPLOAD_PART,
                                                        .bucket = at->bucket,
                                                        .upload = u,

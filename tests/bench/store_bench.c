@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* store_bench.c - what can only be measured inside the process.
- *   store_bench state N    snapshot, restore, fork at N objects (microseconds), bytes an object
- *   store_bench files N    a file of N objects written and read: objects and MB a second
- *   store_bench md5 SIZE   MD5 alone over SIZE bytes of memory (MiB a second of CPU time) */
+ *   store_bench state N    snapshot, restore, fork at N objects (microseconds), bytes an
+ * object, bytes of a branch that was written to once store_bench readers N  the same while 8
+ * threads read; and reads a second store_bench files N    a file of N objects written and read:
+ * objects and MB a second store_bench md5 SIZE   MD5 alone over SIZE bytes of memory (MiB a
+ * second of CPU time) */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +15,8 @@
 
 #define BODY_BYTES 100
 #define ROUNDS     201
+#define FORKS      1000
+#define READERS    8
 
 static int by_value(const void *a, const void *b)
 {
@@ -63,27 +68,35 @@ static size_t resident(void)
     return resident_pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void state(uint64_t count)
+/* ---- states ------------------------------------------------------------------------ */
+
+static struct store *filled_store(uint64_t count, struct branch **main_branch, size_t *given)
 {
-    struct store_options options = {0};
-    struct store *store = store_new(&options);
-    AUTO(branch) b = store_branch(store, STR("main"));
+    struct store *store = store_new(&(struct store_options){0});
     struct bucket_spec bucket = {
         .name = STR("bench"), .region = STR("us-east-1"), .owner = STR("o\nn\n000000000000")};
-    must(bucket_create(b, &bucket) == S3_OK, "bucket");
-    size_t before = resident(), given = 0;
-    for (uint64_t i = 0; i < count; i++)
-        given += put_object(store, b, i);
-    double overhead = (double)(resident() - before - given) / (double)count;
 
+    *main_branch = store_branch(store, STR("main"));
+    must(bucket_create(*main_branch, &bucket) == S3_OK, "bucket");
+    for (uint64_t i = 0; i < count; i++)
+        *given += put_object(store, *main_branch, i);
+    return store;
+}
+
+/* Times snapshot, restore, fork and drop, and prints the medians, without a closing brace. */
+static void print_names(struct store *store, struct branch **b, uint64_t count,
+                        unsigned pause_us)
+{
     int64_t snapshot[ROUNDS], restore[ROUNDS], fork[ROUNDS], drop[ROUNDS];
+
     for (size_t i = 0; i < ROUNDS; i++) {
+        usleep(pause_us); /* so that the rounds meet the readers at all stages */
         int64_t t0 = clock_monotonic_ns();
-        must(!store_snapshot_take(store, b, STR("s")), "snapshot");
+        must(!store_snapshot_take(store, *b, STR("s")), "snapshot");
         int64_t t1 = clock_monotonic_ns();
-        put_object(store, b, i); /* so that there is something to go back from */
+        put_object(store, *b, i); /* so that there is something to go back from */
         int64_t t2 = clock_monotonic_ns();
-        must(!store_snapshot_restore(store, &b, STR("s")), "restore");
+        must(!store_snapshot_restore(store, b, STR("s")), "restore");
         int64_t t3 = clock_monotonic_ns();
         must(!store_fork(store, STR("f"), STR("main"), STR_NONE), "fork");
         int64_t t4 = clock_monotonic_ns();
@@ -97,9 +110,97 @@ static void state(uint64_t count)
         drop[i] = t6 - t5;
     }
     printf("{\"objects\":%llu,\"snapshot_us\":%.3f,\"restore_us\":%.3f,\"fork_us\":%.3f,"
-           "\"drop_us\":%.3f,\"overhead_bytes\":%.1f}\n",
+           "\"drop_us\":%.3f",
            (unsigned long long)count, median_us(snapshot, ROUNDS), median_us(restore, ROUNDS),
-           median_us(fork, ROUNDS), median_us(drop, ROUNDS), overhead);
+           median_us(fork, ROUNDS), median_us(drop, ROUNDS));
+    /* They are sorted by now. */
+    printf(",\"p95_us\":[%.1f,%.1f,%.1f,%.1f]", (double)snapshot[ROUNDS * 95 / 100] / 1000,
+           (double)restore[ROUNDS * 95 / 100] / 1000, (double)fork[ROUNDS * 95 / 100] / 1000,
+           (double)drop[ROUNDS * 95 / 100] / 1000);
+}
+
+/* The mean of FORKS branches that were written to once. */
+static uint64_t bytes_a_branch(struct store *store, uint64_t count)
+{
+    struct store_stats before, after;
+    char name[16];
+
+    store_reap_wait(store);
+    store_stats(store, &before);
+    for (uint64_t i = 0; i < FORKS; i++) {
+        struct str text = str_of(name, (size_t)snprintf(name, sizeof(name), "fork-%d", (int)i));
+        must(!store_fork(store, text, STR("main"), STR_NONE), "fork");
+        AUTO(branch) b = store_branch(store, text);
+        put_object(store, b, i * 7919 % count);
+    }
+    store_reap_wait(store);
+    store_stats(store, &after);
+    for (uint64_t i = 0; i < FORKS; i++)
+        must(!store_branch_delete(
+                 store, str_of(name, (size_t)snprintf(name, sizeof(name), "fork-%d", (int)i))),
+             "delete of a branch");
+    return (after.memory_bytes - before.memory_bytes) / FORKS;
+}
+
+static void state(uint64_t count)
+{
+    struct branch *b;
+    size_t before = resident(), given = 0;
+    struct store *store = filled_store(count, &b, &given);
+    double overhead = (double)(resident() - before - given) / (double)count;
+    uint64_t branch_bytes = bytes_a_branch(store, count);
+
+    print_names(store, &b, count, 0);
+    printf(",\"branch_bytes\":%llu,\"overhead_bytes\":%.1f}\n",
+           (unsigned long long)branch_bytes, overhead);
+}
+
+/* ---- with readers ------------------------------------------------------------------ */
+
+struct reading {
+    struct store *store;
+    uint64_t count;
+    _Atomic bool stop;
+    _Atomic uint64_t reads;
+};
+
+/* As a GET does it: the branch by its name, the record by its key. */
+static void *read_on(void *arg)
+{
+    struct reading *r = arg;
+    uint64_t reads = 0, n = (uint64_t)(uintptr_t)&reads;
+    char key[32];
+
+    for (; !atomic_load_explicit(&r->stop, memory_order_relaxed); reads++) {
+        n = n * UINT64_C(6364136223846793005) + 1442695040888963407;
+        int len = snprintf(key, sizeof(key), "object-%012llu",
+                           (unsigned long long)((n >> 33) % r->count));
+        struct target at = {STR("bench"), str_of(key, (size_t)len)};
+        AUTO(branch) b = store_branch(r->store, STR("main"));
+        AUTO(record) record = NULL;
+        must(!object_get(&record, b, &at, STR_NONE), "get");
+    }
+    atomic_fetch_add(&r->reads, reads);
+    return NULL;
+}
+
+static void readers(uint64_t count)
+{
+    pthread_t threads[READERS];
+    struct branch *b;
+    size_t given = 0;
+    struct reading r = {.store = filled_store(count, &b, &given), .count = count};
+    int64_t start = clock_monotonic_ns();
+
+    for (size_t i = 0; i < READERS; i++)
+        must(!pthread_create(&threads[i], NULL, read_on, &r), "thread");
+    sleep(2);
+    print_names(r.store, &b, count, 1000);
+    r.stop = true;
+    for (size_t i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    printf(",\"reads_s\":%.0f}\n",
+           (double)r.reads / ((double)(clock_monotonic_ns() - start) / NS_PER_S));
 }
 
 /* ---- files ------------------------------------------------------------------------- */
@@ -260,13 +361,15 @@ int main(int argc, char **argv)
 {
     uint64_t n = 0;
     if (argc != 3 || !str_to_u64(str_c(argv[2]), &n)) {
-        fputs("usage: store_bench state N | files N | md5 SIZE\n", stderr);
+        fputs("usage: store_bench state N | readers N | files N | md5 SIZE\n", stderr);
         return 2;
     }
     if (strcmp(argv[1], "md5") == 0)
         md5(n);
     else if (strcmp(argv[1], "files") == 0)
         files(n);
+    else if (strcmp(argv[1], "readers") == 0)
+        readers(n);
     else
         state(n);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every change with its first, second, ... allocation failing: it says SlowDown, nothing has
  * changed and nothing is lost. Then max_memory. */
+#include "store/core.h"
 #include "store_util.h"
 
 /* ---- everything a branch holds, as one text ---------------------------------------- */
@@ -269,7 +270,7 @@ static struct store_stats stats_of(struct store *store)
     return stats;
 }
 
-/* A fork each, so that no nodes are set aside from the try before. True once it succeeded. */
+/* A fork each, and no nodes set aside from the try before. True once it succeeded. */
 static bool try_change(struct store *store, const char *upload, const struct change_case *c,
                        uint64_t nth, struct str before)
 {
@@ -279,6 +280,7 @@ static bool try_change(struct store *store, const char *upload, const struct cha
 
     assert_int_equal(NAMED_OK, store_fork(store, STR("trial"), STR("main"), STR_NONE));
     t.b = store_branch(store, STR("trial"));
+    store_drop_nodes(store);
     mem_fail_nth(nth);
     enum s3_err err = c->run(&t);
     mem_fail_nth(0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an object costs, that what is dropped comes back, and that snapshots cost nothing. */
+#include "store/branch.h"
 #include "store_util.h"
 
 /* Fewer than the million of `make bench`: what is paid once a store weighs more here. */
@@ -167,14 +168,63 @@ static void test_snapshots_are_free(void **state)
     assert_true(test_memory(f->store) < before + KiB(64));
 }
 
+#define FORKS 200
+
+/* Bytes of each of many branches that were forked and written to once. */
+static uint64_t bytes_a_branch(struct fixture *f)
+{
+    store_drop_nodes(f->store);
+
+    uint64_t before = test_memory(f->store);
+
+    for (uint32_t i = 0; i < FORKS; i++) {
+        char name[16];
+        struct str text = str_of(name, (size_t)snprintf(name, sizeof(name), "fork-%u", i));
+
+        assert_int_equal(NAMED_OK, store_fork(f->store, text, STR("main"), STR_NONE));
+
+        AUTO(branch) b = store_branch(f->store, text);
+        struct record *r = typical_record(f->store, OBJECTS + i, 1, STR(""));
+
+        assert_int_equal(object_put(b, BUCKET, r, NULL, NULL), S3_OK);
+    }
+    store_drop_nodes(f->store);
+
+    uint64_t used = test_memory(f->store) - before;
+
+    for (uint32_t i = 0; i < FORKS; i++) {
+        char name[16];
+        struct str text = str_of(name, (size_t)snprintf(name, sizeof(name), "fork-%u", i));
+
+        assert_int_equal(NAMED_OK, store_branch_delete(f->store, text));
+    }
+    store_drop_nodes(f->store);
+    assert_int_equal(test_memory(f->store), before);
+    return used / FORKS;
+}
+
+/* A branch and its first write: names and a root, a bucket, the record, and of each tree that
+ * was touched the path. Nothing is kept for writes to come. */
+static void test_bytes_a_branch(void **state)
+{
+    struct fixture *f = *state;
+    unsigned levels = 0;
+
+    assert_in_range(bytes_a_branch(f), sizeof(struct branch), KiB(1));
+    fill(f, 1, STR(""));
+    for (uint64_t n = OBJECTS; n > 0; n /= 2)
+        levels++;
+    /* Record and key: 120 bytes. A path is a little longer than in a full tree, and insertion
+     * owns some of its neighbours. */
+    assert_in_range(bytes_a_branch(f), sizeof(struct branch), 512 + 120 + 32 * (levels + 6));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_bytes_an_object),
-        T(test_resident_memory_agrees),
-        T(test_all_comes_back),
-        T(test_snapshots_are_free),
+        T(test_bytes_an_object),    T(test_resident_memory_agrees), T(test_all_comes_back),
+        T(test_snapshots_are_free), T(test_bytes_a_branch),
     };
 
     return cmocka_run_group_tests_name("store/memory", tests, NULL, NULL);
