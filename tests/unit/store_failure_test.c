@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every change with its first, second, ... allocation failing: it says SlowDown, nothing has
  * changed and nothing is lost. Then max_memory. */
-#include "store/core.h"
 #include "store_util.h"
 
 /* ---- everything a branch holds, as one text ---------------------------------------- */

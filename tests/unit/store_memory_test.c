@@ -173,8 +173,6 @@ static void test_snapshots_are_free(void **state)
 /* Bytes of each of many branches that were forked and written to once. */
 static uint64_t bytes_a_branch(struct fixture *f)
 {
-    store_drop_nodes(f->store);
-
     uint64_t before = test_memory(f->store);
 
     for (uint32_t i = 0; i < FORKS; i++) {
@@ -188,7 +186,6 @@ static uint64_t bytes_a_branch(struct fixture *f)
 
         assert_int_equal(object_put(b, BUCKET, r, NULL, NULL), S3_OK);
     }
-    store_drop_nodes(f->store);
 
     uint64_t used = test_memory(f->store) - before;
 
@@ -198,7 +195,6 @@ static uint64_t bytes_a_branch(struct fixture *f)
 
         assert_int_equal(NAMED_OK, store_branch_delete(f->store, text));
     }
-    store_drop_nodes(f->store);
     assert_int_equal(test_memory(f->store), before);
     return used / FORKS;
 }

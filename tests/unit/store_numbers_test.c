@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers that come from outside: those out of range are refused, and when they are used up
  * writes fail; nothing ends the process. */
-#include "store/core.h"
 #include "store/id.h"
 #include "store_util.h"
 
