@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "auth/evidence.h"
+#include "auth/header_index.h"
 
 #define PARTS_ON_STACK 48
 
@@ -190,7 +191,7 @@ void canonical_value(struct buf *out, struct str value)
     out->len = (size_t)(to - out->ptr);
 }
 
-static void add_header(struct buf *out, const struct request *req, struct str name,
+static void add_header(struct buf *out, const struct header_index *headers, struct str name,
                        struct str host)
 {
     buf_add(out, name);
@@ -198,18 +199,28 @@ static void add_header(struct buf *out, const struct request *req, struct str na
     if (str_eq_nocase(name, STR("host"))) {
         canonical_value(out, host);
     } else {
-        bool first = true;
-        for (size_t i = 0; i < req->header_count; i++) {
-            const struct header *h = &req->headers[i];
-            if (h->name.len != name.len || !str_eq_nocase(h->name, name))
-                continue;
+        const struct header *h;
+        size_t at = 0;
+        for (bool first = true; (h = header_index_next(headers, name, &at)); first = false) {
             if (!first)
                 buf_add_char(out, ',');
             canonical_value(out, h->value);
-            first = false;
         }
     }
     buf_add_char(out, '\n');
+}
+
+/* A name that is repeated brings its values again: the buffer's limit ends that. */
+static void add_headers(struct buf *out, const struct request *req,
+                        const struct canonical_form *form)
+{
+    struct header_index headers;
+    struct str names = form->signed_headers, name;
+    if (!header_index_init(&headers, req))
+        out->failed = true;
+    while (buf_ok(out) && names.ptr && str_split(&names, ';', &name))
+        add_header(out, &headers, name, form->host);
+    header_index_release(&headers);
 }
 
 void canonical_request(struct buf *out, const struct request *req,
@@ -221,9 +232,7 @@ void canonical_request(struct buf *out, const struct request *req,
     buf_add_char(out, '\n');
     add_query(out, req->query);
     buf_add_char(out, '\n');
-    struct str names = form->signed_headers, name;
-    while (names.ptr && str_split(&names, ';', &name))
-        add_header(out, req, name, form->host);
+    add_headers(out, req, form);
     buf_add_char(out, '\n');
     buf_add(out, form->signed_headers);
     buf_add_char(out, '\n');

@@ -142,9 +142,17 @@ bool auth_v2_signs_parameter(struct str name)
         "versions",
         "website",
     };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq(name, str_c(names[i])))
+    size_t low = 0, high = ARRAY_LEN(names); /* sorted */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = str_cmp(str_c(names[middle]), name);
+        if (order == 0)
             return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return false;
 }
 
@@ -158,13 +166,34 @@ static struct str decoded(struct buf *scratch, struct str escaped)
     return str_from(buf_str(scratch), from);
 }
 
-/* Some clients send what was hoisted into the URL as a header too. */
-static bool is_sent_as_header(const struct item *headers, size_t count, const struct item *item)
+/* By name and, among its equals, value: first headers, then parameters. */
+static int compare_values(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_nocase(headers[i].name, item->name) && str_eq(headers[i].value, item->value))
-            return true;
-    return false;
+    const struct item *x = a, *y = b;
+    int order = compare_ignoring_case(x->name, y->name);
+    order = order ? order : str_cmp(x->value, y->value);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Some clients send what was hoisted into the URL as a header too: that counts once. The first
+ * `headers` of the n items came as headers. Returns how many are left. */
+static size_t drop_sent_as_header(struct item *items, size_t headers, size_t n)
+{
+    const struct item *header = NULL;
+    size_t left = 0;
+    qsort(items, n, sizeof(*items), compare_values);
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].order < headers)
+            header = &items[i];
+        else if (header && compare_ignoring_case(header->name, items[i].name) == 0 &&
+                 str_eq(header->value, items[i].value))
+            continue;
+        struct item kept = items[i];
+        if (header == &items[i])
+            header = &items[left];
+        items[left++] = kept;
+    }
+    return left;
 }
 
 /* x-amz-* of the headers and, for presigned URLs, of the query: SDKs hoist them there. */
@@ -186,9 +215,10 @@ static size_t collect_headers(const struct evidence *e, bool presigned, struct i
         if (!str_has_prefix_nocase(part.name, STR("x-amz-")))
             continue;
         items[n] = (struct item){part.name, decoded(scratch, part.value), true, n};
-        if (!is_sent_as_header(items, headers, &items[n]))
-            n++;
+        n++;
     }
+    if (n > headers && headers > 0)
+        n = drop_sent_as_header(items, headers, n);
     qsort(items, n, sizeof(*items), compare_headers);
     return n;
 }

@@ -8,6 +8,7 @@
 
 #include "auth/canonical.h"
 #include "auth/failure.h"
+#include "auth/header_index.h"
 #include "auth/host.h"
 #include "auth/signing_key.h"
 #include "auth/times.h"
@@ -300,6 +301,39 @@ static bool is_signed(struct str signed_headers, struct str name)
     return false;
 }
 
+/* Notes which of the request's headers are named. A name that is repeated costs nothing more. */
+static void mark_signed(bool *is_marked, const struct header_index *headers, struct str names)
+{
+    const struct header *first = headers->req->headers, *h;
+    struct str name;
+    while (names.ptr && str_split(&names, ';', &name)) {
+        size_t at = 0;
+        while ((h = header_index_next(headers, name, &at)) && !is_marked[h - first])
+            is_marked[h - first] = true;
+    }
+}
+
+static bool must_be_signed(struct str name)
+{
+    return (str_has_prefix_nocase(name, STR("x-amz-")) || auth_is_own_header(name)) &&
+           !str_eq_nocase(name, STR("x-amz-content-sha256"));
+}
+
+static void list_missing(struct buf *missing, const struct request *req, const bool *is_marked)
+{
+    for (size_t i = 0; i < req->header_count; i++) {
+        struct str name = req->headers[i].name;
+        if (is_marked[i] || !must_be_signed(name))
+            continue;
+        if (missing->len)
+            buf_add(missing, STR(", "));
+        for (size_t c = 0; c < name.len; c++)
+            buf_add_char(missing, name.ptr[c] >= 'A' && name.ptr[c] <= 'Z'
+                                      ? (char)(name.ptr[c] | 0x20)
+                                      : name.ptr[c]);
+    }
+}
+
 /* Host, and every x-amz-* header that was sent, must be signed, and every x-s3mem-* header of
  * our own: x-s3mem-branch would turn a presigned URL to other data. x-amz-content-sha256 need
  * not be: the canonical request ends with its value. Source: aws-recorded bad_headers (s3v4).
@@ -308,21 +342,23 @@ static enum s3_err check_signed_headers(const struct request *req, struct str si
                                         struct auth_failure *failure)
 {
     AUTO_BUF(missing, KiB(4));
-    if (!is_signed(signed_headers, STR("host")))
-        buf_add(&missing, STR("host"));
-    for (size_t i = 0; i < req->header_count; i++) {
-        struct str name = req->headers[i].name;
-        bool steers = str_has_prefix_nocase(name, STR("x-amz-")) || auth_is_own_header(name);
-        if (!steers || is_signed(signed_headers, name) ||
-            str_eq_nocase(name, STR("x-amz-content-sha256")))
-            continue;
-        if (missing.len)
-            buf_add(&missing, STR(", "));
-        for (size_t c = 0; c < name.len; c++)
-            buf_add_char(&missing, name.ptr[c] >= 'A' && name.ptr[c] <= 'Z'
-                                       ? (char)(name.ptr[c] | 0x20)
-                                       : name.ptr[c]);
+    struct header_index headers;
+    bool few[HEADER_INDEX_MIN], *marks = few;
+    if (req->header_count > ARRAY_LEN(few))
+        marks = try_malloc(req->header_count * sizeof(*marks));
+    bool ok = header_index_init(&headers, req) && marks;
+    if (ok) {
+        memset(marks, 0, req->header_count * sizeof(*marks));
+        mark_signed(marks, &headers, signed_headers);
+        if (!is_signed(signed_headers, STR("host")))
+            buf_add(&missing, STR("host"));
+        list_missing(&missing, req, marks);
     }
+    header_index_release(&headers);
+    if (marks != few)
+        mem_free(marks);
+    if (!ok)
+        return failure_start(failure, S3_SLOW_DOWN, 0);
     if (missing.len == 0)
         return S3_OK;
     failure_set(failure, S3_ACCESS_DENIED,
@@ -337,6 +373,9 @@ void sigv4_sign(const uint8_t key[SHA256_SIZE], struct str text, char out[SIGNAT
     hmac_sha256(str_of((const char *)key, SHA256_SIZE), text, mac);
     hex_encode(out, mac, sizeof(mac));
 }
+
+/* A request's head has 24 KiB at most, of which percent-encoding makes 72 KiB. */
+#define CANONICAL_MAX KiB(128)
 
 /* One attempt: a claim under one reading of what the client signed. */
 struct attempt {
@@ -419,7 +458,7 @@ static enum s3_err check_signature(const struct auth_config *config, const struc
                                  .payload_hash = payload_hash_of(e, claim),
                                  .host = e->req->host}};
     enum s3_err err = S3_OK;
-    buf_init(&a.canonical, MiB(1));
+    buf_init(&a.canonical, CANONICAL_MAX);
     if (!attempt_matches(&a)) {
         if (!buf_ok(&a.canonical))
             err = failure_start(failure, S3_SLOW_DOWN, 0);

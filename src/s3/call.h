@@ -60,6 +60,9 @@ struct s3_call {
     uint64_t name_lens;         /* bit n: a header has a name of n bytes (modulo 64) */
     const struct param *params; /* decoded query */
     size_t param_count;
+    /* The first of each name that ops.def or a rule of route.c knows: few, whatever came. */
+    const struct param *known;
+    size_t known_count;
     struct target at;          /* decoded; empty key below SCOPE_OBJECT */
     struct str virtual_bucket; /* bucket when it came from Host, else empty */
 

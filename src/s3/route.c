@@ -6,6 +6,7 @@
 #include "s3/service.h"
 
 #include <assert.h>
+#include <pthread.h>
 
 #define OP(op_name, op_method, op_scope, op_query, op_header, op_action, op_handler, op_begin, \
            op_flags)                                                                           \
@@ -95,6 +96,131 @@ struct str route_virtual_bucket(struct str host, const struct str *domains, size
     return best.len ? without_service_label(best) : best;
 }
 
+/* ---- names of parameters ------------------------------------------------------------ */
+
+/* Parameters that qualify an operation rather than choose one. Anything else without a value
+ * might be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
+static const char *const qualifiers[] = {
+    "prefix",
+    "delimiter",
+    "marker",
+    "max-keys",
+    "encoding-type",
+    "start-after",
+    "fetch-owner",
+    "key-marker",
+    "max-uploads",
+    "continuation-token",
+    "list-type",
+    "versionId",
+    "upload-id-marker",
+    "max-parts",
+    "version-id-marker",
+    "max-buckets",
+    "bucket-region",
+    "part-number-marker",
+    "x-id",
+    "id",
+    "optional-object-attributes",
+    "max-directory-buckets",
+    "select-type",
+    "AWSAccessKeyId",
+    "Signature",
+    "Expires",
+    "partNumber",
+};
+
+/* Takes one condition off a row's query column: "a&b=c" → name a, then name b with value c. */
+static bool next_condition(struct str *column, struct str *name, struct str *value)
+{
+    struct str part;
+    if (!str_split(column, '&', &part))
+        return false;
+    size_t equals = str_find_char(part, '=');
+    *name = equals == SIZE_MAX ? part : str_of(part.ptr, equals);
+    *value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
+    return true;
+}
+
+/* All names that qualifiers or rows of ops.def have, in memcmp order: a query may have thousands
+ * of parameters, and each is looked up once. */
+#define KNOWN_MAX 128
+
+struct known_name {
+    struct str name;
+    bool qualifies; /* else it chooses an operation */
+};
+
+static struct known_name known_names[KNOWN_MAX];
+static size_t known_name_count;
+
+/* Where the name is, or belongs. */
+static size_t known_place(struct str name)
+{
+    size_t low = 0, high = known_name_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (str_cmp(known_names[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static const struct known_name *find_known(struct str name)
+{
+    size_t at = known_place(name);
+    return at < known_name_count && str_eq(known_names[at].name, name) ? &known_names[at]
+                                                                       : NULL;
+}
+
+static void add_known(struct str name, bool qualifies)
+{
+    size_t at = known_place(name);
+    if (find_known(name))
+        return;
+    assert(known_name_count < KNOWN_MAX);
+    memmove(&known_names[at + 1], &known_names[at],
+            (known_name_count++ - at) * sizeof(known_names[0]));
+    known_names[at] = (struct known_name){name, qualifies};
+}
+
+static void fill_known_names(void)
+{
+    struct str column, name, value;
+    for (size_t i = 0; i < ARRAY_LEN(qualifiers); i++)
+        add_known(str_c(qualifiers[i]), true);
+    for (size_t i = 0; i < ARRAY_LEN(operations); i++)
+        for (column = str_c(operations[i].query); next_condition(&column, &name, &value);)
+            add_known(name, false);
+}
+
+static void find_known_params(struct s3_call *c)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    bool seen[KNOWN_MAX] = {false};
+    pthread_once(&once, fill_known_names);
+    struct param *known =
+        s3_alloc(c, (c->param_count < KNOWN_MAX ? c->param_count : KNOWN_MAX) * sizeof(*known));
+    size_t n = 0;
+    for (size_t i = 0; i < c->param_count; i++) {
+        const struct known_name *name = find_known(c->params[i].name);
+        if (!name || seen[name - known_names])
+            continue;
+        seen[name - known_names] = true;
+        known[n++] = c->params[i];
+    }
+    c->known = known;
+    c->known_count = n;
+}
+
+static bool qualifies(const struct known_name *known, struct str name)
+{
+    return (known && known->qualifies) || str_has_prefix_nocase(name, STR("x-amz-")) ||
+           str_has_prefix_nocase(name, STR("response-"));
+}
+
 /* Decodes into the call's memory; the decoded form is never longer. */
 static enum s3_err unescape(struct s3_call *c, struct str raw, bool plus_is_space,
                             struct str *out)
@@ -135,6 +261,7 @@ static enum s3_err parse_query(struct s3_call *c)
     }
     c->params = params;
     c->param_count = n;
+    find_known_params(c);
     return S3_OK;
 }
 
@@ -199,65 +326,6 @@ enum s3_err route_target(struct s3_call *c)
 
 /* ---- the match --------------------------------------------------------------------- */
 
-/* Parameters that qualify an operation rather than choose one. Anything else without a value
- * might be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
-static const char *const qualifiers[] = {
-    "prefix",
-    "delimiter",
-    "marker",
-    "max-keys",
-    "encoding-type",
-    "start-after",
-    "fetch-owner",
-    "key-marker",
-    "max-uploads",
-    "continuation-token",
-    "list-type",
-    "versionId",
-    "upload-id-marker",
-    "max-parts",
-    "version-id-marker",
-    "max-buckets",
-    "bucket-region",
-    "part-number-marker",
-    "x-id",
-    "id",
-    "optional-object-attributes",
-    "max-directory-buckets",
-    "select-type",
-    "AWSAccessKeyId",
-    "Signature",
-    "Expires",
-    "partNumber",
-};
-
-static bool in_list(struct str name, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(name, str_c(list[i])))
-            return true;
-    return false;
-}
-
-static bool is_qualifier(struct str name)
-{
-    return in_list(name, qualifiers, ARRAY_LEN(qualifiers)) ||
-           str_has_prefix_nocase(name, STR("x-amz-")) ||
-           str_has_prefix_nocase(name, STR("response-"));
-}
-
-/* Takes one condition off a row's query column: "a&b=c" → name a, then name b with value c. */
-static bool next_condition(struct str *column, struct str *name, struct str *value)
-{
-    struct str part;
-    if (!str_split(column, '&', &part))
-        return false;
-    size_t equals = str_find_char(part, '=');
-    *name = equals == SIZE_MAX ? part : str_of(part.ptr, equals);
-    *value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
-    return true;
-}
-
 static bool column_names(const char *query, struct str name)
 {
     struct str column = str_c(query), condition, value;
@@ -267,21 +335,19 @@ static bool column_names(const char *query, struct str name)
     return false;
 }
 
-static bool is_subresource(struct str name)
+static struct str known_param(const struct s3_call *c, struct str name)
 {
-    if (is_qualifier(name))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(operations); i++)
-        if (column_names(operations[i].query, name))
-            return true;
-    return false;
+    for (size_t i = 0; i < c->known_count; i++)
+        if (str_eq(c->known[i].name, name))
+            return c->known[i].value;
+    return STR_NONE;
 }
 
 static bool query_matches(const struct s3_call *c, const char *query)
 {
     struct str column = str_c(query), name, value;
     while (next_condition(&column, &name, &value)) {
-        struct str given = s3_param(c, name);
+        struct str given = known_param(c, name);
         if (!given.ptr || (value.ptr && !str_eq(given, value)))
             return false;
     }
@@ -319,9 +385,10 @@ static enum s3_err check_leftovers(struct s3_call *c)
         return S3_OK;
     for (size_t i = 0; i < c->param_count; i++) {
         struct str name = c->params[i].name;
-        if (column_names(c->op->query, name) || is_qualifier(name))
+        const struct known_name *known = find_known(name);
+        if (qualifies(known, name) || column_names(c->op->query, name))
             continue;
-        if (is_subresource(name)) {
+        if (known) {
             if (!c->op->query)
                 return method_not_allowed(c, s3_printf(c, "%.*s", (int)name.len, name.ptr).ptr);
             return s3_fail_message(c, S3_INVALID_REQUEST,
@@ -340,7 +407,7 @@ static enum s3_err check_leftovers(struct s3_call *c)
 /* partNumber alone qualifies reads of one part; on a write it is half of UploadPart. */
 static bool half_upload_part(const struct s3_call *c)
 {
-    return s3_param(c, STR("partNumber")).ptr && !s3_param(c, STR("uploadId")).ptr &&
+    return known_param(c, STR("partNumber")).ptr && !known_param(c, STR("uploadId")).ptr &&
            (c->op->flags & BODY_STREAM);
 }
 
@@ -350,7 +417,7 @@ enum s3_err route_operation(struct s3_call *c)
     enum op_scope scope = scope_of(c);
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         const struct op *op = &operations[i];
-        if (op->scope != scope || (op->query && !c->param_count))
+        if (op->scope != scope || (op->query && !c->known_count))
             continue;
         if (str_eq(c->req->method, str_c(op->method)) &&
             (!op->query || query_matches(c, op->query)) &&

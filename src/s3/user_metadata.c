@@ -5,7 +5,9 @@
  * test_post_object_with_unicode_metadata, test_put_unicode_metadata_with_sig_s3. */
 #include "s3/user_metadata.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "s3/rfc2047.h"
 
@@ -46,23 +48,76 @@ static void add_text(struct s3_call *c, const struct header *h, struct buf *text
     }
 }
 
-static bool seen_before(const struct s3_call *c, size_t index)
+/* Headers of user metadata, as they came. */
+struct items {
+    const struct header **headers;
+    size_t count;
+    uint32_t *next; /* index of the next one of the same name; count: there is none */
+    bool *repeats;  /* there is one before */
+};
+
+/* The order of qsort: by name, then as they came. */
+static int compare_names(const void *a, const void *b)
 {
-    for (size_t i = 0; i < index; i++)
-        if (str_eq_nocase(c->headers[i].name, c->headers[index].name))
-            return true;
-    return false;
+    const struct header *x = **(const struct header **const *)a;
+    const struct header *y = **(const struct header **const *)b;
+    size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+    for (size_t i = 0; i < len; i++) {
+        int order =
+            tolower((unsigned char)x->name.ptr[i]) - tolower((unsigned char)y->name.ptr[i]);
+        if (order)
+            return order;
+    }
+    if (x->name.len != y->name.len)
+        return x->name.len < y->name.len ? -1 : 1;
+    return (x > y) - (x < y);
 }
 
-/* Values of all headers with the name of headers[index], joined by commas. */
-static void join_values(struct s3_call *c, size_t index, struct buf *text)
+/* Finds names that came more than once: by sorting, since thousands may have come. */
+static void find_repeats(struct s3_call *c, struct items *items)
 {
-    add_text(c, &c->headers[index], text);
-    for (size_t i = index + 1; i < c->header_count; i++) {
-        if (!str_eq_nocase(c->headers[i].name, c->headers[index].name))
+    const struct header ***sorted = s3_alloc(c, items->count * sizeof(*sorted));
+    items->next = s3_alloc(c, items->count * sizeof(*items->next));
+    items->repeats = s3_alloc(c, items->count * sizeof(*items->repeats));
+    for (size_t i = 0; i < items->count; i++) {
+        sorted[i] = &items->headers[i];
+        items->next[i] = (uint32_t)items->count;
+        items->repeats[i] = false;
+    }
+    qsort(sorted, items->count, sizeof(*sorted), compare_names);
+    for (size_t i = 1; i < items->count; i++) {
+        size_t before = (size_t)(sorted[i - 1] - items->headers);
+        size_t at = (size_t)(sorted[i] - items->headers);
+        if (!str_eq_nocase((*sorted[i])->name, (*sorted[i - 1])->name))
             continue;
-        buf_add_char(text, ',');
-        add_text(c, &c->headers[i], text);
+        items->next[before] = (uint32_t)at;
+        items->repeats[at] = true;
+    }
+}
+
+static void find_items(struct s3_call *c, struct items *items)
+{
+    items->count = 0;
+    for (size_t i = 0; i < c->header_count; i++)
+        items->count += is_metadata(&c->headers[i]);
+    if (!items->count)
+        return;
+    items->headers = s3_alloc(c, items->count * sizeof(struct header *));
+    items->count = 0;
+    for (size_t i = 0; i < c->header_count; i++)
+        if (is_metadata(&c->headers[i]))
+            items->headers[items->count++] = &c->headers[i];
+    find_repeats(c, items);
+}
+
+/* Values of an item and all others of its name, joined by commas. */
+static void join_values(struct s3_call *c, const struct items *items, size_t first,
+                        struct buf *text)
+{
+    for (size_t i = first; i < items->count; i = items->next[i]) {
+        if (i != first)
+            buf_add_char(text, ',');
+        add_text(c, items->headers[i], text);
     }
 }
 
@@ -103,14 +158,16 @@ enum s3_err s3_attrs_from_user_metadata(struct s3_call *c, struct buf *attrs)
     uint64_t limit =
         c->options->enforce_limits ? c->options->metadata_limit : S3_METADATA_LIMIT;
     uint64_t size = 0;
-    for (size_t i = 0; i < c->header_count; i++) {
-        const struct header *h = &c->headers[i];
-        if (!is_metadata(h) || seen_before(c, i))
+    struct items items;
+    find_items(c, &items);
+    for (size_t i = 0; i < items.count; i++) {
+        const struct header *h = items.headers[i];
+        if (items.repeats[i])
             continue;
         if (!str_is_token(h->name))
             return no_header_name(c, h->name);
         AUTO_BUF(text, KiB(256));
-        join_values(c, i, &text);
+        join_values(c, &items, i, &text);
         size += h->name.len - strlen(META_PREFIX) + text.len;
         add_item(attrs, h->name, &text);
     }
