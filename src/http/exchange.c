@@ -20,35 +20,6 @@ static void keep_target(struct exchange *x, const char *target)
     x->req.target = str_of(x->target, len);
 }
 
-/* "/bucket/key", and the same out of "http://host/bucket/key" as proxies send it. */
-static struct str origin_form(struct str target)
-{
-    struct str rest = target;
-    size_t slash;
-
-    if (str_has_prefix_nocase(target, STR("http://")))
-        rest = str_from(target, strlen("http://"));
-    else if (str_has_prefix_nocase(target, STR("https://")))
-        rest = str_from(target, strlen("https://"));
-    else
-        return target;
-    slash = str_find_char(rest, '/');
-    return slash == SIZE_MAX ? STR("/") : str_from(rest, slash);
-}
-
-static void split_target(struct request *req)
-{
-    struct str origin = origin_form(req->target);
-    size_t mark = str_find_char(origin, '?');
-
-    req->path = origin;
-    req->query = STR_NONE;
-    if (mark != SIZE_MAX) {
-        req->path.len = mark;
-        req->query = str_from(origin, mark + 1);
-    }
-}
-
 void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
 {
     struct http_server *server = arg;
@@ -69,7 +40,7 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     x->lease = (struct lease){0};
     x->sent_target = target;
     keep_target(x, target ? target : "");
-    split_target(&x->req);
+    target_split(&x->req);
     /* Next libmicrohttpd would take the query apart, in place, into one pool entry a parameter:
      * work for nothing, and a query of many '&' would exhaust the pool and hang the connection.
      * The text is its own writable buffer, so the query can be ended here. */
@@ -152,7 +123,9 @@ static void collect_request(struct exchange *x, struct MHD_Connection *mhd, cons
     req->method = str_c(method);
     req->headers = x->headers;
     req->header_count = x->header_count;
-    req->host = request_header(req, STR("host"));
+    /* The host in an absolute target is what counts; Host is ignored then (RFC 9112, 3.2.2). */
+    if (!req->host.ptr)
+        req->host = request_header(req, STR("host"));
     if (!req->host.ptr)
         req->host = STR("");
     length = request_header(req, STR("content-length"));

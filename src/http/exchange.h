@@ -138,6 +138,15 @@ int64_t wait_wake_due_locked(struct http_server *server, int64_t now_ns);
 /* Server's lock held: every connection that sleeps is called back. */
 void wait_wake_all_locked(struct http_server *server);
 
+/* ---- target.c ---------------------------------------------------------------------- */
+
+/* Fills in path and query, and of a target in absolute form the host (else STR_NONE). */
+void target_split(struct request *req);
+/* Does it name something, and whom it is asked of? S3_OK, BAD_REQUEST or INVALID_URI. */
+enum s3_err target_check(const struct request *req);
+
+/* ---- framing.c --------------------------------------------------------------------- */
+
 /* Can there be no doubt what the request line and the headers say and where the body ends?
  * S3_OK, or what to refuse the request with. Headers and version must be libmicrohttpd's own
  * memory; `sent_target` is where the target stands there. */

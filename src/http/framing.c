@@ -69,7 +69,8 @@ static bool read_framing(const struct request *req, struct framing *f)
     for (size_t i = 0; i < req->header_count; i++) {
         const struct header *h = &req->headers[i];
 
-        if (!str_is_token(h->name) ||
+        /* A bare CR ends a line for some readers (RFC 9112, 2.2). */
+        if (!str_is_token(h->name) || memchr(h->value.ptr, '\r', h->value.len) ||
             !is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
             return false;
         note_framing(f, h);
@@ -77,11 +78,20 @@ static bool read_framing(const struct request *req, struct framing *f)
     return true;
 }
 
-/* libmicrohttpd ends the target by a NUL in place of the blank between it and the version. */
-static bool target_is_whole(const struct request *req, const char *sent_target,
-                            const char *version)
+/* libmicrohttpd puts a NUL in place of the blank behind the method, and of the one between the
+ * target and the version. It passes over further blanks before the target. */
+static bool line_is_whole(const struct request *req, const char *sent_target,
+                          const char *version)
 {
-    return !*version || sent_target + req->target.len + 1 == version;
+    return str_is_token(req->method) && sent_target == req->method.ptr + req->method.len + 1 &&
+           sent_target + req->target.len + 1 == version;
+}
+
+/* libmicrohttpd takes any minor version. None has a meaning but these two. */
+static bool is_spoken(const char *version)
+{
+    return strcmp(version, MHD_HTTP_VERSION_1_1) == 0 ||
+           strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 }
 
 enum s3_err framing_check(const struct request *req, const char *sent_target,
@@ -89,7 +99,9 @@ enum s3_err framing_check(const struct request *req, const char *sent_target,
 {
     struct framing f;
 
-    if (!target_is_whole(req, sent_target, version) || !read_framing(req, &f))
+    if (!is_spoken(version))
+        return S3_HTTP_VERSION_NOT_SUPPORTED;
+    if (!line_is_whole(req, sent_target, version) || !read_framing(req, &f))
         return S3_BAD_REQUEST;
     /* libmicrohttpd also takes 2^64-1 for "unknown" and would wait for ever. */
     if (f.lengths > 0 && (!f.lengths_agree || req->content_length == CONTENT_LENGTH_NONE))
@@ -102,7 +114,7 @@ enum s3_err framing_check(const struct request *req, const char *sent_target,
     /* RFC 9112, 3.2. */
     if (f.hosts > 1 || (f.hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
         return S3_BAD_REQUEST;
-    return S3_OK;
+    return target_check(req);
 }
 
 size_t head_size(const struct exchange *x)

@@ -144,3 +144,32 @@ def test_bob_is_not_alice(branches):
     """A header that Bob signs does not open Alice's bucket in another branch."""
     headers = signer(branches, BOB).headers("GET", "/bkt/k", headers=BRANCH)
     is_error(http_request(branches, "GET", "/bkt/k", headers), "AccessDenied", 403)
+
+
+def test_host_of_an_absolute_target(branches):
+    """The bucket is that of the target's host (RFC 9112, 3.2.2), so that is the host a signature must cover: a signature for
+    one bucket's host is none for another's."""
+    alice = as_user(branches, ALICE)
+    names = [unique("abs"), unique("abs")]
+    for name in names:
+        alice.create_bucket(Bucket=name)
+        alice.put_object(Bucket=name, Key="k", Body=name.encode())
+    hosts = [f"{name}.localhost:{branches.port}" for name in names]
+    for n, host in enumerate(hosts):
+        signed_for = Signer(ALICE, host)
+        headers = signed_for.headers("GET", "/k")
+        assert http_request(branches, "GET", "/k", headers).text == names[n]
+        # The same host once more in the target; then another one in the target, in Host, in both.
+        assert http_request(branches, "GET", f"http://{host}/k", headers).text == names[n]
+        other = hosts[1 - n]
+        is_error(http_request(branches, "GET", f"http://{other}/k", headers), "SignatureDoesNotMatch", 403)
+        assert http_request(branches, "GET", f"http://{host}/k", {**headers, "host": other}).text == names[n]
+        is_error(http_request(branches, "GET", "/k", {**headers, "host": other}), "SignatureDoesNotMatch", 403)
+        forwarded = {**headers, "x-forwarded-host": host}
+        is_error(http_request(branches, "GET", f"http://{other}/k", forwarded), "SignatureDoesNotMatch", 403)
+        presigned = signed_for.presign("GET", "/k")
+        assert http_request(branches, "GET", f"http://{host}{presigned}", {"host": other}).text == names[n]
+        is_error(http_request(branches, "GET", f"http://{other}{presigned}", {"host": host}), "SignatureDoesNotMatch", 403)
+        query = v2_query(ALICE, "GET", f"/{names[n]}/k", FAR)
+        assert http_request(branches, "GET", f"http://{host}/k?{query}", {"host": other}).text == names[n]
+        is_error(http_request(branches, "GET", f"http://{other}/k?{query}", {"host": host}), "SignatureDoesNotMatch", 403)
