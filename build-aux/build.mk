@@ -60,8 +60,10 @@ $(BUILD)/gen/%.inc: $(SRC)/src/%.json
 $(BUILD)/gen/%.inc: $(SRC)/src/%.sql
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+DISK_SQL = schema columns invariants
 $(BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
 $(BUILD)/src/disk/database.o: $(BUILD)/gen/disk/schema.inc
+$(BUILD)/src/disk/check.o: $(DISK_SQL:%=$(BUILD)/gen/disk/%.inc)
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

@@ -43,6 +43,7 @@ $(FUZZ_BUILD)/src/%.o: $(SRC)/src/%.c $(BUILD)/config.mk
 
 $(FUZZ_BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
 $(FUZZ_BUILD)/src/disk/database.o: $(BUILD)/gen/disk/schema.inc
+$(FUZZ_BUILD)/src/disk/check.o: $(DISK_SQL:%=$(BUILD)/gen/disk/%.inc)
 
 $(FUZZ_LIB): $(FUZZ_LIB_OBJ)
 	@rm -f $@

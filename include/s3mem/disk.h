@@ -166,6 +166,10 @@ MUST_CHECK struct database *database_open(const struct database_options *options
 /* Writes what has changed until now, unless it is new and was not filled. False: it could not
  * (the log says why). Accepts NULL. Nothing may change in the store any more. */
 bool database_close(struct database *db);
+/* Reads the file that a server has left, and nothing else: are its tables ours, is each column
+ * good, and are the rows together a state (src/disk/columns.sql, invariants.sql)? False: why
+ * names a table and a row. It takes time and memory for all rows, not for bodies. */
+MUST_CHECK bool database_check(const char *path, struct buf *why);
 /* What calls are to ask before and after a change; NULL when it does not follow. Good until
  * database_close. */
 const struct durable *database_durable(struct database *db);

@@ -12,6 +12,7 @@
 
 /* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
 #define APPLICATION_ID 0x73336d65
+#define ROW_MAX        MiB(32)
 
 static const char schema[] = {
 #include "disk/schema.inc"
@@ -209,20 +210,23 @@ static bool migrate(struct database *db)
 
 /* Do the numbers in packed attributes mean what they mean to us? Numbers are only ever added.
  */
-static bool attributes_fit(struct database *db)
+static bool attributes_fit(struct database *db, struct buf *why)
 {
     sqlite3_stmt *s = NULL;
-    bool fit = true;
 
     failed(db, sqlite3_prepare_v2(db->sql, "SELECT number, name FROM attribute", -1, &s, NULL));
-    while (sql_row(db, s)) {
+    while (why->len == 0 && sql_row(db, s)) {
         int64_t number = sqlite3_column_int64(s, 0);
 
-        fit = fit && number > ATTR_END && number < ATTR_COUNT &&
-              str_eq(attr_name((enum attr)number), sql_column(s, 1));
+        if (number <= ATTR_END || number >= ATTR_COUNT ||
+            !str_eq(attr_name((enum attr)number), sql_column(s, 1)))
+            buf_addf(why,
+                     "%s: table attribute, row %" PRId64
+                     ": this s3memd knows no such attribute of objects",
+                     db->path, number);
     }
     sqlite3_finalize(s);
-    return fit;
+    return !db->err && why->len == 0;
 }
 
 /* Has nobody ever written to it? Contents and nodes are numbered from 1, which main has. */
@@ -251,9 +255,7 @@ static bool recognise(struct database *db, bool *empty, struct buf *why)
                  "%s was written by a newer s3memd (version %lld of its format; this one "
                  "knows %d)",
                  db->path, (long long)version, SCHEMA_VERSION);
-    else if (!attributes_fit(db))
-        buf_addf(why, "%s has attributes that this s3memd does not know", db->path);
-    return why->len == 0;
+    return why->len == 0 && check_schema(db, version, why) && attributes_fit(db, why);
 }
 
 /* ---- the files' names --------------------------------------------------------------- */
@@ -331,6 +333,7 @@ static bool connect_to_file(struct database *db)
 {
     bool alone =
         !db->options.follow && flock(db->lock_fd, LOCK_SH | LOCK_NB) == 0 && !has_journal(db);
+    bool journal = has_journal(db);
     int flags = db->options.follow ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     AUTO_BUF(uri, KiB(32));
 
@@ -345,15 +348,36 @@ static bool connect_to_file(struct database *db)
         return false;
     sqlite3_extended_result_codes(db->sql, 1);
     /* What is refused is left as it was, its journal too. */
-    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, journal, NULL);
     return true;
 }
 
+static int is_interrupted(void *arg)
+{
+    const struct database_options *options = &((struct database *)arg)->options;
+
+    return options->interrupted && options->interrupted(options->interrupted_arg);
+}
+
+/* What stands in the file may be anybody's: it runs nothing, and no row is larger than ours
+ * are. */
+static bool distrust(struct database *db)
+{
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, (int)ROW_MAX);
+    sqlite3_limit(db->sql, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_progress_handler(db->sql, 100000, is_interrupted, db);
+    return sql_exec(db, "PRAGMA cell_size_check = ON");
+}
+
+/* Nothing of a file that is there is changed. */
 static bool open_file(struct database *db, struct buf *why)
 {
     bool empty;
 
-    if (!connect_to_file(db))
+    if (!connect_to_file(db) || !distrust(db))
         return false;
     sqlite3_busy_timeout(db->sql, 2000);
     sql_exec(db, "PRAGMA recursive_triggers = ON");
@@ -364,35 +388,38 @@ static bool open_file(struct database *db, struct buf *why)
         buf_addf(why, "%s is empty", db->path);
         return false;
     }
-    if (empty && !create(db))
-        return false;
-    db->is_new = db->options.follow && is_untouched(db);
-    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    if (db->options.follow && !empty) {
-        sql_exec(db, "PRAGMA journal_mode = WAL");
-        if (!migrate(db))
-            return false;
-        write_attributes(db); /* those that are newer than the file */
-    }
-    sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
-                                                             : "PRAGMA synchronous = NORMAL");
-    sql_exec(db, "PRAGMA wal_autocheckpoint = 4000");
-    /* About as much: what a larger transaction needed is given back. */
-    sql_exec(db, "PRAGMA journal_size_limit = 33554432");
-    return prepare_statements(db);
+    return (!empty || create(db)) && prepare_statements(db);
 }
 
 /* What a crash left behind of bodies: nothing refers to it. Other garbage is for the writer's
  * idle hours. */
 static bool tidy_up(struct database *db)
 {
-    if (!db->options.follow)
-        return true;
     return sql_exec(db, "BEGIN IMMEDIATE") &&
            sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
                         " (SELECT segment FROM extent)") &&
            sql_exec(db, "DELETE FROM chunk WHERE segment NOT IN (SELECT id FROM segment)") &&
            collect_segments(db) && sql_exec(db, "COMMIT");
+}
+
+/* The file was good: from now on it is written to. */
+static bool begin_writing(struct database *db)
+{
+    sqlite3_progress_handler(db->sql, 0, NULL, NULL);
+    if (!db->options.follow)
+        return true;
+    db->is_new = is_untouched(db);
+    sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    sql_exec(db, "PRAGMA journal_mode = WAL");
+    if (db->err || !migrate(db) ||
+        !write_attributes(db)) /* those that are newer than the file */
+        return false;
+    sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
+                                                             : "PRAGMA synchronous = NORMAL");
+    sql_exec(db, "PRAGMA wal_autocheckpoint = 4000");
+    /* About as much: what a larger transaction needed is given back. */
+    sql_exec(db, "PRAGMA journal_size_limit = 33554432");
+    return tidy_up(db);
 }
 
 static void explain(struct database *db, struct buf *why)
@@ -418,7 +445,7 @@ static void close_file(struct database *db)
     mem_free(db);
 }
 
-struct database *database_open(const struct database_options *options, struct buf *why)
+static struct database *database_new(const struct database_options *options)
 {
     struct database *db = xcalloc(1, sizeof(*db));
     pthread_condattr_t attr;
@@ -431,7 +458,14 @@ struct database *database_open(const struct database_options *options, struct bu
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&db->changed, &attr);
     pthread_condattr_destroy(&attr);
-    if (!take_lock(db, why) || !open_file(db, why) || !tidy_up(db) || !reload(db, why) ||
+    return db;
+}
+
+struct database *database_open(const struct database_options *options, struct buf *why)
+{
+    struct database *db = database_new(options);
+
+    if (!take_lock(db, why) || !open_file(db, why) || !reload(db, why) || !begin_writing(db) ||
         !heads_read(db)) {
         explain(db, why);
         close_file(db);
@@ -443,6 +477,18 @@ struct database *database_open(const struct database_options *options, struct bu
         return NULL;
     }
     return db;
+}
+
+bool database_check(const char *path, struct buf *why)
+{
+    struct database *db = database_new(&(struct database_options){.path = path});
+    bool ok = take_lock(db, why) && open_file(db, why) && sql_exec(db, "BEGIN") &&
+              check_columns(db, why) && check_invariants(db, why);
+
+    if (!ok)
+        explain(db, why);
+    close_file(db);
+    return ok;
 }
 
 bool database_close(struct database *db)

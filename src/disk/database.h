@@ -3,6 +3,7 @@
  *
  * schema.sql   the tables, and how states share rows
  * database.c   opening, locking, closing; statements
+ * check.c      is the file what we would have written?
  * apply.c      one change -> rows (the writer's thread)
  * collect.c    rows that nothing refers to any more (likewise)
  * fold.c       nodes that nobody names become one with their only child (likewise)
@@ -142,6 +143,14 @@ bool sql_exec(struct database *db, const char *sql);
 int64_t sql_number(struct database *db, enum statement which);
 
 /* ---- the rest ---------------------------------------------------------------------- */
+
+/* Has it our tables, indexes and triggers, as this version of the schema had them, and nothing
+ * else? False: db->err is set, or why tells. */
+bool check_schema(struct database *db, int64_t version, struct buf *why);
+/* Does something stand in each column that may? As above; why names table, row and column. */
+bool check_columns(struct database *db, struct buf *why);
+/* Are all rows together a state? For tests: it may take longer than loading. As above. */
+bool check_invariants(struct database *db, struct buf *why);
 
 /* Remembers which files these are; false: one cannot be seen. */
 bool files_note(struct database *db);

@@ -12,7 +12,7 @@ struct node {
     int64_t id, parent;
     unsigned users;   /* children, buckets and names that still need its state */
     uint64_t objects; /* its own, and what it says is not there */
-    bool read;
+    bool begun, read; /* begun: what it is made of is read before it */
     struct root *root;
 };
 
@@ -27,6 +27,8 @@ struct reloading {
     struct buf *why;
     struct node *nodes; /* by id */
     size_t node_count;
+    struct node **stack; /* nodes to be read; see read_nodes_for */
+    size_t stack_count, stack_room;
     void *segments; /* tree of loaded_segment, see tsearch(3) */
     uint64_t rows, objects, total;
     int64_t next_progress_ns;
@@ -46,13 +48,27 @@ static bool complain(struct reloading *l, const char *fmt, ...)
     return false;
 }
 
-static bool refused(struct reloading *l, enum s3_err err, const char *what)
+static bool no_memory(struct reloading *l)
+{
+    return complain(l, "it does not fit into memory (see --max-memory)");
+}
+
+static bool refused(struct reloading *l, enum s3_err err, const char *table, int64_t row)
 {
     if (!err)
         return true;
     return err == S3_SLOW_DOWN
-               ? complain(l, "it does not fit into memory (see --max-memory)")
-               : complain(l, "a row of table %s makes no sense (%s)", what, s3_err_code(err));
+               ? no_memory(l)
+               : complain(l, "table %s, row %" PRId64 ": it makes no sense (%s)", table, row,
+                          s3_err_code(err));
+}
+
+/* Columns are good one by one (columns.sql); this one is not beside the others. */
+static bool refused_column(struct reloading *l, const char *table, int64_t row,
+                           const char *column)
+{
+    return complain(l, "table %s, row %" PRId64 ": what stands in column %s makes no sense",
+                    table, row, column);
 }
 
 /* After each row: tells how far it is; false: interrupted. */
@@ -76,17 +92,21 @@ static bool progress(struct reloading *l)
 
 /* ---- columns ----------------------------------------------------------------------- */
 
-static void read_checksum(sqlite3_stmt *s, int at, struct checksum *out)
+/* False: there is no such algorithm, or the checksum is not one of its. */
+static bool read_checksum(sqlite3_stmt *s, int at, struct checksum *out)
 {
-    struct str bytes = sql_column(s, at + 2);
-    enum checksum_alg alg = checksum_by_name(sql_column(s, at));
+    struct str name = sql_column(s, at), bytes = sql_column(s, at + 2);
+    enum checksum_alg alg = checksum_by_name(name);
 
     *out = (struct checksum){.alg = CHECKSUM_NONE};
+    if (sqlite3_column_type(s, at) == SQLITE_NULL)
+        return true;
     if (alg == CHECKSUM_NONE || bytes.len != checksum_size(alg))
-        return;
+        return false;
     out->alg = (uint8_t)alg;
     out->type = (uint8_t)sqlite3_column_int(s, at + 1);
     str_put(out->bytes, bytes);
+    return true;
 }
 
 static void read_md5(sqlite3_stmt *s, int at, uint8_t out[MD5_SIZE])
@@ -98,6 +118,19 @@ static void read_md5(sqlite3_stmt *s, int at, uint8_t out[MD5_SIZE])
         memcpy(out, bytes.ptr, MD5_SIZE);
 }
 
+static bool attrs_are_whole(struct str attrs)
+{
+    struct str name, value;
+    enum attr a;
+    size_t at = 0;
+
+    while (at < attrs.len) {
+        if (!attrs_next(attrs, &at, &a, &name, &value))
+            return false;
+    }
+    return true;
+}
+
 /* See pack_parts. */
 static bool unpack_part(struct str line, struct part_info *out)
 {
@@ -106,22 +139,25 @@ static bool unpack_part(struct str line, struct part_info *out)
 
     for (size_t i = 0; i < ARRAY_LEN(field); i++) {
         if (!str_split(&line, ' ', &field[i]))
-            field[i] = STR("");
+            return false;
     }
     *out = (struct part_info){.number = 0};
     if (!str_to_u64(field[0], &number) || !str_to_u64(field[1], &size) ||
-        !str_to_u64(field[2], &type) || number > PART_NUMBER_MAX)
+        !str_to_u64(field[2], &type) || number < 1 || number > PART_NUMBER_MAX ||
+        type > CHECKSUM_FULL_OBJECT)
         return false;
     out->number = (uint32_t)number;
     out->size = size;
     out->checksum.alg = (uint8_t)checksum_by_name(field[3]);
     out->checksum.type = (uint8_t)type;
-    return hex_decode_exact(field[4], out->checksum.bytes,
+    return (field[3].len == 0) == (out->checksum.alg == CHECKSUM_NONE) && !line.ptr &&
+           hex_decode_exact(field[4], out->checksum.bytes,
                             checksum_size((enum checksum_alg)out->checksum.alg));
 }
 
-/* *out is owned; NULL when there are none. */
-static bool unpack_parts(struct str text, uint32_t count, struct part_info **out)
+/* The rows of an object's parts, which are in order and as long as it is. *out is owned; NULL
+ * when there are none. No more memory is taken than the text has lines for. */
+static bool unpack_parts(struct str text, uint32_t count, uint64_t size, struct part_info **out)
 {
     struct str line;
     uint32_t n = 0;
@@ -129,10 +165,18 @@ static bool unpack_parts(struct str text, uint32_t count, struct part_info **out
     *out = NULL;
     if (text.len == 0)
         return true;
+    if (count > PART_NUMBER_MAX || count > text.len)
+        return false;
     *out = xcalloc(count + 1, sizeof(**out));
-    while (n < count && str_split(&text, '\n', &line) && unpack_part(line, &(*out)[n]))
-        n++;
-    return n == count;
+    for (; n < count; n++) {
+        struct part_info *part = &(*out)[n];
+
+        if (!str_split(&text, '\n', &line) || !unpack_part(line, part) || part->size > size ||
+            (n > 0 && part->number <= part[-1].number))
+            return false;
+        size -= part->size;
+    }
+    return size == 0 && text.len == 0;
 }
 
 /* ---- bodies ------------------------------------------------------------------------ */
@@ -185,9 +229,9 @@ static struct body *segment(struct reloading *l, int64_t id)
     if (size == 0)
         complain(l, "segment %" PRId64 " is missing", id);
     else if (!(wanted->body = body_new(l->db->options.store, size)))
-        refused(l, S3_SLOW_DOWN, "");
+        no_memory(l);
     else if (!read_chunks(l, wanted->body, id) || body_len(wanted->body) != size)
-        complain(l, "segment %" PRId64 " is damaged", id);
+        refused_column(l, "segment", id, "size");
     else
         body_is_segment(wanted->body, (uint64_t)id);
     return l->why->len > 0 || l->db->err ? NULL : wanted->body;
@@ -221,9 +265,11 @@ static struct body *read_extents(struct reloading *l, int64_t owner)
     for (size_t i = 0; i < count; i++)
         body_unref(parts[i]);
     mem_free(parts);
-    if (!joined && l->why->len == 0 && !l->db->err)
-        complain(l, count == 0 ? "an object's bytes are missing"
-                               : "it does not fit into memory (see --max-memory)");
+    if (!joined && count == 0)
+        complain(l, "table %s, row %" PRId64 ": its bytes are missing from table extent",
+                 owner % 2 ? "part" : "object", owner / 2);
+    else if (!joined)
+        no_memory(l);
     return joined;
 }
 
@@ -239,7 +285,7 @@ static struct body *read_body(struct reloading *l, sqlite3_stmt *s, int at, int6
     if (body && body_append(body, bytes.ptr, bytes.len))
         return body;
     body_unref(body);
-    refused(l, S3_SLOW_DOWN, "");
+    no_memory(l);
     return NULL;
 }
 
@@ -346,6 +392,17 @@ static enum s3_err take_base(struct reloading *l, struct replay *replay, struct 
     return base > 0 ? replay_take_bucket(replay, root, name) : replay_no_bucket(replay, name);
 }
 
+static bool refused_bucket(struct reloading *l, enum s3_err err, sqlite3_stmt *s)
+{
+    struct str name = sql_column(s, 0);
+
+    if (!err || err == S3_SLOW_DOWN)
+        return !err || no_memory(l);
+    return complain(l, "table bucket, row %" PRId64 ", %.*s: it makes no sense (%s)",
+                    (int64_t)sqlite3_column_int64(s, 8), (int)name.len, name.ptr,
+                    s3_err_code(err));
+}
+
 static bool read_bucket(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
 {
     struct bucket_info info = {.created_ns = sqlite3_column_int64(s, 5),
@@ -355,9 +412,9 @@ static bool read_bucket(struct reloading *l, sqlite3_stmt *s, struct replay *rep
 
     if (!copy_name(info.name, sizeof(info.name), name) ||
         !copy_name(info.region, sizeof(info.region), sql_column(s, 3)))
-        return refused(l, S3_INVALID_ARGUMENT, "bucket");
+        return refused_bucket(l, S3_INVALID_ARGUMENT, s);
     if (sqlite3_column_type(s, 1) == SQLITE_NULL)
-        return refused(l, replay_no_bucket(replay, name), "bucket");
+        return refused_bucket(l, replay_no_bucket(replay, name), s);
     if (sqlite3_column_type(s, 2) != SQLITE_NULL)
         err = take_base(l, replay, str_c(info.name), sqlite3_column_int64(s, 2));
     info.owner = doc_new(l->db->options.store, sql_column(s, 4));
@@ -370,7 +427,7 @@ static bool read_bucket(struct reloading *l, sqlite3_stmt *s, struct replay *rep
     if (!err)
         err = replay_bucket(replay, &info);
     bucket_info_release(&info);
-    return refused(l, err, "bucket");
+    return refused_bucket(l, err, s);
 }
 
 static bool read_object(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
@@ -385,25 +442,34 @@ static bool read_object(struct reloading *l, sqlite3_stmt *s, struct replay *rep
                                .part_count = (uint32_t)sqlite3_column_int64(s, 8),
                                .attrs = sql_column(s, 12),
                                .upload_id = sql_column(s, 14)};
+    int64_t row = sqlite3_column_int64(s, 16);
+    uint64_t size = (uint64_t)sqlite3_column_int64(s, 6);
     struct part_info *parts = NULL;
-    struct body *body = NULL;
-    enum s3_err err = S3_INVALID_ARGUMENT;
+    AUTO(body) body = NULL;
+    bool ok = false;
 
     if (kind == KIND_GONE)
-        return refused(l, replay_no_record(replay, &at, &place), "object");
-    if (kind == KIND_OBJECT && !(body = read_body(l, s, 15, 2 * sqlite3_column_int64(s, 16))))
+        return refused(l, replay_no_record(replay, &at, &place), "object", row);
+    if (kind == KIND_OBJECT && !(body = read_body(l, s, 15, 2 * row)))
         return false;
     read_md5(s, 7, spec.md5);
-    read_checksum(s, 9, &spec.checksum);
-    if (unpack_parts(sql_column(s, 13), spec.part_count, &parts) &&
-        (!body || body_len(body) == (uint64_t)sqlite3_column_int64(s, 6))) {
-        spec.parts = parts;
-        err = replay_record(replay, at.bucket, &spec, TAKE(body), &place);
-    }
-    body_unref(body);
+    if (!read_checksum(s, 9, &spec.checksum))
+        refused_column(l, "object", row, "checksum");
+    else if (!attrs_are_whole(spec.attrs))
+        refused_column(l, "object", row, "attributes");
+    else if (body && body_len(body) != size)
+        refused_column(l, "object", row, "size");
+    else if (!unpack_parts(sql_column(s, 13), spec.part_count, size, &parts))
+        refused_column(l, "object", row, "parts");
+    else
+        ok = true;
+    spec.parts = parts;
+    if (ok)
+        ok = refused(l, replay_record(replay, at.bucket, &spec, TAKE(body), &place), "object",
+                     row);
     mem_free(parts);
     l->objects++;
-    return refused(l, err, "object");
+    return ok;
 }
 
 static bool read_upload(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
@@ -416,12 +482,17 @@ static bool read_upload(struct reloading *l, sqlite3_stmt *s, struct replay *rep
                                .owner = sql_column(s, 7),
                                .attrs = sql_column(s, 8)};
     struct str id = sql_column(s, 1);
-    enum s3_err err =
-        sqlite3_column_int(s, 2) != 0
-            ? replay_no_upload(replay, &at, id)
-            : replay_upload(replay, at.bucket, &spec, id, sqlite3_column_int(s, 9) != 0);
+    int64_t row = sqlite3_column_int64(s, 10);
+    bool gone = sqlite3_column_int(s, 2) != 0;
 
-    return refused(l, err, "upload");
+    if (sqlite3_column_type(s, 5) != SQLITE_NULL && spec.checksum_alg == CHECKSUM_NONE)
+        return refused_column(l, "upload", row, "checksum_algorithm");
+    if (!attrs_are_whole(spec.attrs))
+        return refused_column(l, "upload", row, "attributes");
+    return refused(l,
+                   gone ? replay_no_upload(replay, &at, id)
+                        : replay_upload(replay, at.bucket, &spec, id, sqlite3_column_int(s, 9)),
+                   "upload", row);
 }
 
 static bool read_part(struct reloading *l, sqlite3_stmt *s, struct replay *replay)
@@ -430,12 +501,16 @@ static bool read_part(struct reloading *l, sqlite3_stmt *s, struct replay *repla
     struct part part = {.number = (uint32_t)sqlite3_column_int64(s, 3),
                         .size = (uint64_t)sqlite3_column_int64(s, 4),
                         .mtime_ns = sqlite3_column_int64(s, 5)};
-    int64_t owner = 2 * sqlite3_column_int64(s, 10) + 1;
+    int64_t row = sqlite3_column_int64(s, 10);
 
     read_md5(s, 6, part.md5);
-    read_checksum(s, 7, &part.checksum);
-    part.body = part.size > 0 ? read_extents(l, owner) : body_new(l->db->options.store, 0);
-    return part.body && refused(l, replay_part(replay, &at, sql_column(s, 1), &part), "part");
+    if (!read_checksum(s, 7, &part.checksum))
+        return refused_column(l, "part", row, "checksum");
+    part.body =
+        part.size > 0 ? read_extents(l, 2 * row + 1) : body_new(l->db->options.store, 0);
+    if (!part.body)
+        return no_memory(l);
+    return refused(l, replay_part(replay, &at, sql_column(s, 1), &part), "part", row);
 }
 
 /* Rows of one table that the node has. */
@@ -492,43 +567,52 @@ static bool read_node(struct reloading *l, struct node *node)
     return ok;
 }
 
-/* A node of which a bucket of this one was taken, and that has to be read before. NULL: none.
- */
-static struct node *unread_base(struct reloading *l, const struct node *node)
+/* To be read before the node that begins. False: complained. */
+static bool push_unread(struct reloading *l, struct node *node)
+{
+    if (!node || node->read)
+        return true;
+    /* What has begun and is not read waits for this one. */
+    if (node->begun)
+        return complain(l, "table node, row %" PRId64 ": it is made of itself", node->id);
+    if (l->stack_count == l->stack_room) {
+        l->stack_room = l->stack_room > 0 ? l->stack_room * 2 : 16;
+        l->stack = xrealloc(l->stack, l->stack_room * sizeof(struct node *));
+    }
+    l->stack[l->stack_count++] = node;
+    return true;
+}
+
+/* The parent, and the nodes of which buckets of this one were taken. */
+static bool push_needed(struct reloading *l, struct node *node)
 {
     sqlite3_stmt *s = sql_begin(l->db, SQL_NODE_BASES);
-    struct node *base = NULL;
+    bool ok = push_unread(l, find_node(l, node->parent));
 
     sqlite3_bind_int64(s, 1, node->id);
-    while (!base && sql_row(l->db, s)) {
-        base = find_node(l, sqlite3_column_int64(s, 0));
-        if (base && base->read)
-            base = NULL;
-    }
+    while (ok && sql_row(l->db, s))
+        ok = push_unread(l, find_node(l, sqlite3_column_int64(s, 0)));
     sqlite3_reset(s);
-    return base;
+    return ok && !l->db->err;
 }
 
 /* The node, and before it whatever it is made of. */
 static bool read_nodes_for(struct reloading *l, struct node *node)
 {
-    struct node **stack = xcalloc(l->node_count, sizeof(struct node *));
-    size_t depth = 0;
-    bool ok = true;
+    bool ok = push_unread(l, node);
 
-    for (stack[depth++] = node; ok && depth > 0;) {
-        struct node *top = stack[depth - 1], *parent = find_node(l, top->parent);
-        struct node *before = parent && !parent->read ? parent : unread_base(l, top);
+    while (ok && l->stack_count > 0) {
+        struct node *top = l->stack[l->stack_count - 1];
 
-        if (!before)
-            ok = stack[--depth]->read || read_node(l, top);
-        else if (depth < l->node_count)
-            stack[depth++] = before;
-        else
-            ok = complain(l, "node %" PRId64 " is made of itself", top->id);
+        if (top->begun) {
+            l->stack_count--;
+            ok = top->read || read_node(l, top);
+        } else {
+            top->begun = true;
+            ok = push_needed(l, top);
+        }
     }
-    mem_free(stack);
-    return ok && !l->db->err;
+    return ok;
 }
 
 /* ---- names ------------------------------------------------------------------------- */
@@ -550,7 +634,12 @@ static bool name_states(struct reloading *l, enum statement which, add_name *add
             result =
                 add(l->db->options.store, name, from, sqlite3_column_int64(s, 2), TAKE(root));
         root_unref(root);
-        ok = result == NAMED_OK || complain(l, "a branch or snapshot has no good name");
+        ok =
+            result == NAMED_OK ||
+            (result == NAMED_NO_MEMORY ? no_memory(l)
+                                       : complain(l, "table %s, row %.*s: its name is not good",
+                                                  which == SQL_BRANCHES ? "branch" : "snapshot",
+                                                  (int)name.len, name.ptr));
     }
     sqlite3_reset(s);
     return ok && !l->db->err;
@@ -561,7 +650,7 @@ bool reload(struct database *db, struct buf *why)
     struct reloading l = {.db = db, .why = why};
     int64_t started_ns = clock_monotonic_ns();
     /* All of it as it is at one instant: somebody else may be writing. */
-    bool ok = sql_exec(db, "BEGIN") && read_nodes(&l);
+    bool ok = sql_exec(db, "BEGIN") && check_columns(db, why) && read_nodes(&l);
 
     /* Segments that nothing refers to are there, too, until they are collected. */
     if (ok && !store_continue_after(db->options.store, (uint64_t)sql_number(db, SQL_SEQUENCE),
@@ -576,6 +665,7 @@ bool reload(struct database *db, struct buf *why)
     for (size_t i = 0; i < l.node_count; i++)
         root_unref(l.nodes[i].root);
     mem_free(l.nodes);
+    mem_free(l.stack);
     tdestroy(l.segments, free_segment);
     if (ok)
         log_info("%s: %" PRIu64 " objects loaded in %.2f s", db->path, l.objects,

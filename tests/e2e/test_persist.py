@@ -283,6 +283,61 @@ def test_files_of_others_and_of_the_future_stay_as_they_are(path, tmp_path):
     assert "No such file" in start_fails("--persist", tmp_path / "no" / "x.db", "--auto-persist")
 
 
+@pytest.mark.parametrize(
+    "table, column, value, row",
+    [
+        ("object", "part_count", 0xFFFFFFFF, "2"),
+        ("object", "part_count", 300_000_000, "2"),
+        ("object", "number", 2**48 - 1, "2"),
+        ("object", "body", b"longer than the size says", "2"),
+        ("object", "attributes", b"\x01\xff\xff\x01", "2"),
+        ("object", "parts", b"1 1 0  \n" * 200_000, "2"),
+        ("object", "contents", 17, "2"),
+        ("object", "key", b"", "2"),
+        ("segment", "size", 2**62, "1"),
+        ("chunk", "bytes", "a text", "1"),
+        ("extent", "first", -1, "2, 0"),
+        ("bucket", "name", "B\0x", "1, 'B'"),
+        ("bucket", "versioning", "often", "1, 'box'"),
+        ("branch", "node", 9, "'main'"),
+        ("branch", "name", "../x", "'../x'"),
+        ("node", "parent", 1, "1"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_named_and_left(path, table, column, value, row):
+    """Whoever opens the file with sqlite3 may write anything into it."""
+    with persistent(path, "--bucket", "box") as server:
+        put(server, "large", pattern(100_000))
+        put(server, "small", b"x")
+    db = sqlite3.connect(path)
+    assert list(db.execute("SELECT id FROM object WHERE body IS NULL")) == [(1,)]
+    where = f" WHERE id = {row}" if table == "object" else ""
+    db.execute(f"UPDATE {table} SET {column} = ?{where}", (value,))
+    db.commit()
+    db.close()
+    before = path.read_bytes()
+    for more in ([], ["--auto-persist"]):
+        message = start_fails("--persist", path, *more)
+        assert re.search(
+            rf"{path}: table {table}, row {re.escape(row)}: .* column \w+ makes no sense", message
+        )
+        assert path.read_bytes() == before
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_file_with_programs_of_others_is_refused(path):
+    """A trigger would run with whatever the server writes."""
+    with persistent(path, "--bucket", "box"):
+        pass
+    db = sqlite3.connect(path)
+    db.execute("CREATE TRIGGER t AFTER INSERT ON object BEGIN DELETE FROM branch; END")
+    db.commit()
+    db.close()
+    before = path.read_bytes()
+    assert "has a trigger t that is not s3memd's" in start_fails("--persist", path, "--auto-persist")
+    assert path.read_bytes() == before
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_what_may_not_be_written_is_told(path):
     with persistent(path, "--bucket", "kept"):
