@@ -215,7 +215,7 @@ static void test_files_that_are_not_understood_are_refused(void **state)
     run_sql(f.path, "PRAGMA user_version = 99");
     refuse(&f, "newer s3memd");
     run_sql(f.path, "PRAGMA user_version = 2; INSERT INTO attribute VALUES (200, 'FUTURE')");
-    refuse(&f, "attributes");
+    refuse(&f, "no such attribute");
     run_sql(f.path, "PRAGMA application_id = 7");
     refuse(&f, "database of something else");
     remove_file(f.path);
