@@ -135,6 +135,9 @@ MUST_CHECK enum named store_fork(struct store *store, struct str name, struct st
 MUST_CHECK enum named store_branch_delete(struct store *store, struct str name);
 void branch_unref(struct branch *b);
 struct str branch_name(const struct branch *b);
+/* Is what is written to a bucket through b seen by those who ask for the branch now? No more
+ * once it was restored or cleared (as a whole, or this bucket) or deleted. */
+bool branch_is_current(struct branch *b, struct str bucket);
 
 /* Snapshots, O(1). take replaces nothing. */
 MUST_CHECK enum named store_snapshot_take(struct store *store, struct branch *b,

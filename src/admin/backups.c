@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define PIPE_BYTES    KiB(256)
@@ -144,6 +145,11 @@ static bool ask_names(struct admin_call *c, struct backup_job *b, struct buf *jo
     return true;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 static bool ask_resources(struct admin_call *c, struct backup_job *b)
 {
     struct str rest, name;
@@ -160,6 +166,7 @@ static bool ask_resources(struct admin_call *c, struct backup_job *b)
         }
         b->resources[b->resource_count++] = name;
     }
+    qsort(b->resources, b->resource_count, sizeof(*b->resources), compare_names);
     if (!b->has_resources || b->resource_count > 0)
         return true;
     admin_field_error(c, 400, "InvalidArgument", "resources",
@@ -316,9 +323,16 @@ static bool write_to_pipe(void *pipe, const void *data, size_t len)
     return pipe_write(pipe, data, len);
 }
 
-static bool write_to_file(void *file, const void *data, size_t len)
+struct tar_file {
+    struct new_file file;
+    const struct work *work;
+};
+
+static bool write_to_file(void *arg, const void *data, size_t len)
 {
-    return new_file_write(file, data, len) == 0;
+    struct tar_file *tar = arg;
+
+    return !work_cancelled(tar->work) && new_file_write(&tar->file, data, len) == 0;
 }
 
 /* Takes sink. */
@@ -359,22 +373,22 @@ static enum backup_status export_to_tar(struct backup_job *b, struct job *job,
                                         const struct state_path *at, json_t **result,
                                         struct buf *why)
 {
-    struct new_file file;
-    int err = new_file_begin(&file, at->dir, at->name);
+    struct tar_file tar = {.work = job_work(job)};
+    int err = new_file_begin(&tar.file, at->dir, at->name);
     enum backup_status status;
 
     if (err) {
         buf_addf(why, "%s: %s", at->name, strerror(err));
         return BACKUP_DISK;
     }
-    status = export_to(
-        b, job, sink_tar_new(write_to_file, &file, b->container == CONTAINER_TAR_GZ, why),
-        result, why);
+    status = export_to(b, job,
+                       sink_tar_new(write_to_file, &tar, b->container == CONTAINER_TAR_GZ, why),
+                       result, why);
     if (status) {
-        new_file_drop(&file);
+        new_file_drop(&tar.file);
         return status;
     }
-    err = new_file_commit(&file);
+    err = new_file_commit(&tar.file);
     if (err)
         buf_addf(why, "%s: %s", at->name, strerror(err));
     return err ? BACKUP_DISK : BACKUP_OK;
@@ -531,7 +545,9 @@ static void import_from(struct backup_job *b, struct job *job, struct source *so
     json_t *result = NULL;
     enum backup_status status = BACKUP_INVALID;
 
-    if (source)
+    if (!source && work_cancelled(job_work(job)))
+        status = BACKUP_CANCELLED;
+    else if (source)
         status = backup_import(b->admin->options.store, source, &options, &result, why);
     source_free(source);
     if (status)
@@ -554,7 +570,7 @@ static void run_path_import(void *arg, struct job *job)
         state_path_release(&at);
         return;
     }
-    source = source_path_new(at.dir, at.name, &why);
+    source = source_path_new(at.dir, at.name, job_work(job), &why);
     state_path_release(&at);
     import_from(b, job, source, &why);
 }

@@ -121,6 +121,9 @@ enum app_next admin_field_error(struct admin_call *c, unsigned status, const cha
 enum app_next admin_empty(struct admin_call *c, unsigned status);
 /* Forgets the reply's headers but those that a browser needs. */
 void admin_drop_headers(struct admin_call *c);
+/* The end of a message: what was done to a branch shows in it no more (branch_is_current). */
+#define BRANCH_REPLACED                                                                        \
+    "the branch, or the bucket in it, was restored, cleared or deleted meanwhile"
 /* 503 SlowDown: memory is out. */
 enum app_next admin_no_memory(struct admin_call *c);
 /* For json_pack: bytes as a string, those that are no UTF-8 replaced; never NULL. */

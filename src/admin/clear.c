@@ -54,8 +54,7 @@ static enum app_next clear_bucket(struct admin_call *c, struct branch *b, struct
     return answer(c, b, &count);
 }
 
-/* A prefix being cleared, from turn to turn: on the state that it began with, also when the
- * branch is restored meanwhile. */
+/* A prefix being cleared, from turn to turn. */
 struct clearing {
     struct branch *branch; /* a reference */
     struct cleared count;
@@ -78,6 +77,9 @@ static enum app_next clear_prefix(struct admin_call *c, struct str bucket, struc
 
     if (err)
         return refuse(c, err);
+    if (!branch_is_current(clearing->branch, bucket))
+        return admin_error(c, 409, "Conflict",
+                           BRANCH_REPLACED ": what it holds now was not cleared");
     if (done)
         return answer(c, clearing->branch, &clearing->count);
     c->req->waker->wake(c->req->waker);

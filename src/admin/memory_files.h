@@ -22,6 +22,8 @@ json_t *memory_lost_json(const struct memory_json_lost *lost);
 struct memory_json_target memory_target(const struct admin *admin, struct str bucket);
 /* What was loaded into that branch. */
 json_t *memory_loaded_json(const struct memory_json_reader *r, struct str branch);
+/* Is what was loaded into b seen in it? */
+bool memory_is_seen(const struct memory_json_reader *r, struct branch *b);
 
 #define MEMORY_LOST_CODE "NotRepresentable"
 #define MEMORY_LOST_MESSAGE                                                                    \

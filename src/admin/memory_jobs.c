@@ -269,6 +269,8 @@ static void run_load(void *arg, struct job *job)
     err = put(t, job, r, &b);
     if (err)
         fail_load(job, r, err, true);
+    else if (!memory_is_seen(r, b))
+        job_fail(job, 409, "Conflict", BRANCH_REPLACED ": what was loaded is not to be seen");
     else
         job_succeed(job, memory_loaded_json(r, str_c(t->branch)));
 }

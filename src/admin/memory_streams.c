@@ -114,6 +114,14 @@ json_t *memory_loaded_json(const struct memory_json_reader *r, struct str branch
                      "etagsReplaced", (json_int_t)l.etags_replaced);
 }
 
+bool memory_is_seen(const struct memory_json_reader *r, struct branch *b)
+{
+    struct memory_json_loaded l;
+
+    memory_json_loaded(r, &l);
+    return branch_is_current(b, str_c(l.bucket));
+}
+
 /* ---- sending ----------------------------------------------------------------------- */
 
 static enum stream_next stream_file(void *arg, void *out, size_t max, size_t *len)
@@ -261,6 +269,9 @@ enum app_next admin_upload_memory(struct admin_call *c)
         err = memory_json_replace(u->reader, &u->branch);
     if (err)
         return refuse(c, err);
+    if (!memory_is_seen(u->reader, u->branch))
+        return admin_error(c, 409, "Conflict",
+                           BRANCH_REPLACED ": what was loaded is not to be seen");
     if (done)
         return admin_json(c, 200, memory_loaded_json(u->reader, branch_name(u->branch)));
     c->req->waker->wake(c->req->waker);

@@ -90,18 +90,17 @@ static void set_flag(json_t *body, const char *name, bool value)
 static bool copy_file(struct sink *to, struct source *from, struct str name, struct buf *why)
 {
     char *block = xmalloc(COPY_SIZE);
-    int fd = source_open(from, name, why);
-    bool good = fd >= 0 && sink_begin(to, name);
+    struct stretch text = STRETCH_NONE;
+    bool good = source_open(from, name, &text, why) && sink_begin(to, name);
     ssize_t n = 0;
 
-    while (good && (n = read(fd, block, COPY_SIZE)) > 0)
+    while (good && (n = stretch_read(&text, block, COPY_SIZE)) > 0)
         good = sink_write(to, block, (size_t)n);
     if (n < 0) {
         buf_addf(why, "%.*s: %s", (int)name.len, name.ptr, strerror(errno));
         good = false;
     }
-    if (fd >= 0)
-        close(fd);
+    stretch_close(&text);
     mem_free(block);
     return good && sink_end(to);
 }
@@ -171,6 +170,13 @@ static enum ctl_exit tell_export(struct ctl *c, const char *path, json_t *what)
     return CTL_DONE;
 }
 
+static size_t load_some(void *out, size_t max, void *text)
+{
+    ssize_t n = stretch_read(text, out, max);
+
+    return n < 0 ? (size_t)-1 : (size_t)n; /* as jansson has it */
+}
+
 /* s3db.json, or ID.manifest.json of an archive. */
 static json_t *read_manifest(struct source *s)
 {
@@ -179,15 +185,14 @@ static json_t *read_manifest(struct source *s)
 
     for (size_t i = 0; i < source_count(s) && !manifest; i++) {
         struct str name = source_name(s, i);
-        int fd;
+        struct stretch text;
 
         if (!str_eq(name, STR("s3db.json")) && !str_has_suffix(name, STR(".manifest.json")))
             continue;
-        fd = source_open(s, name, &why);
-        if (fd < 0)
+        if (!source_open(s, name, &text, &why))
             return NULL;
-        manifest = json_loadfd(fd, 0, NULL);
-        close(fd);
+        manifest = json_load_callback(load_some, &text, 0, NULL);
+        stretch_close(&text);
     }
     return manifest;
 }
@@ -334,7 +339,7 @@ static enum ctl_exit import_on_server(struct ctl *c, const char *path)
 static FILE *pack(const char *path)
 {
     AUTO_BUF(why, KiB(8));
-    AUTO(source) source = source_path_new(AT_FDCWD, path, &why);
+    AUTO(source) source = source_path_new(AT_FDCWD, path, NULL, &why);
     FILE *file = source ? open_temporary() : NULL;
 
     if (source && !file)

@@ -12,7 +12,8 @@
 /* What we use of it. */
 #define ARCHIVE_LIB_FUNCTIONS(X)                                                               \
     X(archive_read_new)                                                                        \
-    X(archive_read_support_filter_gzip)                                                        \
+    X(archive_read_append_filter)                                                              \
+    X(archive_filter_bytes)                                                                    \
     X(archive_read_support_format_tar)                                                         \
     X(archive_read_open)                                                                       \
     X(archive_read_next_header)                                                                \

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* archive_read.c - BackupPlugin's archives: the text of each file is written to an unlinked
+/* archive_read.c - BackupPlugin's archives: the text of each file is written to a temporary
  * file first, then its records, one a line, to another. So no part of it has to fit into
- * memory. */
+ * memory, and two descriptors are enough for any number of files. */
 #include "disk/archive_read.h"
 
 #include "disk/json_walk.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #define NAME_BYTES_MAX KiB(4)
+
+void archive_parts_init(struct archive_parts *parts)
+{
+    *parts = (struct archive_parts){.count = 0};
+    spool_init(&parts->spool);
+}
 
 void archive_parts_release(struct archive_parts *parts)
 {
@@ -17,67 +20,30 @@ void archive_parts_release(struct archive_parts *parts)
         mem_free(parts->list[i].name);
         mem_free(parts->list[i].file);
         json_decref(parts->list[i].definition);
-        if (parts->list[i].lines >= 0)
-            close(parts->list[i].lines);
     }
     mem_free(parts->list);
+    spool_release(&parts->spool);
 }
 
 struct reading {
     struct archive_parts *out;
-    json_t *skipped;
+    struct spool content; /* the text of one file after the other */
+    struct told *skipped;
     struct work *work;
     struct buf *why;
 };
 
-struct spool {
-    int fd;
-    int error;
-    struct buf block; /* not written yet */
-};
-
-static bool flush(struct spool *s)
+static bool add_to_spool(void *spool, struct str piece)
 {
-    if (!s->error && s->block.len > 0)
-        s->error = write_all(s->fd, s->block.ptr, s->block.len);
-    buf_reset(&s->block);
-    return !s->error;
+    return spool_add(spool, piece);
 }
 
-static bool add_to_spool(void *arg, struct str piece)
+static bool end_spool(struct spool *s, struct stretch *out, struct buf *why)
 {
-    struct spool *s = arg;
-
-    if (s->block.len + piece.len > KiB(64) && !flush(s))
-        return false;
-    if (piece.len <= KiB(64))
-        buf_add(&s->block, piece);
-    else if (!s->error)
-        s->error = write_all(s->fd, piece.ptr, piece.len);
-    return !s->error;
-}
-
-static bool spool_open(struct spool *s)
-{
-    *s = (struct spool){.fd = temporary_file()};
-    buf_init(&s->block, KiB(64));
-    s->error = s->fd < 0 ? errno : 0;
-    return !s->error;
-}
-
-/* The descriptor, at its start; -1 on failure. Ends the spool. */
-static int spool_end(struct spool *s, struct buf *why)
-{
-    if (flush(s) && lseek(s->fd, 0, SEEK_SET) != 0)
-        s->error = errno;
-    buf_release(&s->block);
-    if (s->error) {
-        buf_addf(why, "temporary file: %s", strerror(s->error));
-        if (s->fd >= 0)
-            close(s->fd);
-        s->fd = -1;
-    }
-    return s->fd;
+    if (spool_end(s, out))
+        return true;
+    buf_addf(why, "temporary file: %s", strerror(s->error));
+    return false;
 }
 
 /* ---- the text of one file ---------------------------------------------------------- */
@@ -85,7 +51,6 @@ static int spool_end(struct spool *s, struct buf *why)
 struct part_facts {
     struct buf resource, definition;
     bool has_records;
-    struct spool *lines;
 };
 
 static bool read_records(struct json_walk *in, struct reading *r, struct part_facts *f)
@@ -104,7 +69,7 @@ static bool read_records(struct json_walk *in, struct reading *r, struct part_fa
         if (!buf_ok(&record))
             buf_reset(&record);
         buf_add_char(&record, '\n');
-        if (!add_to_spool(f->lines, buf_str(&record)))
+        if (!spool_add(&r->out->spool, buf_str(&record)))
             return false;
     }
     return json_walk_ok(in);
@@ -134,12 +99,14 @@ static bool read_content(struct json_walk *in, struct reading *r, struct part_fa
     return json_walk_ok(in);
 }
 
-static void add_part(struct reading *r, struct str file, struct part_facts *f, int lines)
+static void add_part(struct reading *r, struct str file, struct part_facts *f,
+                     struct stretch lines)
 {
     struct archive_parts *out = r->out;
     AUTO_BUF(why, 512);
 
-    out->list = xrealloc(out->list, (out->count + 1) * sizeof(*out->list));
+    if ((out->count & (out->count - 1)) == 0)
+        out->list = xrealloc(out->list, (out->count ? out->count * 2 : 1) * sizeof(*out->list));
     out->list[out->count++] = (struct archive_part){
         .name = xstrndup(buf_str(&f->resource)),
         .file = xstrndup(file),
@@ -147,37 +114,43 @@ static void add_part(struct reading *r, struct str file, struct part_facts *f, i
         .lines = lines};
 }
 
-/* Takes fd: the content of one file. */
-static bool read_part(struct reading *r, struct str file, int fd)
+static void skip_part(struct reading *r, struct str file, struct str why)
+{
+    AUTO_BUF(text, KiB(8));
+
+    if (!why.len)
+        why = STR("it holds no records");
+    buf_addf(&text, "%.*s: %.*s", (int)file.len, file.ptr, (int)why.len, why.ptr);
+    told_add(r->skipped, json_stringn(text.ptr, text.len), text.len);
+}
+
+/* The content of one file. */
+static bool read_part(struct reading *r, struct str file, const struct stretch *content)
 {
     struct part_facts f = {.has_records = false};
-    AUTO(lines) text = lines_new(fd);
+    AUTO(lines) text = lines_new(stretch_dup(content), r->work);
+    struct spool *spool = &r->out->spool;
+    struct stretch lines;
     struct json_walk in;
-    struct spool lines;
-    bool good = spool_open(&lines);
-    int result;
+    bool good;
 
     json_walk_init(&in, text);
     buf_init(&f.resource, NAME_BYTES_MAX);
     buf_init(&f.definition, LINE_MAX_BYTES);
-    f.lines = &lines;
-    good = good && read_content(&in, r, &f);
-    result = spool_end(&lines, r->why);
-    if (result < 0 || work_cancelled(r->work)) {
+    spool_begin(spool);
+    good = read_content(&in, r, &f) && f.has_records && f.resource.len > 0;
+    if (spool->error) {
+        good = end_spool(spool, &lines, r->why);
+    } else if (work_cancelled(r->work)) {
         good = false;
-        if (result >= 0)
-            close(result);
-    } else if (!good || !f.has_records || f.resource.len == 0) {
-        AUTO_BUF(skip, KiB(8));
-
-        buf_addf(&skip, "%.*s: %.*s", (int)file.len, file.ptr,
-                 in.why.len ? (int)in.why.len : (int)strlen("it holds no records"),
-                 in.why.len ? in.why.ptr : "it holds no records");
-        json_array_append_new(r->skipped, json_stringn(skip.ptr, skip.len));
-        close(result);
-        good = true;
+    } else if (good) {
+        good = end_spool(spool, &lines, r->why);
+        if (good)
+            add_part(r, file, &f, lines);
     } else {
-        add_part(r, file, &f, result);
+        spool_drop(spool);
+        skip_part(r, file, buf_str(&in.why));
+        good = true;
     }
     json_walk_release(&in);
     buf_release(&f.resource);
@@ -186,11 +159,11 @@ static bool read_part(struct reading *r, struct str file, int fd)
 }
 
 /* What BackupPlugin itself writes: gzip that was read as UTF-8. */
-static bool is_destroyed(int fd)
+static bool is_destroyed(struct stretch content)
 {
     char head[4];
 
-    return pread(fd, head, sizeof(head), 0) == sizeof(head) &&
+    return stretch_read(&content, head, sizeof(head)) == sizeof(head) &&
            memcmp(head, "\x1f\xef\xbf\xbd", 4) == 0;
 }
 
@@ -198,39 +171,40 @@ static bool is_destroyed(int fd)
 
 static bool read_file(struct json_walk *in, struct reading *r)
 {
-    bool first = true, good = true;
+    bool first = true, good = true, has_content = false;
     AUTO_BUF(member, NAME_BYTES_MAX);
     AUTO_BUF(name, NAME_BYTES_MAX);
-    struct spool content = {.fd = -1};
-    int fd = -1;
+    struct stretch content;
 
     if (!walk_take(in, '{'))
         return false;
     while (good && walk_member(in, &first, &member)) {
-        if (str_eq(buf_str(&member), STR("name")) && name.len == 0)
+        if (str_eq(buf_str(&member), STR("name")) && name.len == 0) {
             good = walk_text_buf(in, &name);
-        else if (str_eq(buf_str(&member), STR("content")) && fd < 0 && content.fd < 0)
-            good = spool_open(&content) && walk_text(in, add_to_spool, &content);
-        else
+        } else if (str_eq(buf_str(&member), STR("content")) && !has_content) {
+            has_content = true;
+            spool_begin(&r->content);
+            good = walk_text(in, add_to_spool, &r->content);
+        } else {
             good = walk_value(in, NULL);
+        }
     }
-    if (content.fd >= 0)
-        fd = spool_end(&content, r->why);
-    good = good && json_walk_ok(in) && (content.error == 0);
-    if (!good || fd < 0) {
-        if (fd >= 0)
-            close(fd);
-        return good;
-    }
-    if (is_destroyed(fd)) {
-        close(fd);
+    if (r->content.error || !good || !json_walk_ok(in))
+        return r->content.error ? end_spool(&r->content, &content, r->why) : false;
+    if (!has_content)
+        return true;
+    if (!end_spool(&r->content, &content, r->why))
+        return false;
+    if (is_destroyed(content)) {
         buf_addf(r->why,
                  "%.*s holds compressed bytes that BackupPlugin read as text: its records are "
                  "destroyed, as in every backup that plugin writes",
                  (int)name.len, name.ptr ? name.ptr : "");
         return false;
     }
-    return read_part(r, buf_str(&name), fd);
+    good = read_part(r, buf_str(&name), &content);
+    spool_drop(&r->content);
+    return good;
 }
 
 static bool read_archive(struct json_walk *in, struct reading *r)
@@ -262,18 +236,18 @@ static bool read_archive(struct json_walk *in, struct reading *r)
 }
 
 bool archive_read(struct archive_parts *out, struct source *source, struct str name,
-                  json_t *skipped, struct work *work, struct buf *why)
+                  struct told *skipped, struct work *work, struct buf *why)
 {
     AUTO_BUF(detail, KiB(8));
     struct reading r = {.out = out, .skipped = skipped, .work = work, .why = &detail};
-    int fd = source_open(source, name, why);
+    struct stretch from;
     struct json_walk in;
     bool good;
 
-    *out = (struct archive_parts){.count = 0};
-    if (fd < 0)
+    if (!source_open(source, name, &from, why))
         return false;
-    AUTO(lines) text = lines_new(fd);
+    AUTO(lines) text = lines_new(from, work);
+    spool_init(&r.content);
     json_walk_init(&in, text);
     good = read_archive(&in, &r);
     if (!good) {
@@ -283,5 +257,6 @@ bool archive_read(struct archive_parts *out, struct source *source, struct str n
                                   : STR("it was not read to its end"));
     }
     json_walk_release(&in);
+    spool_release(&r.content);
     return good;
 }

@@ -7,19 +7,21 @@
 
 /* One resource of an archive. */
 struct archive_part {
-    char *name;         /* owned: the resource's */
-    char *file;         /* owned: what errors call it */
-    json_t *definition; /* owned; NULL: it has none */
-    int lines;          /* an unlinked file, one record a line; owned */
+    char *name;           /* owned: the resource's */
+    char *file;           /* owned: what errors call it */
+    json_t *definition;   /* owned; NULL: it has none */
+    struct stretch lines; /* in spool, one record a line; borrowed */
 };
 struct archive_parts {
     struct archive_part *list; /* owned */
     size_t count;
+    struct spool spool;
 };
-/* False: why. Files that hold no records of a resource, as restore's own eyes see it, are
- * passed over and named in skipped (an array). */
+void archive_parts_init(struct archive_parts *parts);
+/* Once, into parts that were initialised. False: why. Files that hold no records of a resource,
+ * as restore's own eyes see it, are passed over and named in skipped. */
 MUST_CHECK bool archive_read(struct archive_parts *out, struct source *source, struct str name,
-                             json_t *skipped, struct work *work, struct buf *why);
+                             struct told *skipped, struct work *work, struct buf *why);
 void archive_parts_release(struct archive_parts *parts);
 
 #endif

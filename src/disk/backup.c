@@ -4,15 +4,33 @@
 
 #include "disk/lines.h"
 
+#include <stdlib.h>
+
 #define DESCRIPTOR_MAX MiB(64)
 #define NAMED_MAX      20
 
+static int compare_strs(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 bool backup_chosen(const struct backup_choice *choice, struct str resource)
 {
-    for (size_t i = 0; choice->resources && i < choice->resource_count; i++)
-        if (str_eq(choice->resources[i], resource))
-            return true;
-    return !choice->resources;
+    return !choice->resources || bsearch(&resource, choice->resources, choice->resource_count,
+                                         sizeof(resource), compare_strs);
+}
+
+#define TOLD_MAX   100
+#define TOLD_BYTES KiB(48) /* an answer of several such lists, escaped, stays below 1 MiB */
+
+void told_add(struct told *t, json_t *item, size_t bytes)
+{
+    t->count++;
+    if (json_array_size(t->list) < TOLD_MAX && bytes <= TOLD_BYTES - t->bytes) {
+        t->bytes += bytes;
+        json_array_append(t->list, item);
+    }
+    json_decref(item);
 }
 
 bool backup_passing(const struct s3db_key *key)

@@ -22,6 +22,7 @@
 
 #include "base/work.h"
 #include "disk/container.h"
+#include "disk/names.h"
 #include "s3mem/s3db.h"
 #include "s3mem/store.h"
 
@@ -36,7 +37,7 @@ enum backup_status {
     BACKUP_SEVERAL,     /* databases in the bucket: it takes a prefix */
     BACKUP_INVALID,     /* an option, or what is to be imported */
     BACKUP_REJECTED, /* atomic: there were errors, so nothing has changed; *result has them */
-    BACKUP_CONFLICT, /* atomic: somebody else wrote to the bucket meanwhile */
+    BACKUP_CONFLICT, /* somebody else wrote to the bucket meanwhile (atomic), or replaced it */
     BACKUP_DISK,
     BACKUP_NO_MEMORY,
     BACKUP_CANCELLED,
@@ -46,7 +47,7 @@ enum backup_status {
 struct backup_choice {
     struct str bucket;
     struct str prefix;           /* STR_NONE: that of the bucket's only database */
-    const struct str *resources; /* NULL: all */
+    const struct str *resources; /* in the order of their bytes; NULL: all */
     size_t resource_count;
     struct str passphrase; /* STR_NONE: secrets stay as they are stored */
 };
@@ -79,8 +80,8 @@ struct backup_import_options {
     struct work *work;
 };
 /* *result: {resourcesImported, recordsImported, objectsImported, errorCount, errors:
- * [{resource, file, line, error}], reencoded: [{resource, reason}], warnings: []}, on OK and
- * REJECTED. */
+ * [{resource, file, line, error}], reencodedCount, reencoded: [{resource, reason}],
+ * warningCount, warnings: []}, on OK and REJECTED. Lists have the first ones (struct told). */
 MUST_CHECK enum backup_status backup_import(struct store *store, struct source *source,
                                             const struct backup_import_options *options,
                                             json_t **result, struct buf *why);
@@ -92,6 +93,15 @@ bool backup_chosen(const struct backup_choice *choice, struct str resource);
 MUST_CHECK enum backup_status backup_find_database(struct buf *prefix, struct root *root,
                                                    const struct backup_choice *choice,
                                                    struct buf *why);
+/* What an answer tells of, one by one: the first ones. All are counted. */
+struct told {
+    json_t *list; /* owned */
+    uint64_t count;
+    size_t bytes; /* of texts in the list */
+};
+/* Takes item, which has so many bytes of text. */
+void told_add(struct told *t, json_t *item, size_t bytes);
+
 /* Locks of s3db.js: whoever held them does not any more. */
 bool backup_passing(const struct s3db_key *key);
 

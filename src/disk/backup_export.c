@@ -19,19 +19,21 @@ static void resource_release(struct export_resource *r)
 
 static struct export_resource *find_resource(struct export *x, struct str name)
 {
-    for (size_t i = 0; i < x->resource_count; i++)
-        if (str_eq(str_c(x->resources[i].name), name))
-            return &x->resources[i];
-    return NULL;
+    size_t place = names_find(x->names, name);
+
+    return place == SIZE_MAX ? NULL : &x->resources[place];
 }
 
 static void add_resource(struct export *x, struct str name, json_t *entry)
 {
+    size_t count = x->resource_count;
     struct export_resource *r;
 
     if (name.len == 0 || !backup_chosen(&x->options->choice, name) || find_resource(x, name))
         return;
-    x->resources = xrealloc(x->resources, (x->resource_count + 1) * sizeof(*x->resources));
+    if ((count & (count - 1)) == 0)
+        x->resources = xrealloc(x->resources, (count ? count * 2 : 1) * sizeof(*x->resources));
+    names_add(x->names, name, count);
     r = &x->resources[x->resource_count++];
     *r = (struct export_resource){.name = xstrndup(name), .entry = entry};
     buf_init(&r->unknown, KiB(1));
@@ -69,7 +71,7 @@ static enum backup_status find_resources(struct export *x)
                                              .prefix = buf_str(&prefix),
                                              .delimiter = STR("/")}))
         return BACKUP_NO_BUCKET;
-    while (listing_next(l, &found)) {
+    while (!work_cancelled(x->options->work) && listing_next(l, &found)) {
         struct str part = found.common_prefix;
 
         if (part.ptr)
@@ -243,7 +245,8 @@ static enum backup_status prepare(struct export *x, struct buf *why)
         status = find_resources(x);
     if (!status)
         status = check_choice(x, why);
-    for (size_t i = 0; !status && i < x->resource_count; i++)
+    for (size_t i = 0; !status && i < x->resource_count && !work_cancelled(x->options->work);
+         i++)
         settle_layout(x, &x->resources[i]);
     return status;
 }
@@ -270,10 +273,12 @@ enum backup_status backup_export(struct root *root, struct sink *sink,
     buf_init(&x.prefix, KEY_MAX);
     buf_init(&x.line, LINE_MAX_BYTES);
     object_view_init(&x.view);
+    x.names = json_object();
     status = prepare(&x, why);
     *result = NULL;
     if (!status) {
-        *result = options->archive ? export_archive(&x) : export_folder(&x);
+        if (!work_cancelled(options->work))
+            *result = options->archive ? export_archive(&x) : export_folder(&x);
         if (!*result || work_cancelled(options->work) || !sink_finish(sink)) {
             json_decref(TAKE(*result));
             status = failure(&x, why);
@@ -282,6 +287,7 @@ enum backup_status backup_export(struct root *root, struct sink *sink,
     for (size_t i = 0; i < x.resource_count; i++)
         resource_release(&x.resources[i]);
     mem_free(x.resources);
+    json_decref(x.names);
     json_decref(x.descriptor);
     object_view_release(&x.view);
     buf_release(&x.prefix);

@@ -33,6 +33,7 @@ struct export
     json_t *descriptor; /* owned; NULL: there is none */
     struct export_resource *resources;
     size_t resource_count;
+    json_t *names; /* owned: of the resources */
     struct object_view view;
     struct buf line;
 };

@@ -16,15 +16,13 @@
 static void add_error(struct import *x, const char *resource, const char *file, uint64_t line,
                       struct str text)
 {
-    json_t *error;
+    json_t *error = json_pack("{s:s*, s:s*}", "resource", resource, "file", file);
 
-    if (x->error_count++ >= IMPORT_ERRORS_MAX)
-        return;
-    error = json_pack("{s:s*, s:s*}", "resource", resource, "file", file);
     if (line > 0)
         json_object_set_new(error, "line", json_integer((json_int_t)line));
     json_object_set_new(error, "error", json_stringn(text.ptr ? text.ptr : "", text.len));
-    json_array_append_new(x->errors, error);
+    told_add(&x->errors, error,
+             text.len + (resource ? strlen(resource) : 0) + (file ? strlen(file) : 0));
 }
 
 void import_error(struct import *x, const struct import_resource *r, uint64_t line,
@@ -56,8 +54,7 @@ void import_warn(struct import *x, const char *fmt, ...)
     va_start(args, fmt);
     buf_vaddf(&text, fmt, args);
     va_end(args);
-    if (json_array_size(x->warnings) < IMPORT_ERRORS_MAX)
-        json_array_append_new(x->warnings, json_stringn(text.ptr ? text.ptr : "", text.len));
+    told_add(&x->warnings, json_stringn(text.ptr ? text.ptr : "", text.len), text.len);
 }
 
 bool import_stop(struct import *x, enum backup_status status, const char *fmt, ...)
@@ -82,13 +79,23 @@ bool import_go_on(struct import *x)
 
 struct import_resource *import_find(struct import *x, struct str name)
 {
-    for (size_t i = 0; i < x->resource_count; i++)
-        if (str_eq(str_c(x->resources[i].name), name))
-            return &x->resources[i];
-    return NULL;
+    size_t place = names_find(x->names, name);
+
+    return place == SIZE_MAX ? NULL : &x->resources[place];
 }
 
 /* ---- objects ----------------------------------------------------------------------- */
+
+#define PUTS_A_LOOK 1024
+
+/* Nobody may be told that objects are there which nobody can see. */
+static bool check_branch(struct import *x, struct branch *b)
+{
+    return branch_is_current(b, buf_str(&x->bucket)) ||
+           import_stop(x, BACKUP_CONFLICT,
+                       "the branch, or the bucket in it, was restored, cleared or deleted "
+                       "meanwhile: nothing of what was imported is to be seen in it");
+}
 
 bool import_put(struct import *x, const struct record_spec *spec, struct body *body,
                 struct buf *why)
@@ -109,9 +116,8 @@ bool import_put(struct import *x, const struct record_spec *spec, struct body *b
         return import_stop(x, BACKUP_NO_BUCKET, "the bucket was deleted meanwhile");
     if (err)
         return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
-    x->objects++;
     work_count(x->options->work, 1, 0);
-    return true;
+    return ++x->objects % PUTS_A_LOOK > 0 || check_branch(x, x->branch);
 }
 
 /* ---- the bucket -------------------------------------------------------------------- */
@@ -326,7 +332,9 @@ static bool swap(struct import *x, struct str aside, struct root *before)
     if (named == NAMED_EXISTS)
         return import_stop(x, BACKUP_CONFLICT,
                            "somebody else wrote to the bucket meanwhile: nothing was imported");
-    return !named || import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+    if (named)
+        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+    return check_branch(x, target);
 }
 
 static void run_aside(struct import *x)
@@ -342,7 +350,7 @@ static void run_aside(struct import *x)
         return;
     }
     if (open_branch(x, aside) && run(x)) {
-        if (x->error_count > 0)
+        if (x->errors.count > 0)
             import_stop(x, BACKUP_REJECTED, "there were errors: nothing was imported");
         else
             (void)swap(x, str_c(aside), before);
@@ -362,12 +370,14 @@ static json_t *result_of(const struct import *x)
         records += x->resources[i].records;
     }
     return json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "bucket",
+        "{s:o, s:o, s:I, s:I, s:I, s:I, s:O, s:I, s:O, s:I, s:O}", "bucket",
         json_stringn(x->bucket.ptr, x->bucket.len), "prefix",
         json_stringn(x->prefix.ptr ? x->prefix.ptr : "", x->prefix.len), "resourcesImported",
         (json_int_t)resources, "recordsImported", (json_int_t)records, "objectsImported",
-        (json_int_t)(done ? x->objects : 0), "errorCount", (json_int_t)x->error_count, "errors",
-        x->errors, "reencoded", x->reencoded, "warnings", x->warnings);
+        (json_int_t)(done ? x->objects : 0), "errorCount", (json_int_t)x->errors.count,
+        "errors", x->errors.list, "reencodedCount", (json_int_t)x->reencoded.count, "reencoded",
+        x->reencoded.list, "warningCount", (json_int_t)x->warnings.count, "warnings",
+        x->warnings.list);
 }
 
 static void release(struct import *x)
@@ -384,9 +394,11 @@ static void release(struct import *x)
     json_decref(x->manifest);
     json_decref(x->before);
     json_decref(x->descriptor);
-    json_decref(x->errors);
-    json_decref(x->reencoded);
-    json_decref(x->warnings);
+    json_decref(x->names);
+    json_decref(x->agreed);
+    json_decref(x->errors.list);
+    json_decref(x->reencoded.list);
+    json_decref(x->warnings.list);
     buf_release(&x->bucket);
     buf_release(&x->prefix);
     buf_release(&x->sidecar);
@@ -402,17 +414,20 @@ enum backup_status backup_import(struct store *store, struct source *source,
     buf_init(&x.bucket, 256);
     buf_init(&x.prefix, KEY_MAX);
     buf_init(&x.sidecar, 64);
-    x.errors = json_array();
-    x.reencoded = json_array();
-    x.warnings = json_array();
+    x.names = json_object();
+    x.agreed = json_object();
+    x.errors.list = json_array();
+    x.reencoded.list = json_array();
+    x.warnings.list = json_array();
+    archive_parts_init(&x.parts);
     if (import_plan(&x)) {
         if (!options->bucket_name_ok(buf_str(&x.bucket)))
             import_stop(&x, BACKUP_INVALID, "'%.*s' cannot be the name of a bucket",
                         (int)x.bucket.len, x.bucket.ptr ? x.bucket.ptr : "");
         else if (options->atomic)
             run_aside(&x);
-        else if (open_branch(&x, NULL))
-            (void)run(&x);
+        else if (open_branch(&x, NULL) && run(&x))
+            (void)check_branch(&x, x.branch);
     }
     if (x.status == BACKUP_OK || x.status == BACKUP_REJECTED)
         *result = result_of(&x);

@@ -12,8 +12,6 @@
 #include "disk/backup.h"
 #include "disk/lines.h"
 
-#define IMPORT_ERRORS_MAX 100 /* that are listed; all are counted */
-
 enum import_way {
     IMPORT_REFUSED, /* an error says why */
     IMPORT_OBJECTS, /* its objects are in the sidecar, true to the lines */
@@ -26,7 +24,7 @@ struct import_resource {
     char *file;               /* owned: "users.jsonl.gz" */
     const json_t *definition; /* what the manifest calls schema; NULL: it has none. Borrowed */
     const json_t *extension;  /* what the manifest tells import; NULL. Borrowed */
-    int archived;             /* its lines, out of an archive; -1: none. Borrowed */
+    struct stretch archived;  /* its lines, out of an archive, or none. Borrowed */
     enum import_way way;
     struct s3db_schema *schema; /* LINES: owned */
     json_t *entry;              /* for the descriptor: owned; NULL: as it is */
@@ -42,6 +40,7 @@ struct import {
     struct archive_parts parts;
     struct import_resource *resources; /* owned, in the order of the manifest */
     size_t resource_count;
+    json_t *names; /* owned: of the resources */
     struct buf
         sidecar; /* its name in the source; empty: there is none that is to be believed */
 
@@ -50,8 +49,10 @@ struct import {
     json_t *descriptor;    /* the sidecar's, owned; NULL */
     bool descriptor_whole; /* the sidecar's goes in as it is */
 
-    json_t *errors, *reencoded, *warnings;
-    uint64_t error_count, objects;
+    json_t *agreed; /* owned: what import_agrees has said of a name */
+
+    struct told errors, reencoded, warnings;
+    uint64_t objects;
     enum backup_status status; /* what ends all of it; OK: nothing yet */
     struct buf *why;
 };
@@ -83,7 +84,7 @@ MUST_CHECK bool import_objects(struct import *x);
 /* Opens a resource's lines; NULL: an error was counted. */
 MUST_CHECK struct lines *import_open(struct import *x, const struct import_resource *r);
 /* May objects of a resource that has no lines stand beside what the bucket has of it? */
-MUST_CHECK bool import_agrees(const struct import *x, struct str name);
+MUST_CHECK bool import_agrees(struct import *x, struct str name);
 struct import_resource *import_find(struct import *x, struct str name);
 
 #endif

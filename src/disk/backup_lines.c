@@ -204,31 +204,54 @@ struct reader {
     struct buf stale;
 };
 
-/* Members that the schema does not know may come to one name ("a.b" and "a_b"): HTTP would join
- * their values, which is neither. */
-static bool is_repeated(const struct s3db_object *object, size_t index)
+/* Few enough to be compared with each other. */
+#define PAIRS_FEW 32
+
+static bool is_repeated(const struct s3db_object *object, size_t index, const json_t *before)
 {
+    struct str name = object->pairs[index].name;
+
+    if (before)
+        return names_find(before, name) != SIZE_MAX;
     for (size_t i = 0; i < index; i++)
-        if (str_eq(object->pairs[i].name, object->pairs[index].name))
+        if (str_eq(object->pairs[i].name, name))
             return true;
     return false;
+}
+
+/* Members that the schema does not know may come to one name ("a.b" and "a_b"): HTTP would join
+ * their values, which is neither. The first one counts. */
+static void add_pairs(struct buf *attrs, const struct s3db_object *object)
+{
+    AUTO(json_t) before = object->pair_count > PAIRS_FEW ? json_object() : NULL;
+
+    for (size_t i = 0; i < object->pair_count && buf_ok(attrs); i++) {
+        if (is_repeated(object, i, before))
+            continue;
+        attrs_add_meta(attrs, object->pairs[i].name, object->pairs[i].value);
+        if (before)
+            names_add(before, object->pairs[i].name, i);
+    }
 }
 
 static bool put_encoded(struct reader *in, const struct s3db_object *object)
 {
     struct record_spec spec = {.key = buf_str(&in->key), .mtime_ns = clock_now_ns()};
-    struct body *body = body_new(in->x->store, object->body.len);
+    struct body *body;
 
+    buf_reset(&in->attrs);
+    add_pairs(&in->attrs, object);
+    attrs_add(&in->attrs, ATTR_CONTENT_TYPE, object->content_type);
+    if (!buf_ok(&in->attrs)) {
+        buf_add(&in->why, STR("its metadata has more than 4 MiB"));
+        return false;
+    }
+    body = body_new(in->x->store, object->body.len);
     if (!body ||
         (object->body.len > 0 && !body_append(body, object->body.ptr, object->body.len))) {
         body_unref(body);
         return import_stop(in->x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
     }
-    buf_reset(&in->attrs);
-    for (size_t i = 0; i < object->pair_count; i++)
-        if (!is_repeated(object, i))
-            attrs_add_meta(&in->attrs, object->pairs[i].name, object->pairs[i].value);
-    attrs_add(&in->attrs, ATTR_CONTENT_TYPE, object->content_type);
     md5_once(object->body, spec.md5);
     spec.attrs = buf_str(&in->attrs);
     return import_put(in->x, &spec, body, &in->why);
@@ -483,13 +506,22 @@ bool import_lines(struct import *x, struct import_resource *r)
 
 /* ---- the rest of the descriptor ---------------------------------------------------- */
 
-bool import_agrees(const struct import *x, struct str name)
+bool import_agrees(struct import *x, struct str name)
 {
     json_t *here = x->before ? s3db_descriptor_resource(x->before, name) : NULL;
     json_t *there = x->descriptor ? s3db_descriptor_resource(x->descriptor, name) : NULL;
     AUTO_BUF(text, KiB(2));
+    size_t said;
 
-    buf_add(&text, name);
-    buf_add_char(&text, '\0');
-    return x->options->clear || !here || !there || entries_agree(text.ptr, here, there);
+    if (x->options->clear || !here || !there)
+        return true;
+    /* It takes both schemas apart, and is asked for each of a resource's objects. */
+    said = names_find(x->agreed, name);
+    if (said == SIZE_MAX) {
+        buf_add(&text, name);
+        buf_add_char(&text, '\0');
+        said = entries_agree(text.ptr, here, there);
+        names_add(x->agreed, name, said);
+    }
+    return said;
 }

@@ -5,10 +5,10 @@
 static struct lines *open_sidecar(struct import *x)
 {
     AUTO_BUF(why, KiB(1));
-    int fd = source_open(x->source, buf_str(&x->sidecar), &why);
+    struct stretch text;
 
-    if (fd >= 0)
-        return lines_new(fd);
+    if (source_open(x->source, buf_str(&x->sidecar), &text, &why))
+        return lines_new(text, x->options->work);
     import_sidecar_error(x, 0, buf_str(&why));
     return NULL;
 }

@@ -12,15 +12,15 @@
 static bool read_whole(struct import *x, struct str name, struct buf *out)
 {
     AUTO_BUF(why, KiB(1));
-    int fd = source_open(x->source, name, &why);
+    struct stretch text;
     char block[KiB(16)];
     ssize_t n;
 
-    if (fd < 0)
+    if (!source_open(x->source, name, &text, &why))
         return import_stop(x, BACKUP_INVALID, "%.*s", (int)why.len, why.ptr);
-    while ((n = read(fd, block, sizeof(block))) > 0)
+    while ((n = stretch_read(&text, block, sizeof(block))) > 0 && buf_ok(out))
         buf_add(out, str_of(block, (size_t)n));
-    close(fd);
+    stretch_close(&text);
     if (n < 0)
         return import_stop(x, BACKUP_DISK, "%.*s: %s", (int)name.len, name.ptr,
                            strerror(errno));
@@ -97,11 +97,17 @@ static bool settle_place(struct import *x)
 
 static struct import_resource *add_resource(struct import *x, struct str name)
 {
+    size_t count = x->resource_count;
     struct import_resource *r;
 
-    x->resources = xrealloc(x->resources, (x->resource_count + 1) * sizeof(*x->resources));
-    r = &x->resources[x->resource_count++];
-    *r = (struct import_resource){.name = xstrndup(name), .archived = -1};
+    if ((count & (count - 1)) == 0)
+        x->resources = xrealloc(x->resources, (count ? count * 2 : 1) * sizeof(*x->resources));
+    r = &x->resources[count];
+    *r = (struct import_resource){.name = xstrndup(name), .archived = STRETCH_NONE};
+    /* An archive may name one twice: the first one is found. */
+    if (names_find(x->names, name) == SIZE_MAX)
+        names_add(x->names, name, count);
+    x->resource_count++;
     return r;
 }
 
@@ -194,17 +200,17 @@ static bool check_choice(struct import *x)
 struct lines *import_open(struct import *x, const struct import_resource *r)
 {
     AUTO_BUF(why, KiB(1));
-    int fd;
+    struct stretch text = STRETCH_NONE;
 
-    if (r->archived >= 0) {
-        fd = lseek(r->archived, 0, SEEK_SET) == 0 ? dup(r->archived) : -1;
-        if (fd < 0)
+    if (r->archived.fd >= 0) {
+        text = stretch_dup(&r->archived);
+        if (text.fd < 0)
             buf_addf(&why, "temporary file: %s", strerror(errno));
-    } else {
-        fd = source_open(x->source, str_c(r->file), &why);
+    } else if (!source_open(x->source, str_c(r->file), &text, &why)) {
+        text = STRETCH_NONE;
     }
-    if (fd >= 0)
-        return lines_new(fd);
+    if (text.fd >= 0)
+        return lines_new(text, x->options->work);
     import_error(x, r, 0, "%.*s", (int)why.len, why.ptr ? why.ptr : "");
     return NULL;
 }
@@ -231,7 +237,7 @@ static void check_sidecar(struct import *x)
     AUTO_BUF(gzip, 64);
     AUTO_BUF(why, KiB(1));
     struct str name = BACKUP_SIDECAR;
-    int fd;
+    struct stretch text;
 
     if (!told)
         return;
@@ -242,12 +248,11 @@ static void check_sidecar(struct import *x)
         import_warn(x, "%s is missing", BACKUP_SIDECAR.ptr);
         return;
     }
-    fd = source_open(x->source, name, &why);
-    if (fd < 0) {
+    if (!source_open(x->source, name, &text, &why)) {
         import_warn(x, "%.*s", (int)why.len, why.ptr ? why.ptr : "");
         return;
     }
-    AUTO(lines) l = lines_new(fd);
+    AUTO(lines) l = lines_new(text, x->options->work);
     if (is_as_told(x, l, json_object_get(told, "sha256")))
         buf_add(&x->sidecar, name);
     else
@@ -258,8 +263,8 @@ static void check_sidecar(struct import *x)
 static void tell_reencoded(struct import *x, const struct import_resource *r,
                            const char *reason)
 {
-    json_array_append_new(x->reencoded,
-                          json_pack("{s:s, s:s}", "resource", r->name, "reason", reason));
+    told_add(&x->reencoded, json_pack("{s:s, s:s}", "resource", r->name, "reason", reason),
+             strlen(r->name) + strlen(reason));
 }
 
 static void choose_way(struct import *x, struct import_resource *r)
@@ -306,7 +311,7 @@ static bool plan_archive(struct import *x, struct str name)
     AUTO_BUF(why, KiB(8));
 
     x->manifest = json_object();
-    if (!archive_read(&x->parts, x->source, name, x->warnings, x->options->work, &why))
+    if (!archive_read(&x->parts, x->source, name, &x->warnings, x->options->work, &why))
         return import_go_on(x) &&
                import_stop(x, BACKUP_INVALID, "%.*s", (int)why.len, why.ptr ? why.ptr : "");
     for (size_t i = 0; i < x->parts.count; i++) {

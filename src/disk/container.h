@@ -6,7 +6,8 @@
 #ifndef S3MEM_DISK_CONTAINER_H
 #define S3MEM_DISK_CONTAINER_H
 
-#include "s3mem/base.h"
+#include "base/work.h"
+#include "disk/spool.h"
 
 #include <sys/types.h>
 
@@ -53,11 +54,12 @@ struct source;
 typedef ssize_t container_read(void *arg, void *out, size_t max);
 
 /* The folder, or the file: a tar, a tar.gz, or whatever else as the one file of its name. dir
- * is what path is relative to: then it may not be a link; or AT_FDCWD. NULL: it cannot be read.
- */
-MUST_CHECK struct source *source_path_new(int dir, const char *path, struct buf *why);
+ * is what path is relative to: then it may not be a link; or AT_FDCWD. work: looked at for whether
+ * to go on; may be NULL. NULL: it cannot be read. */
+MUST_CHECK struct source *source_path_new(int dir, const char *path, const struct work *work,
+                                          struct buf *why);
 /* A tar or tar.gz, or else one file: BackupPlugin's archive, called SOURCE_ARCHIVE. What is
- * read waits in unlinked temporary files. Folders in the tar count for nothing: DIR/s3db.json
+ * read waits in one unlinked temporary file. Folders in the tar count for nothing: DIR/s3db.json
  * is s3db.json. Refused: names that lead elsewhere ("..", "/..."), links and devices, two files
  * of one name, a stream that expands beyond reason, one that is cut off. */
 #define SOURCE_ARCHIVE STR("archive.backup")
@@ -66,9 +68,10 @@ void source_free(struct source *s);
 /* In the order of their names. */
 size_t source_count(const struct source *s);
 struct str source_name(const struct source *s, size_t i);
-/* A descriptor at its start, the caller's. -1: there is none of that name, or it cannot be
+/* The whole file; the caller's to close. False: there is none of that name, or it cannot be
  * read. */
-MUST_CHECK int source_open(struct source *s, struct str name, struct buf *why);
+MUST_CHECK bool source_open(struct source *s, struct str name, struct stretch *out,
+                            struct buf *why);
 bool source_has(const struct source *s, struct str name);
 
 /* ---- both -------------------------------------------------------------------------- */

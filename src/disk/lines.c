@@ -3,7 +3,6 @@
 #include "disk/lines.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include <zlib.h>
 
@@ -15,7 +14,8 @@
 /* ---- reading ----------------------------------------------------------------------- */
 
 struct lines {
-    int fd;
+    struct stretch text;
+    const struct work *work;
     bool known, gzip; /* whether it is */
     bool in_member;   /* a gzip member has begun and not ended */
     bool end, failed;
@@ -30,11 +30,12 @@ struct lines {
     struct buf why;
 };
 
-struct lines *lines_new(int fd)
+struct lines *lines_new(struct stretch text, const struct work *work)
 {
     struct lines *l = xcalloc(1, sizeof(*l));
 
-    l->fd = fd;
+    l->text = text;
+    l->work = work;
     l->raw = xmalloc(BLOCK_SIZE);
     l->plain = xmalloc(BLOCK_SIZE);
     buf_init(&l->line, LINE_MAX_BYTES);
@@ -47,7 +48,7 @@ void lines_free(struct lines *l)
 {
     if (!l)
         return;
-    close(l->fd);
+    stretch_close(&l->text);
     if (l->gzip)
         inflateEnd(&l->z);
     mem_free(l->raw);
@@ -69,11 +70,10 @@ static bool fail(struct lines *l, const char *why)
 /* More raw bytes; false at the end or on failure. */
 static bool read_raw(struct lines *l)
 {
-    ssize_t n;
+    ssize_t n = stretch_read(&l->text, l->raw, BLOCK_SIZE);
 
-    do
-        n = read(l->fd, l->raw, BLOCK_SIZE);
-    while (n < 0 && errno == EINTR);
+    if (work_cancelled(l->work))
+        return fail(l, "it was cancelled");
     if (n < 0)
         return fail(l, strerror(errno));
     l->z.next_in = l->raw;

@@ -11,8 +11,9 @@
 #define LINE_MAX_BYTES MiB(64)
 
 struct lines;
-/* Takes fd. gzip is known by its first bytes. */
-struct lines *lines_new(int fd);
+/* Takes text. gzip is known by its first bytes. work: when it is cancelled, reading fails; may
+ * be NULL. */
+struct lines *lines_new(struct stretch text, const struct work *work);
 void lines_free(struct lines *l);
 enum lines_next {
     LINES_ONE,

@@ -7,15 +7,16 @@
  *
  * Members may come in any order. What MemoryClient does not know is skipped, however long. */
 #include "disk/json_stream.h"
+#include "disk/names.h"
 #include "s3mem/disk.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#define TEXT_MAX     KiB(64) /* of a name, a metadata value ... */
-#define METADATA_MAX MiB(1)  /* of an object */
-#define SHORT_BODY   KiB(64) /* longer ones grow as they come */
+#define TEXT_MAX     KiB(64)  /* of a name, a metadata value ... */
+#define METADATA_MAX KiB(256) /* of an object */
+#define SHORT_BODY   KiB(64)  /* longer ones grow as they come */
 #define DECODE_PIECE KiB(12)
 
 /* Whose members are read. */
@@ -72,6 +73,7 @@ struct memory_json_reader {
     /* The object that is read. */
     unsigned seen_here;
     struct buf key, attrs, name, type, encoding;
+    json_t *names; /* of metadata; owned, NULL before the first one */
     int64_t mtime_ns;
     uint64_t size;
     uint8_t etag_md5[MD5_SIZE];
@@ -176,6 +178,7 @@ static void forget_object(struct memory_json_reader *r)
     digest_release(&r->crc);
     r->md5 = r->crc = (struct digest){0};
     body_unref(TAKE(r->body));
+    json_decref(TAKE(r->names));
     buf_reset(&r->short_body);
     buf_reset(&r->attrs);
     buf_reset(&r->type);
@@ -399,9 +402,7 @@ static bool end_key(struct memory_json_reader *r)
 /* Names are header names, in lower case. */
 static bool end_metadata_name(struct memory_json_reader *r)
 {
-    struct str name, value;
-    size_t at = 0;
-    enum attr a;
+    struct str name;
 
     buf_reset(&r->name);
     for (size_t i = 0; i < r->text.len; i++) {
@@ -415,10 +416,13 @@ static bool end_metadata_name(struct memory_json_reader *r)
         if (!keep(r, &r->name, str_of(&c, 1)))
             return false;
     }
-    while (attrs_next(buf_str(&r->attrs), &at, &a, &name, &value)) {
-        if (str_eq(name, buf_str(&r->name)))
-            return fail(r, "metadata: '%.*s' occurs twice", (int)name.len, name.ptr);
-    }
+    name = buf_str(&r->name);
+    if (!r->names)
+        r->names = json_object();
+    if (names_find(r->names, name) != SIZE_MAX)
+        return fail(r, "metadata: '%.*s' occurs twice", (int)name.len,
+                    name.ptr ? name.ptr : "");
+    names_add(r->names, name, 0);
     return true;
 }
 

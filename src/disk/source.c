@@ -18,13 +18,14 @@
 #define EXPANSION_MAX  200
 
 struct member {
-    char *name; /* owned */
-    int spool;  /* -1: it lies in the folder */
+    char *name;             /* owned */
+    struct stretch spooled; /* borrowed; none: it lies in the folder */
 };
 
 struct source {
-    int folder; /* -1: everything is in spools */
-    struct member *members;
+    int folder; /* -1: everything is in the spool */
+    struct spool spool;
+    struct member *members; /* in the order of their names once all are there */
     size_t count;
 };
 
@@ -33,6 +34,7 @@ static struct source *source_new(void)
     struct source *s = xcalloc(1, sizeof(*s));
 
     s->folder = -1;
+    spool_init(&s->spool);
     return s;
 }
 
@@ -40,11 +42,9 @@ void source_free(struct source *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count; i++)
         mem_free(s->members[i].name);
-        if (s->members[i].spool >= 0)
-            close(s->members[i].spool);
-    }
+    spool_release(&s->spool);
     if (s->folder >= 0)
         close(s->folder);
     mem_free(s->members);
@@ -56,17 +56,35 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct member *)a)->name, ((const struct member *)b)->name);
 }
 
-static void sort_members(struct source *s)
+/* All are there. False: two have one name. */
+static bool sort_members(struct source *s, struct buf *why)
 {
     if (s->count > 1)
         qsort(s->members, s->count, sizeof(*s->members), compare_names);
+    for (size_t i = 1; i < s->count; i++) {
+        if (compare_names(&s->members[i - 1], &s->members[i]) != 0)
+            continue;
+        buf_addf(why, "two files are called '%s'", s->members[i].name);
+        return false;
+    }
+    return true;
 }
 
 static const struct member *find_member(const struct source *s, struct str name)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (str_eq(str_c(s->members[i].name), name))
-            return &s->members[i];
+    size_t low = 0, high = s->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = str_cmp(name, str_c(s->members[middle].name));
+
+        if (order == 0)
+            return &s->members[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
     return NULL;
 }
 
@@ -85,52 +103,50 @@ bool source_has(const struct source *s, struct str name)
     return find_member(s, name) != NULL;
 }
 
-/* Takes spool, even on failure. */
-static bool add_member(struct source *s, struct str name, int spool, struct buf *why)
+static bool add_member(struct source *s, struct str name, struct stretch spooled,
+                       struct buf *why)
 {
-    bool good = false;
-
-    if (s->count == CONTAINER_FILES_MAX)
+    if (s->count == CONTAINER_FILES_MAX) {
         buf_addf(why, "more than %d files", CONTAINER_FILES_MAX);
-    else if (find_member(s, name))
-        buf_addf(why, "two files are called '%.*s'", (int)name.len, name.ptr);
-    else
-        good = true;
-    if (!good) {
-        if (spool >= 0)
-            close(spool);
         return false;
     }
     if ((s->count & (s->count - 1)) == 0)
         s->members = xrealloc(s->members, (s->count ? s->count * 2 : 1) * sizeof(*s->members));
-    s->members[s->count++] = (struct member){xstrndup(name), spool};
+    s->members[s->count++] = (struct member){xstrndup(name), spooled};
     return true;
 }
 
-int source_open(struct source *s, struct str name, struct buf *why)
+static bool is_plain_file(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool source_open(struct source *s, struct str name, struct stretch *out, struct buf *why)
 {
     const struct member *m = find_member(s, name);
-    struct stat st;
-    int fd;
 
     if (!m) {
         buf_addf(why, "%.*s is missing", (int)name.len, name.ptr);
-        return -1;
+        return false;
     }
-    if (m->spool >= 0)
-        fd = lseek(m->spool, 0, SEEK_SET) == 0 ? fcntl(m->spool, F_DUPFD_CLOEXEC, 0) : -1;
+    if (m->spooled.fd >= 0)
+        *out = stretch_dup(&m->spooled);
     else
-        fd = openat(s->folder, m->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
+        *out = (struct stretch){
+            openat(s->folder, m->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), 0,
+            UINT64_MAX};
+    if (out->fd < 0) {
         buf_addf(why, "%s: %s", m->name, strerror(errno));
-        return -1;
+        return false;
     }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (!is_plain_file(out->fd)) {
         buf_addf(why, "%s is not a plain file", m->name);
-        close(fd);
-        return -1;
+        stretch_close(out);
+        return false;
     }
-    return fd;
+    return true;
 }
 
 /* ---- a folder ---------------------------------------------------------------------- */
@@ -148,16 +164,15 @@ static struct source *folder_new(const char *path, int fd, struct buf *why)
         buf_addf(why, "%s: %s", path, strerror(errno));
     while (good && (entry = readdir(dir)))
         if (backup_file_name(str_c(entry->d_name)))
-            good = add_member(s, str_c(entry->d_name), -1, why);
+            good = add_member(s, str_c(entry->d_name), STRETCH_NONE, why);
     if (dir)
         closedir(dir);
     else if (listed >= 0)
         close(listed);
-    if (!good) {
+    if (!good || !sort_members(s, why)) {
         source_free(s);
         return NULL;
     }
-    sort_members(s);
     return s;
 }
 
@@ -172,11 +187,18 @@ struct stream {
     size_t head_at, head_len;
     uint64_t in, out; /* bytes */
     bool broken;      /* read() said so */
+    bool excessive;   /* what is passed over expands beyond reason */
+    const struct archive_lib *lib;
 };
+
+static bool is_too_much(uint64_t out, uint64_t in)
+{
+    return out > EXPANSION_FREE && out / EXPANSION_MAX > in;
+}
 
 static bool expands_beyond_reason(const struct stream *stream)
 {
-    return stream->out > EXPANSION_FREE && stream->out / EXPANSION_MAX > stream->in;
+    return is_too_much(stream->out, stream->in);
 }
 
 static ssize_t take(struct stream *stream, void *out, size_t max)
@@ -223,6 +245,11 @@ static void drain(struct stream *stream)
         continue;
 }
 
+static bool is_gzip(const struct stream *stream)
+{
+    return str_has_prefix(str_of(stream->head, stream->head_len), STR("\x1f\x8b"));
+}
+
 /* Does it, after gzip has been taken off, begin with "{"? Then it is no tar but JSON. */
 static bool begins_as_json(const struct stream *stream)
 {
@@ -233,7 +260,7 @@ static bool begins_as_json(const struct stream *stream)
                   .next_out = (Bytef *)plain,
                   .avail_out = sizeof(plain)};
 
-    if (str_has_prefix(text, STR("\x1f\x8b"))) {
+    if (is_gzip(stream)) {
         if (inflateInit2(&z, 15 + 16) != Z_OK)
             return false;
         inflate(&z, Z_SYNC_FLUSH);
@@ -245,21 +272,25 @@ static bool begins_as_json(const struct stream *stream)
     return text.len > 0 && text.ptr[0] == '{';
 }
 
+/* The text that was begun becomes a member. */
+static bool end_member(struct source *s, struct str name, struct buf *why)
+{
+    struct stretch spooled;
+
+    if (spool_end(&s->spool, &spooled))
+        return add_member(s, name, spooled, why);
+    buf_addf(why, "temporary file: %s", strerror(s->spool.error));
+    return false;
+}
+
 static bool spool_whole(struct source *s, struct stream *stream, struct buf *why)
 {
-    int fd = temporary_file();
-    int error = fd < 0 ? errno : 0;
     ssize_t n = 0;
 
-    while (!error && (n = take(stream, stream->block, BLOCK_SIZE)) > 0)
-        error = write_all(fd, stream->block, (size_t)n);
-    if (error)
-        buf_addf(why, "temporary file: %s", strerror(error));
-    if (!error && n == 0)
-        return add_member(s, SOURCE_ARCHIVE, fd, why);
-    if (fd >= 0)
-        close(fd);
-    return false;
+    spool_begin(&s->spool);
+    while (!s->spool.error && (n = take(stream, stream->block, BLOCK_SIZE)) > 0)
+        (void)!spool_add(&s->spool, str_of(stream->block, (size_t)n));
+    return n >= 0 && end_member(s, SOURCE_ARCHIVE, why);
 }
 
 /* ---- a tar ------------------------------------------------------------------------- */
@@ -268,7 +299,11 @@ static la_ssize_t on_read(struct archive *archive, void *arg, const void **data)
 {
     struct stream *stream = arg;
 
-    (void)archive;
+    /* Also of what is only passed over. */
+    if (is_too_much((uint64_t)stream->lib->archive_filter_bytes(archive, 0), stream->in)) {
+        stream->excessive = true;
+        return -1;
+    }
     *data = stream->block;
     return take(stream, stream->block, BLOCK_SIZE);
 }
@@ -304,29 +339,21 @@ static bool spool_entry(struct source *s, const struct archive_lib *lib,
                         struct buf *why)
 {
     char *block = xmalloc(BLOCK_SIZE);
-    int fd = temporary_file();
-    int error = fd < 0 ? errno : 0;
     la_ssize_t n = 0;
-    bool good;
 
-    while (!error && !expands_beyond_reason(stream) &&
+    spool_begin(&s->spool);
+    while (!s->spool.error && !expands_beyond_reason(stream) &&
            (n = lib->archive_read_data(archive, block, BLOCK_SIZE)) > 0) {
         stream->out += (uint64_t)n;
-        error = write_all(fd, block, (size_t)n);
+        (void)!spool_add(&s->spool, str_of(block, (size_t)n));
     }
     mem_free(block);
-    good = !error && n == 0 && !expands_beyond_reason(stream);
-    if (error)
-        buf_addf(why, "temporary file: %s", strerror(error));
-    else if (n < 0)
-        tar_error(lib, archive, name, why);
-    else if (!good)
-        buf_addf(why, "%.*s expands to more than %d times its size", (int)name.len, name.ptr,
-                 EXPANSION_MAX);
-    if (good)
-        return add_member(s, name, fd, why);
-    if (fd >= 0)
-        close(fd);
+    if (n < 0)
+        return tar_error(lib, archive, name, why);
+    if (!expands_beyond_reason(stream))
+        return end_member(s, name, why);
+    buf_addf(why, "%.*s expands to more than %d times its size", (int)name.len, name.ptr,
+             EXPANSION_MAX);
     return false;
 }
 
@@ -379,18 +406,24 @@ static bool read_entries(struct source *s, const struct archive_lib *lib,
 
 static bool read_tar(struct source *s, struct stream *stream, struct buf *why)
 {
-    const struct archive_lib *lib = archive_lib(why);
+    const struct archive_lib *lib = stream->lib = archive_lib(why);
     struct archive *archive = lib ? lib->archive_read_new() : NULL;
     bool good;
 
     if (!archive)
         return false;
-    good = lib->archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
+    /* Named, not guessed: libarchive would take off one gzip after the other. */
+    good = (!is_gzip(stream) ||
+            lib->archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP) == ARCHIVE_OK) &&
            lib->archive_read_support_format_tar(archive) == ARCHIVE_OK &&
            lib->archive_read_open(archive, stream, NULL, on_read, NULL) == ARCHIVE_OK;
     good = good ? read_entries(s, lib, archive, stream, why)
                 : tar_error(lib, archive, STR(""), why);
     lib->archive_read_free(archive);
+    if (!good && stream->excessive) {
+        buf_reset(why);
+        buf_addf(why, "it expands to more than %d times its size", EXPANSION_MAX);
+    }
     return good;
 }
 
@@ -419,28 +452,29 @@ struct source *source_stream_new(container_read *read, void *arg, struct buf *wh
     }
     mem_free(stream.block);
     mem_free(stream.head);
-    if (!good) {
+    if (!good || !sort_members(s, why)) {
         source_free(s);
         return NULL;
     }
-    sort_members(s);
     return s;
 }
 
 /* ---- a path ------------------------------------------------------------------------ */
 
-static ssize_t read_fd(void *arg, void *out, size_t max)
-{
-    const int *fd = arg;
-    ssize_t n;
+struct file {
+    struct stretch text;
+    const struct work *work;
+};
 
-    do
-        n = read(*fd, out, max);
-    while (n < 0 && errno == EINTR);
-    return n;
+static ssize_t read_file(void *arg, void *out, size_t max)
+{
+    struct file *file = arg;
+
+    return work_cancelled(file->work) ? -1 : stretch_read(&file->text, out, max);
 }
 
-struct source *source_path_new(int dir, const char *path, struct buf *why)
+struct source *source_path_new(int dir, const char *path, const struct work *work,
+                               struct buf *why)
 {
     int fd = openat(dir, path,
                     O_RDONLY | O_NONBLOCK | O_CLOEXEC | (dir == AT_FDCWD ? 0 : O_NOFOLLOW));
@@ -456,8 +490,9 @@ struct source *source_path_new(int dir, const char *path, struct buf *why)
     }
     if (S_ISDIR(st.st_mode))
         return folder_new(path, fd, why);
+    struct file file = {{fd, 0, UINT64_MAX}, work};
     if (S_ISREG(st.st_mode))
-        s = source_stream_new(read_fd, &fd, &detail);
+        s = source_stream_new(read_file, &file, &detail);
     else
         buf_add(&detail, STR("it is neither a folder nor a file"));
     if (!s) {

@@ -224,6 +224,15 @@ struct branch *branch_write_lock_at(struct branch *b, struct str bucket)
     return b;
 }
 
+bool branch_is_current(struct branch *b, struct str bucket)
+{
+    struct branch *at = branch_read_lock_at(b, bucket);
+    bool current = !at->unseen;
+
+    branch_unlock(at);
+    return current;
+}
+
 void branch_unlock(struct branch *b)
 {
     pthread_rwlock_unlock(&b->lock);

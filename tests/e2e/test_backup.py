@@ -5,8 +5,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
+import threading
 import urllib.parse
 from pathlib import Path
 
@@ -603,6 +605,136 @@ def test_bombs(server):
     tar = gzip.compress(tar_of({"s3db.json": manifest, "users.jsonl": b"\0" * (200 << 20)}))
     error = admin_refused(put_tar(server, tar, bucket=unique("bomb")), 400, "InvalidBackup")
     assert "expands" in error["message"]
+
+
+def test_bombs_that_hide(server, tmp_path):
+    """In a file that is passed over; behind a second gzip; in the holes of a sparse file."""
+    manifest = json.dumps({"version": "1.0", "resources": {}}).encode()
+    tar = gzip.compress(tar_of({"zeros.bin": bytes(300 << 20), "s3db.json": manifest}), 1)
+    error = admin_refused(put_tar(server, tar, bucket=unique("bomb")), 400, "InvalidBackup")
+    assert "expands" in error["message"]
+    twice = gzip.compress(gzip.compress(tar_of({"s3db.json": manifest, "users.jsonl": bytes(64 << 20)}), 9), 9)
+    admin_refused(put_tar(server, twice, bucket=unique("bomb")), 400, "InvalidBackup")
+    with open(tmp_path / "users.jsonl", "wb") as f:
+        f.seek(4 << 30)
+        f.write(b"x")
+    for form in ("gnu", "posix"):
+        subprocess.run(["tar", "-S", f"--format={form}", "-cf", tmp_path / "sparse.tar", "-C", tmp_path,
+                        "users.jsonl"], check=True)
+        tar = (tmp_path / "sparse.tar").read_bytes()
+        assert len(tar) < 1 << 20
+        error = admin_refused(put_tar(server, tar, bucket=unique("bomb")), 400, "InvalidBackup")
+        assert "expands" in error["message"]
+
+
+def files_of_process(server):
+    return len(os.listdir(f"/proc/{server.pid}/fd"))
+
+
+@pytest.mark.parametrize("form", ["tar", "archive"])
+def test_thousands_of_files(server, form):
+    """They wait in one temporary file, and what is told of each is bounded."""
+    count, before, most = 9000, files_of_process(server), 0
+    if form == "tar":
+        names = [f"r{i}" for i in range(count)]
+        body = tar_of({"s3db.json": json.dumps({"version": "1.0", "resources": {
+            n: {"schema": USERS} for n in names}}).encode(),
+            **{f"{n}.jsonl": b'{"id":"1","name":"x"}\n' for n in names}})
+    else:
+        body = json.dumps({"files": [{"name": f"r{i}.json", "content": json.dumps(
+            {"resourceName": f"r{i}", "definition": USERS, "records": [{"id": "1", "name": "x"}]})}
+            for i in range(count)] + [{"name": "x.json", "content": "{}"}] * 200}).encode()
+    over = threading.Event()
+
+    def watch():
+        nonlocal most
+        while not over.wait(0.002):
+            most = max(most, files_of_process(server))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        result = ok(put_tar(server, body, bucket=unique("many")))
+    finally:
+        over.set()
+        watcher.join()
+    assert (result["recordsImported"], result["reencodedCount"]) == (count, count)
+    assert len(result["reencoded"]) == 100
+    assert result["warningCount"] == (0 if form == "tar" else 200)
+    assert len(result["warnings"]) == min(100, result["warningCount"])
+    assert most <= before + 20, (before, most)
+    assert files_of_process(server) <= before + 2
+
+
+def cpu_seconds(server):
+    with open(f"/proc/{server.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def objects_of_resources(count):
+    """Each object of the sidecar is looked up among the resources."""
+    lines = b"".join(json.dumps({"key": f"resource=r{i // 5}/data/id={i}", "size": 0, "body": "",
+                                 "etag": hashlib.md5(b"").hexdigest(), "metadata": {"name": "x"}}).encode()
+                     + b"\n" for i in range(5 * count))
+    extension = {"sidecar": {"file": "objects.ndjson", "sha256": hashlib.sha256(lines).hexdigest()},
+                 "resources": {}}
+    manifest = {"version": "1.0", "resources": {f"r{i}": {"schema": USERS} for i in range(count)},
+                "x-s3memd": extension}
+    return "import?bucket=linear", tar_of({"s3db.json": json.dumps(manifest).encode(), "objects.ndjson": lines,
+                                           **{f"r{i}.jsonl": b"" for i in range(count)}})
+
+
+def members_of_a_record(count):
+    schema = {"attributes": {"name": "string"}, "behavior": "user-managed"}
+    record = {"id": "1", **{f"m{i}": "x" for i in range(8 * count)}}
+    return "import?bucket=linear", tar_of(
+        {"s3db.json": json.dumps({"version": "1.0", "resources": {"u": {"schema": schema}}}).encode(),
+         "u.jsonl": json.dumps(record).encode()})
+
+
+def names_of_metadata(count):
+    file = {"bucket": "linear", "objects": {f"k{k}": {"body": "", "metadata": {
+        f"n{i}": "" for i in range(2 * count)}} for k in range(6)}}
+    return "load", json.dumps(file).encode()
+
+
+@pytest.mark.parametrize("make", [objects_of_resources, members_of_a_record, names_of_metadata])
+def test_time_is_linear(make):
+    """Four times as much costs about four times the time, not sixteen times. CPU time, which other
+    programs on the machine do not change."""
+    with serving() as s:
+        spent = []
+        for count in (2400, 9600):
+            path, body = make(count)
+            begun = cpu_seconds(s)
+            ok(http_request(s, "PUT", "/_s3mem/" + path, body=body))
+            spent.append(cpu_seconds(s) - begun)
+        assert spent[1] <= 7 * spent[0] + 0.1, spent
+
+
+def test_a_restore_during_an_import(server):
+    """What it has put is seen by nobody then, and it says so."""
+    lines = b"".join(b'{"id":"%d","name":"x"}\n' % i for i in range(60000))
+    tar = tar_of({"s3db.json": json.dumps({"version": "1.0", "resources": {"u": {"schema": USERS}}}).encode(),
+                  "u.jsonl": lines})
+    branch = unique("w")
+    ok(admin(server, "POST", "branches", {"name": branch}), 201)
+    ok(admin(server, "POST", "snapshots", {"name": branch}), 201)
+    for _ in range(20):
+        replies = []
+        importer = threading.Thread(target=lambda: replies.append(put_tar(server, tar, bucket="late", branch=branch)))
+        importer.start()
+        eventually(lambda: replies or any(j["kind"] == "import" and j["state"] == "running" and j["items"] > 0
+                                          for j in ok(admin(server, "GET", "jobs"))["jobs"]))
+        ok(admin(server, "POST", f"snapshots/{branch}/restore", branch=branch))
+        importer.join()
+        assert replies[0].status in (200, 409)  # it may have been done a moment before
+        if replies[0].status == 409:
+            error = admin_refused(replies[0], 409, "Conflict")
+            assert "restored" in error["message"]
+            return
+    raise AssertionError("never in its midst")
 
 
 @pytest.mark.parametrize("name, kind, part", [

@@ -17,12 +17,21 @@ struct fixture {
     struct admin *admin;
 };
 
+static bool any_name(struct str name)
+{
+    return name.len > 0;
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
 
     f->store = store_new(&(struct store_options){0});
-    f->admin = admin_new(&(struct admin_options){.store = f->store, .version = "1"});
+    f->admin = admin_new(&(struct admin_options){.store = f->store,
+                                                 .version = "1",
+                                                 .region = STR("r"),
+                                                 .owner = STR("me"),
+                                                 .bucket_name_ok = any_name});
     admin_set_ready(f->admin);
     *state = f;
     return 0;
@@ -616,6 +625,69 @@ static void test_long_answers_are_forgotten(void **state)
     assert_int_equal(status, 200);
 }
 
+/* ---- a branch that is replaced under a call ---------------------------------------- */
+
+static void put_objects(struct branch *b, struct store *store, int count)
+{
+    assert_int_equal(S3_OK, bucket_create(b, &(struct bucket_spec){.name = STR("bucket"),
+                                                                   .region = STR("r"),
+                                                                   .owner = STR("me")}));
+    for (int i = 0; i < count; i++) {
+        char key[20];
+        struct record_spec spec = {.key = str_c(key)};
+
+        snprintf(key, sizeof(key), "a/%06d", i);
+        spec.key = str_c(key);
+        struct record *r = record_new(store, &spec, body_new(store, 0));
+        assert_int_equal(S3_OK, object_put(b, STR("bucket"), r, NULL, NULL));
+    }
+}
+
+/* Between two turns of clearing a prefix. */
+static void test_cleared_and_restored(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(branch) b = store_branch(f->store, STR("main"));
+    struct ask a;
+
+    put_objects(b, f->store, 2500);
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, b, STR("s")));
+    ask_begin(&a, f->admin, "POST", "/_s3mem/clear?bucket=bucket&prefix=a/", NULL, NULL);
+    assert_int_equal(a.next, APP_WAIT);
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &b, STR("s")));
+    ask_finish(&a);
+    assert_int_equal(a.next, APP_REPLY);
+    assert_int_equal(a.reply->status, 409);
+    assert_non_null(strstr(a.reply->text.ptr, "\"code\":\"Conflict\""));
+    ask_end(&a);
+}
+
+/* Between two turns of what PUT load merges. */
+static void test_merged_and_cleared(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(branch) b = store_branch(f->store, STR("main"));
+    AUTO_BUF(file, MiB(1));
+    struct ask a;
+
+    buf_add(&file, STR("{\"bucket\":\"bucket\",\"objects\":{"));
+    for (int i = 0; i < 2500; i++)
+        buf_addf(&file, "%s\"k%d\":{\"body\":\"\"}", i ? "," : "", i);
+    buf_add(&file, STR("}}"));
+    ask_open(&a, f->admin, "PUT", "/_s3mem/load?clear=false");
+    assert_int_equal(a.next, APP_WANT_BODY);
+    assert_int_equal(a.app.body(a.call, file.ptr, file.len), APP_WANT_BODY);
+    ask_finish(&a);
+    assert_int_equal(a.next, APP_WAIT);
+    assert_int_equal(S3_OK, bucket_clear(b, STR("bucket"), NULL));
+    ask_finish(&a);
+    assert_int_equal(a.next, APP_WAIT); /* what is in the bucket now is seen */
+    assert_int_equal(NAMED_OK, branch_clear(&b));
+    ask_finish(&a);
+    assert_int_equal(a.reply->status, 409);
+    ask_end(&a);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -636,6 +708,8 @@ int main(void)
         TEST(test_clients_that_stand_still),
         TEST(test_received_and_waiting),
         TEST(test_long_answers_are_forgotten),
+        TEST(test_cleared_and_restored),
+        TEST(test_merged_and_cleared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

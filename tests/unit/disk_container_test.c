@@ -88,13 +88,13 @@ static void read_member(struct source *s, struct str name, struct buf *out)
 {
     char block[KiB(4)];
     AUTO_BUF(why, KiB(1));
-    int fd = source_open(s, name, &why);
+    struct stretch text;
     ssize_t n;
 
-    assert_true(fd >= 0);
-    while ((n = read(fd, block, sizeof(block))) > 0)
+    assert_true(source_open(s, name, &text, &why));
+    while ((n = stretch_read(&text, block, sizeof(block))) > 0)
         buf_add(out, str_of(block, (size_t)n));
-    close(fd);
+    stretch_close(&text);
 }
 
 static void check_filled(struct source *s)
@@ -150,10 +150,11 @@ static void test_folder(void **state)
         assert_true(sink_finish(sink));
         assert_int_equal(access(path, F_OK), 0);
     }
-    AUTO(source) s = source_path_new(AT_FDCWD, path, &why);
+    AUTO(source) s = source_path_new(AT_FDCWD, path, NULL, &why);
     assert_non_null(s);
     check_filled(s);
-    assert_int_equal(source_open(s, STR("other"), &why), -1);
+    struct stretch text;
+    assert_false(source_open(s, STR("other"), &text, &why));
     assert_true(str_eq(buf_str(&why), STR("other is missing")));
     assert_int_equal(rmdir(top), -1);
     mem_free(path);
@@ -200,9 +201,10 @@ static void test_folder_links(void **state)
 
     (void)state;
     assert_int_equal(symlink("/etc/passwd", link), 0);
-    AUTO(source) s = source_path_new(AT_FDCWD, top, &why);
+    AUTO(source) s = source_path_new(AT_FDCWD, top, NULL, &why);
     assert_non_null(s);
-    assert_int_equal(source_open(s, STR("users.jsonl"), &why), -1);
+    struct stretch text;
+    assert_false(source_open(s, STR("users.jsonl"), &text, &why));
     mem_free(link);
     folder_drop(top);
 }
@@ -383,8 +385,7 @@ static struct lines *lines_of(struct str text)
     int fd = temporary_file();
 
     assert_int_equal(write_all(fd, text.ptr, text.len), 0);
-    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-    return lines_new(fd);
+    return lines_new((struct stretch){fd, 0, UINT64_MAX}, NULL);
 }
 
 static void test_lines(void **state)
@@ -418,8 +419,7 @@ static void test_long_line(void **state)
     for (size_t n = 0; n <= LINE_MAX_BYTES; n += sizeof(block))
         assert_int_equal(write_all(fd, block, sizeof(block)), 0);
     assert_int_equal(write_all(fd, "\nshort\n", 7), 0);
-    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-    AUTO(lines) l = lines_new(fd);
+    AUTO(lines) l = lines_new((struct stretch){fd, 0, UINT64_MAX}, NULL);
     assert_int_equal(lines_next(l, &line), LINES_LONG);
     assert_int_equal(lines_number(l), 1);
     assert_int_equal(lines_next(l, &line), LINES_ONE);

@@ -122,6 +122,32 @@ static void test_restore_one_bucket(void **state)
     assert_false(has(f->main, STR("c")));
 }
 
+/* Whether a holder of the branch is seen: by whatever took the branch's place. */
+static void test_current(void **state)
+{
+    struct fixture *f = *state;
+    struct branch *held;
+
+    assert_int_equal(NAMED_OK, store_snapshot_take(f->store, f->main, STR("s")));
+    held = store_branch(f->store, STR("main"));
+    assert_true(branch_is_current(held, BUCKET));
+    assert_int_equal(NAMED_OK,
+                     store_snapshot_restore_bucket(f->store, &f->main, STR("s"), BUCKET));
+    assert_false(branch_is_current(held, BUCKET));
+    assert_true(branch_is_current(held, STR("other")));
+    assert_true(branch_is_current(f->main, BUCKET));
+    assert_int_equal(NAMED_OK, store_snapshot_restore(f->store, &f->main, STR("s")));
+    assert_false(branch_is_current(held, STR("other")));
+    assert_true(branch_is_current(f->main, BUCKET));
+    branch_unref(held);
+    assert_int_equal(NAMED_OK, store_fork(f->store, STR("w"), STR("main"), STR_NONE));
+    held = store_branch(f->store, STR("w"));
+    assert_true(branch_is_current(held, BUCKET));
+    assert_int_equal(NAMED_OK, store_branch_delete(f->store, STR("w")));
+    assert_false(branch_is_current(held, BUCKET));
+    branch_unref(held);
+}
+
 /* Who held the branch when it was restored goes on with the state it had, and writes it. */
 static void test_a_restore_leaves_calls_their_state(void **state)
 {
@@ -475,6 +501,7 @@ int main(void)
         T(test_branches_are_apart),
         T(test_snapshots),
         T(test_restore_one_bucket),
+        T(test_current),
         T(test_a_restore_leaves_calls_their_state),
         T(test_restoring_a_bucket_leaves_the_others),
         T(test_root_is_one_instant),
