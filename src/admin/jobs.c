@@ -364,7 +364,10 @@ static void crew_init(struct crew *crew, struct jobs *jobs, struct seat *seats, 
 static void crew_release(struct crew *crew)
 {
     for (size_t i = 0; i < crew->seat_count; i++) {
-        if (crew->seats[i].state != SEAT_FREE)
+        pthread_mutex_lock(&crew->jobs->lock);
+        bool taken = crew->seats[i].state != SEAT_FREE;
+        pthread_mutex_unlock(&crew->jobs->lock);
+        if (taken)
             pthread_join(crew->seats[i].thread, NULL);
     }
     pthread_cond_destroy(&crew->more);
