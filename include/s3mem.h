@@ -37,7 +37,8 @@ typedef enum s3mem_result {
     S3MEM_MISSING,   /* there is no snapshot, branch or bucket of that name */
     S3MEM_INVALID,   /* not a name: see s3memd-admin(7); or a document that is not whole */
     S3MEM_NO_MEMORY, /* or beyond --max-memory */
-    S3MEM_IO         /* a file cannot be read or written: errno tells */
+    S3MEM_IO,        /* a file cannot be read or written: errno tells */
+    S3MEM_TOO_MANY   /* branches: see --branch-limit */
 } s3mem_result;
 
 /* A sentence. Static. */

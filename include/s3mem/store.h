@@ -36,6 +36,10 @@ struct bucket_info;
 
 struct store_options {
     uint64_t max_memory_bytes; /* 0 = no limit; beyond it body_new and record_new fail */
+    uint32_t branch_limit;     /* of branches besides main; 0 = none. Those that are loaded may
+                                * be more */
+    int64_t branch_idle_ns;    /* a branch of store_fork_for_key goes when it was not used for
+                                * so long and is what forking it again would make; 0 = never */
 };
 
 struct store_stats {
@@ -120,6 +124,7 @@ enum named {
     NAMED_EXISTS,    /* the name is taken */
     NAMED_MISSING,   /* there is nothing of that name */
     NAMED_NO_MEMORY, /* nothing has changed */
+    NAMED_TOO_MANY,  /* branches: the limit of their number; only store_fork... */
 };
 
 /* Branches and snapshots have names of 1 to NAME_MAX_LEN bytes; the caller checks. */
@@ -131,6 +136,9 @@ bool store_name_ok(struct str name);
  * O(1). MISSING: the source. */
 MUST_CHECK enum named store_fork(struct store *store, struct str name, struct str from_branch,
                                  struct str from_snapshot);
+/* A branch for an access key, from the snapshot of that name or else the branch. The same, but
+ * see store_options. */
+MUST_CHECK enum named store_fork_for_key(struct store *store, struct str key, struct str from);
 /* MISSING also for "main", which stays. Calls that hold the branch finish on it. */
 MUST_CHECK enum named store_branch_delete(struct store *store, struct str name);
 void branch_unref(struct branch *b);

@@ -210,6 +210,9 @@ static enum app_next fork_branch(struct admin_call *c, struct str name, struct s
         return admin_field_error(
             c, 404, "NoSuchBranch", branch.ptr ? "branch" : "from", "there is no %s '%s'",
             branch.ptr ? "branch" : "snapshot or branch", branch.ptr ? branch.ptr : from.ptr);
+    case NAMED_TOO_MANY:
+        return admin_error(c, 503, "TooManyBranches",
+                           "there are as many branches as --branch-limit allows; delete one");
     case NAMED_NO_MEMORY:
         break;
     }

@@ -144,6 +144,9 @@ static bool open_branch(struct import *x, const char *aside)
 
         if (named == NAMED_NO_MEMORY)
             return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        if (named == NAMED_TOO_MANY)
+            return import_stop(x, BACKUP_NO_MEMORY,
+                               "there are as many branches as --branch-limit allows");
         if (named)
             return import_stop(x, BACKUP_NO_BUCKET, "there is no branch '%.*s'",
                                (int)branch.len, branch.ptr);

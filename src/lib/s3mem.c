@@ -35,6 +35,8 @@ PUBLIC const char *s3mem_strerror(s3mem_result result)
         return "memory is out (see --max-memory)";
     case S3MEM_IO:
         return "the file cannot be read or written";
+    case S3MEM_TOO_MANY:
+        return "there are as many branches as --branch-limit allows";
     }
     return "unknown";
 }
@@ -186,6 +188,8 @@ static s3mem_result result_of(enum named named)
         return S3MEM_EXISTS;
     case NAMED_MISSING:
         return S3MEM_MISSING;
+    case NAMED_TOO_MANY:
+        return S3MEM_TOO_MANY;
     case NAMED_NO_MEMORY:
         break;
     }

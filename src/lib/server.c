@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #define WHY_MAX KiB(8)
+/* As --branch-limit's help says. */
+#define BRANCH_IDLE_NS (600 * NS_PER_S)
 
 void server_complain(struct server *server, const char *fmt, ...)
 {
@@ -183,8 +185,10 @@ enum exit_status server_open(struct server *server)
         status = open_state_dirs(server);
     if (status)
         return status;
-    server->store =
-        store_new(&(struct store_options){.max_memory_bytes = server->settings.max_memory});
+    server->store = store_new(&(struct store_options){
+        .max_memory_bytes = server->settings.max_memory,
+        .branch_limit = (uint32_t)server->settings.branch_limit,
+        .branch_idle_ns = server->settings.branch_per_key[0] ? BRANCH_IDLE_NS : 0});
     status = network_listen(server);
     if (!status)
         status = persist_open(server);

@@ -19,15 +19,15 @@ static enum s3_err fork_for(struct s3_call *c, struct str key)
 {
     struct store *store = c->options->store;
     struct str from = c->options->branch_per_key;
-    enum named result = store_fork(store, key, STR_NONE, from);
+    enum named result = store_fork_for_key(store, key, from);
 
-    if (result == NAMED_MISSING)
-        result = store_fork(store, key, from, STR_NONE);
     if (result == NAMED_MISSING)
         return s3_fail_message(c, S3_NO_SUCH_BRANCH,
                                "There is no snapshot or branch '%.*s' to fork a branch for the "
                                "access key from.",
                                (int)from.len, from.ptr);
+    if (result == NAMED_TOO_MANY)
+        return s3_fail(c, S3_TOO_MANY_BRANCHES, "--branch-limit");
     if (result == NAMED_NO_MEMORY)
         return s3_fail(c, S3_SLOW_DOWN, "memory for a branch");
     return S3_OK;
@@ -44,6 +44,8 @@ enum s3_err s3_choose_branch_of_key(struct s3_call *c, struct str key)
         if (fork_for(c, key))
             return c->err;
         b = store_branch(c->options->store, key);
+        if (!b) /* main is no place for what was meant for it */
+            return s3_fail(c, S3_NO_SUCH_BRANCH, "deleted as soon as it was forked");
     }
     if (b)
         use_branch(c, b);

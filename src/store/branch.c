@@ -297,7 +297,15 @@ struct branch *find_branch_locked(struct store *store, struct str name)
 
 struct branch *store_branch(struct store *store, struct str name)
 {
-    return names_get(store, NAMES_BRANCHES, name);
+    struct branch *b;
+
+    while ((b = names_get(store, NAMES_BRANCHES, name)) && b->of_key && !branch_use(b)) {
+        branch_unref(b);
+        /* The reaper is about to take it away, and holds the lock until that is decided. */
+        pthread_mutex_lock(&store->lock);
+        pthread_mutex_unlock(&store->lock);
+    }
+    return b;
 }
 
 /* ---- forking ----------------------------------------------------------------------- */
@@ -310,7 +318,7 @@ struct snapshot *find_snapshot_locked(struct store *store, struct str name)
 /* What a fork is made of besides a root. */
 struct fork {
     struct str name, from;
-    bool from_snapshot;
+    bool from_snapshot, of_key;
     int64_t created_ns;
 };
 
@@ -323,6 +331,8 @@ static enum named fork_locked(struct store *store, const struct fork *fork, stru
     if (!b)
         return NAMED_NO_MEMORY;
     b->from_snapshot = fork->from_snapshot;
+    b->of_key = fork->of_key;
+    atomic_init(&b->used_ns, clock_coarse_ns());
     b->label.created_ns = fork->created_ns;
     branch_write_lock(b);
     bool done = names_put_locked(store, NAMES_BRANCHES, fork->name, b, &none);
@@ -342,8 +352,12 @@ static enum named fork_locked(struct store *store, const struct fork *fork, stru
 /* May there be another branch of that name? */
 static enum named check_fork_locked(struct store *store, const struct fork *fork)
 {
+    uint64_t others = names_count_locked(store, NAMES_BRANCHES) - 1;
+
     if (find_branch_locked(store, fork->name))
         return NAMED_EXISTS;
+    if (store->branch_limit > 0 && others >= store->branch_limit)
+        return NAMED_TOO_MANY;
     return account_has_room(&store->account, branch_size(fork->name, fork->from))
                ? NAMED_OK
                : NAMED_NO_MEMORY;
@@ -370,6 +384,16 @@ static enum named fork_snapshot_locked(struct store *store, const struct fork *f
     return source ? fork_locked(store, fork, root_ref(source->root)) : NAMED_MISSING;
 }
 
+static enum named fork_source_locked(struct store *store, const struct fork *fork)
+{
+    enum named result = check_fork_locked(store, fork);
+
+    if (result)
+        return result;
+    return fork->from_snapshot ? fork_snapshot_locked(store, fork)
+                               : fork_branch_locked(store, fork);
+}
+
 enum named store_fork(struct store *store, struct str name, struct str from_branch,
                       struct str from_snapshot)
 {
@@ -377,13 +401,21 @@ enum named store_fork(struct store *store, struct str name, struct str from_bran
                         .from = from_snapshot.ptr ? from_snapshot : from_branch,
                         .from_snapshot = from_snapshot.ptr,
                         .created_ns = clock_now_ns()};
-    enum named result;
 
     pthread_mutex_lock(&store->lock);
-    result = check_fork_locked(store, &fork);
-    if (!result)
-        result = fork.from_snapshot ? fork_snapshot_locked(store, &fork)
-                                    : fork_branch_locked(store, &fork);
+    enum named result = fork_source_locked(store, &fork);
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
+enum named store_fork_for_key(struct store *store, struct str key, struct str from)
+{
+    struct fork fork = {
+        .name = key, .from = from, .of_key = true, .created_ns = clock_now_ns()};
+
+    pthread_mutex_lock(&store->lock);
+    fork.from_snapshot = find_snapshot_locked(store, from) != NULL;
+    enum named result = fork_source_locked(store, &fork);
     pthread_mutex_unlock(&store->lock);
     return result;
 }

@@ -80,6 +80,10 @@ struct str label_from(const struct label *label);
 /* store.lock is held. */
 struct branch *find_branch_locked(struct store *store, struct str name);
 struct snapshot *find_snapshot_locked(struct store *store, struct str name);
+/* expiry.c: marks b, made for an access key and just looked up, as used. False: it is going. */
+MUST_CHECK bool branch_use(struct branch *b);
+/* Takes away the branches made for access keys that are idle, see store_options. */
+void expire_branches(void *store);
 /* Tells that b, which the store has let go of, is deleted. store.lock is held. */
 void branch_bury_locked(struct branch *b);
 bool branch_is_main(struct str name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reaper.h - a thread that frees what is too big to free in a request. Nothing is allocated to
- * hand something over: it brings its own link. */
+ * hand something over: it brings its own link. When it is idle it looks, now and then, for what
+ * has to go without being asked. */
 #ifndef S3MEM_STORE_REAPER_H
 #define S3MEM_STORE_REAPER_H
 
@@ -16,6 +17,11 @@ struct reap {
 };
 
 struct reaper *reaper_new(void);
+/* Calls look(arg) about every period_ns, when there is nothing to run. Once, before anything is
+ * pushed. */
+void reaper_look(struct reaper *reaper, void (*look)(void *arg), void *arg, int64_t period_ns);
+/* No look begins or runs after this, and all that was pushed has been run. */
+void reaper_settle(struct reaper *reaper);
 /* Runs what is left, then ends the thread. Accepts NULL. */
 void reaper_free(struct reaper *reaper);
 void reaper_push(struct reaper *reaper, struct reap *item, void (*run)(struct reap *self),

@@ -68,6 +68,8 @@ struct store *store_new(const struct store_options *options)
     struct str main_name = STR("main");
 
     store->account.limit = options->max_memory_bytes;
+    store->branch_limit = options->branch_limit;
+    store->branch_idle_ns = options->branch_idle_ns;
     store->pool = pool_new(store);
     store->reaper = reaper_new();
     recycler_init(&store->recycler);
@@ -80,6 +82,8 @@ struct store *store_new(const struct store_options *options)
         abort();
     }
     assert(!none);
+    if (store->branch_idle_ns > 0)
+        reaper_look(store->reaper, expire_branches, store, store->branch_idle_ns / 10 + 1);
     return store;
 }
 
@@ -87,8 +91,8 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
-    /* Before the names: the reaper may be about to drop past ones. */
-    reaper_wait(store->reaper);
+    /* Before the names: the reaper may be about to drop some. */
+    reaper_settle(store->reaper);
     names_release(store);
     store_drop_nodes(store);
     reaper_free(store->reaper);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Snapshots, branches, clear and the clock, by HTTP, and what S3 clients see of them."""
 
+import collections
 import concurrent.futures
 import datetime
+import http.client
 import re
 import socket
 import threading
@@ -309,6 +311,41 @@ def test_branch_per_key_of_a_snapshot(own):
     ok(admin(own, "POST", "snapshots", {"name": "golden"}), 201)
     http_request(own, "PUT", "/fixture/later", body=b"not in it")
     assert keys(client(own, key="late"), "fixture") == ["seed"]
+
+
+@pytest.mark.options("--branch-per-key", "--branch-limit", "3", "--bucket", "fixture")
+def test_invented_keys_end_at_the_limit(own):
+    """Beyond --branch-limit keys that were never seen are refused, reads as well; all others go on."""
+    for i in range(3):
+        put(client(own, key=f"worker-{i}"), "fixture", k=b"x")
+    for i in range(50):
+        with refused("TooManyBranches", 503, message=re.compile("--branch-limit")):
+            client(own, key=f"invented-{i}", config={"retries": {"max_attempts": 0}}).get_object(
+                Bucket="fixture", Key="k")
+    assert admin_refused(admin(own, "POST", "branches", {"name": "mine"}), 503, "TooManyBranches")
+    assert len(ok(admin(own, "GET", "branches"))["branches"]) == 4
+    put(client(own, key="worker-1"), "fixture", more=b"x")
+    assert http_request(own, "PUT", "/fixture/main", body=b"x").status == 200
+    ok(admin(own, "DELETE", "branches/worker-0"), 204)
+    put(client(own, key="invented"), "fixture", k=b"x")
+
+
+@pytest.mark.options("--branch-per-key", "--branch-limit", "0", "--max-memory", "1MiB", "--bucket",
+                     "fixture")
+def test_branches_count_for_max_memory(own):
+    connection = http.client.HTTPConnection(own.url.removeprefix("http://"), timeout=PATIENCE)
+    answers = collections.Counter()
+    for i in range(8000):
+        scope = f"invented{i}/20260101/us-east-1/s3/aws4_request"
+        connection.request("HEAD", "/fixture/k", headers={
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, "
+                             f"Signature={'0' * 64}", "x-amz-date": "20260101T000000Z"})
+        reply = connection.getresponse()
+        reply.read()
+        answers[reply.status] += 1
+    assert set(answers) == {404, 503} and answers[404] > 1000, answers
+    # But for the nodes of the maps: they are never refused, so that a full store can delete.
+    assert ok(admin(own, "GET", "stats"))["memory"]["total"] < 1024 * 1024 + 8 * 1024
 
 
 @pytest.mark.options("--branch-per-key", "--bucket", "bkt")
