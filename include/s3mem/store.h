@@ -43,8 +43,9 @@ struct store_options {
 };
 
 struct store_stats {
-    uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper */
-    uint64_t tree_bytes, record_bytes, body_bytes;
+    uint64_t memory_bytes; /* trees + records + bodies, live and awaiting the reaper, and what
+                            * requests hold */
+    uint64_t tree_bytes, record_bytes, body_bytes, request_bytes;
     uint64_t data_bytes; /* of memory_bytes: objects' and parts' bytes, each counted once
                           * however many records, snapshots and branches share it */
     uint64_t reaping;    /* items of trees handed to the reaper and not yet gone through (those
@@ -288,6 +289,27 @@ struct doc *doc_new(struct store *store, struct str bytes);
 struct doc *doc_ref(struct doc *d);
 void doc_unref(struct doc *d);
 struct str doc_str(const struct doc *d);
+
+/* ---- documents of requests --------------------------------------------------------- */
+
+/* Memory of one request whose size its client chooses and that is no object's: an XML or JSON
+ * document, the fields of a form. All together are counted, and bounded by store_intake_max
+ * (64 MiB, or a quarter of max_memory_bytes): beyond it the request is answered SlowDown. What
+ * they hold is never refused because of max_memory_bytes alone, so that a full store can
+ * delete. One thread at a time. */
+struct intake {
+    struct store *store;
+    uint64_t held;
+};
+uint64_t store_intake_max(const struct store *store);
+void intake_init(struct intake *in, struct store *store);
+/* Holds so many bytes in all, never less than before. False: there is no room, nothing has
+ * changed. */
+MUST_CHECK bool intake_hold(struct intake *in, uint64_t bytes);
+/* Appends what came of a document and holds its memory, as it comes. On failure both are
+ * released: MAX_MESSAGE_LENGTH_EXCEEDED (the limit of the buf), SLOW_DOWN */
+MUST_CHECK enum s3_err intake_add(struct intake *in, struct buf *document, struct str bytes);
+void intake_release(struct intake *in);
 
 /* ---- bodies ------------------------------------------------------------------------ */
 

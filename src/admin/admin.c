@@ -102,6 +102,7 @@ static enum app_next call_begin(void *arg, const struct request *req, void **cal
     c->started_ns = clock_monotonic_ns();
     buf_init(&c->text, KiB(128));
     buf_init(&c->document, ADMIN_DOCUMENT_MAX);
+    intake_init(&c->intake, c->admin->options.store);
     reply_init(&c->reply);
     return prepare(c) ? APP_WANT_BODY : APP_REPLY;
 }
@@ -115,9 +116,11 @@ static enum app_next call_body(void *call, const char *data, size_t len)
         digest_update(&c->body_digest, data, len);
     if (c->feed)
         return c->feed(c, data, len);
-    buf_add(&c->document, str_of(data, len));
-    if (buf_ok(&c->document))
+    enum s3_err err = intake_add(&c->intake, &c->document, str_of(data, len));
+    if (!err)
         return APP_WANT_BODY;
+    if (err == S3_SLOW_DOWN)
+        return admin_no_memory(c);
     return admin_error(c, 413, "EntityTooLarge", "the document is larger than 64 KiB");
 }
 
@@ -230,6 +233,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     digest_release(&c->body_digest);
     buf_release(&c->text);
     buf_release(&c->document);
+    intake_release(&c->intake);
     reply_release(&c->reply);
     mem_free(c);
 }

@@ -79,9 +79,10 @@ struct admin_call {
     struct str argument;                   /* what "*" took, decoded; NUL-terminated */
     struct param params[ADMIN_PARAMS_MAX]; /* decoded; values NUL-terminated */
     size_t param_count;
-    struct buf text;     /* owns argument and params */
-    struct buf document; /* the request's body, unless feed is set */
-    json_t *json;        /* owned; TAKES_JSON */
+    struct buf text;      /* owns argument and params */
+    struct buf document;  /* the request's body, unless feed is set */
+    struct intake intake; /* holds document */
+    json_t *json;         /* owned; TAKES_JSON */
     /* Takes the body bit by bit in place of document: APP_REPLY when it has answered. */
     enum app_next (*feed)(struct admin_call *c, const char *data, size_t len);
     struct digest body_digest; /* of what feed got, if the client signed it */

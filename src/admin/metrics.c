@@ -204,13 +204,15 @@ static void add_memory(struct buf *out, struct admin *admin)
     const struct {
         struct str kind;
         uint64_t bytes;
-    } kinds[] = {{STR("total"), m.total},     {STR("trees"), m.trees},
-                 {STR("records"), m.records}, {STR("bodies"), m.bodies},
-                 {STR("data"), m.data},       {STR("overhead"), m.overhead},
-                 {STR("shared"), m.shared},   {STR("limit"), m.limit}};
+    } kinds[] = {{STR("total"), m.total},       {STR("trees"), m.trees},
+                 {STR("records"), m.records},   {STR("bodies"), m.bodies},
+                 {STR("requests"), m.requests}, {STR("data"), m.data},
+                 {STR("overhead"), m.overhead}, {STR("shared"), m.shared},
+                 {STR("limit"), m.limit}};
 
     add_head(out, "s3mem_memory_bytes", "gauge",
-             "Memory of the store. total = trees + records + bodies = data + overhead; shared: "
+             "Memory of the store. total = trees + records + bodies + requests = data + "
+             "overhead; shared: "
              "what sharing between states saves; limit: --max-memory, 0 for none.");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         add_label(out, "s3mem_memory_bytes{kind", kinds[i].kind);

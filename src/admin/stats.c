@@ -60,6 +60,7 @@ void stats_memory(struct admin *admin, struct memory_facts *out)
         .trees = s.tree_bytes,
         .records = s.record_bytes,
         .bodies = s.body_bytes,
+        .requests = s.request_bytes,
         .data = s.data_bytes,
         /* The counters move while they are read. */
         .overhead = difference(s.memory_bytes, s.data_bytes),
@@ -275,6 +276,7 @@ static void add_memory(struct buf *out, struct admin *admin)
     add_u64(out, ",\"trees\":", m.trees);
     add_u64(out, ",\"records\":", m.records);
     add_u64(out, ",\"bodies\":", m.bodies);
+    add_u64(out, ",\"requests\":", m.requests);
     add_u64(out, ",\"data\":", m.data);
     add_u64(out, ",\"overhead\":", m.overhead);
     add_u64(out, ",\"shared\":", m.shared);

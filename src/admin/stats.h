@@ -9,7 +9,7 @@
 #include "s3mem/disk.h"
 
 struct memory_facts {
-    uint64_t total, trees, records, bodies;
+    uint64_t total, trees, records, bodies, requests;
     uint64_t data, overhead; /* their sum is total */
     uint64_t shared;         /* what all states together would hold beyond data if they shared
                               * nothing */

@@ -247,6 +247,7 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     c->at.key = c->at.bucket = c->virtual_bucket = STR("");
     if (service->options.traffic || log_access_enabled())
         c->traffic.started_ns = clock_monotonic_ns();
+    intake_init(&c->intake, c->options->store);
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
     auth_result_init(&c->auth);
@@ -424,7 +425,11 @@ static enum s3_err document_sink(void *arg, const char *data, size_t len)
     if (!c->xml)
         return s3_fail(c, S3_SLOW_DOWN, "memory for a document");
     xml_reader_feed(c->xml, str_of(data, len));
-    return S3_OK;
+    if (intake_hold(&c->intake, xml_reader_memory(c->xml)))
+        return S3_OK;
+    xml_reader_free(TAKE(c->xml));
+    intake_release(&c->intake);
+    return s3_fail(c, S3_SLOW_DOWN, "memory for the documents of requests");
 }
 
 enum s3_err s3_document(struct s3_call *c, struct str root, const struct xml_node **out)
@@ -443,6 +448,8 @@ static enum s3_err begin_document(struct s3_call *c)
         return s3_fail(c, S3_MAX_MESSAGE_LENGTH_EXCEEDED, "%" PRIu64 " bytes",
                        c->payload.expected);
     }
+    if (c->payload.expected > store_intake_max(c->options->store))
+        return s3_fail(c, S3_SLOW_DOWN, "a document of %" PRIu64 " bytes", c->payload.expected);
     payload_set_sink(&c->payload, document_sink, c);
     return S3_OK;
 }
@@ -659,6 +666,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     credentials_unref(c->credentials);
     auth_failure_release(&c->failure);
     xml_reader_free(c->xml);
+    intake_release(&c->intake);
     buf_release(&c->message);
     buf_release(&c->detail);
     arena_free(c->arena);

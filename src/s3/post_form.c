@@ -42,6 +42,12 @@ static void post_free(void *state)
 
 /* ---- fields ------------------------------------------------------------------------ */
 
+/* Counts memory of the call that the form's fields take. */
+static bool hold(struct s3_call *c, size_t more)
+{
+    return intake_hold(&c->intake, c->intake.held + more);
+}
+
 static enum s3_err take_field(void *arg, struct str name, struct str value)
 {
     struct post *p = arg;
@@ -87,7 +93,7 @@ static struct str expand_filename(struct s3_call *c, struct str text, struct str
         text = str_from(text, at + sizeof("${filename}") - 1);
     }
     buf_add(&out, text);
-    return buf_ok(&out) ? s3_copy(c, buf_str(&out)) : STR_NONE;
+    return buf_ok(&out) && hold(c, out.len) ? s3_copy(c, buf_str(&out)) : STR_NONE;
 }
 
 /* In every field, before the policy sees them. Sources: AWS "HTML forms", "POST Policy". */
@@ -334,6 +340,9 @@ static enum s3_err take_data(void *arg, const char *data, size_t len)
 static enum s3_err feed_form(void *arg, const char *data, size_t len)
 {
     struct post *p = arg;
+    /* The reader keeps a field while it comes, the call when it is complete. */
+    if (!form_has_file(p->reader) && !hold(p->c, 2 * len))
+        return s3_fail(p->c, S3_SLOW_DOWN, "memory for a form's fields");
     enum s3_err err = form_feed(p->reader, data, len);
     return err && !p->c->err ? s3_fail(p->c, err, "form") : err;
 }

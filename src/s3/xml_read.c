@@ -14,6 +14,7 @@
 /* 10,000 parts with ten checksums each. */
 #define NODES_MAX (UINT32_C(1) << 17)
 #define TEXT_MAX  MiB(16)
+#define PARSER    KiB(32) /* libxml2's context, dictionary and stacks */
 
 struct xml_node {
     const struct buf *text; /* in which name and text lie */
@@ -245,6 +246,18 @@ void xml_reader_free(struct xml_reader *r)
     mem_free(r);
 }
 
+size_t xml_reader_memory(const struct xml_reader *r)
+{
+    size_t size = sizeof(*r) + r->capacity * sizeof(*r->nodes) + r->text.cap;
+
+    /* A token that has not ended waits in the parser's input. */
+    if (r->parser)
+        size += PARSER;
+    if (r->parser && r->parser->input)
+        size += 2 * (size_t)(r->parser->input->end - r->parser->input->base);
+    return size;
+}
+
 /* What failed is not read on: its memory goes at once. */
 static void fail(struct xml_reader *r, enum s3_err err)
 {
@@ -252,6 +265,7 @@ static void fail(struct xml_reader *r, enum s3_err err)
         r->err = err;
     free_parser(r);
     mem_free(TAKE(r->nodes));
+    r->capacity = 0;
     buf_release(&r->text);
 }
 

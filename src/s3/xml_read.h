@@ -29,6 +29,8 @@ void xml_reader_free(struct xml_reader *r);
 AUTO_DEFINE(xml_reader, xml_reader_free)
 /* The next bytes, any number of them. What is wrong with them xml_reader_end tells. */
 void xml_reader_feed(struct xml_reader *r, struct str bytes);
+/* Bytes of memory that the reader takes now; those of libxml2 estimated. */
+size_t xml_reader_memory(const struct xml_reader *r);
 /* The document is complete; its root element must have the given local name (STR_NONE: any).
  * Once a reader.
  * r       NULL: a document of no bytes

@@ -7,7 +7,13 @@
 
 #include <stdatomic.h>
 
-enum account_kind { ACCOUNT_TREE, ACCOUNT_RECORD, ACCOUNT_BODY, ACCOUNT_KINDS };
+enum account_kind {
+    ACCOUNT_TREE,
+    ACCOUNT_RECORD,
+    ACCOUNT_BODY,
+    ACCOUNT_REQUEST,
+    ACCOUNT_KINDS
+};
 
 struct account {
     _Atomic uint64_t total;

@@ -33,7 +33,9 @@ def test_an_empty_server(own):
     assert answer["journal"] == {"capacity": 1000, "size": 0}
     memory = answer["memory"]
     assert memory["data"] == memory["shared"] == memory["limit"] == 0
-    assert memory["total"] == memory["trees"] + memory["records"] + memory["bodies"]
+    assert memory["total"] == sum(
+        memory[kind] for kind in ["trees", "records", "bodies", "requests"]
+    )
     assert memory["total"] == memory["data"] + memory["overhead"]
     assert 0.3 * own.rss() < memory["resident"] < 3 * own.rss()
 
@@ -209,7 +211,7 @@ def test_metrics(own):
         assert value(found["s3mem_object_bytes"], branch=branch, bucket="data") == 5
         assert value(found["s3mem_versions"], branch=branch, bucket="data") == 0
         assert value(found["s3mem_uploads"], branch=branch, bucket="data") == 0
-    for kind in ["total", "trees", "records", "bodies", "data", "overhead", "shared", "limit"]:
+    for kind in ["total", "trees", "records", "bodies", "requests", "data", "overhead", "shared", "limit"]:
         assert value(found["s3mem_memory_bytes"], kind=kind) == answer["memory"][kind]
     assert value(found["s3mem_memory_bytes"], kind="shared") == 10
     assert value(found["s3mem_branches"]) == 2 and value(found["s3mem_snapshots"]) == 1

@@ -2,10 +2,23 @@
 """Memory that a client takes: by announcing, by connecting, by documents. Who sends nothing
 takes (almost) nothing; what is sent counts; what has left is given back."""
 
+import json
 import time
 
+import pytest
+
 from conftest import Wire
-from harness import MIB, SLOW, client, eventually, has, serving, unique
+from harness import (
+    MIB,
+    SLOW,
+    client,
+    eventually,
+    has,
+    http_request,
+    refused,
+    serving,
+    unique,
+)
 
 HOST = "Host: 127.0.0.1\r\n"
 GIB = 1024 * MIB
@@ -115,3 +128,117 @@ def test_memory_runs_out_in_mid_body():
             assert reply.status == 503 and b"<Code>SlowDown</Code>" in reply.body
         has(s3.head_object(Bucket=bucket, Key="other"), ContentLength=24 * MIB)
         has(s3.head_object(Bucket=bucket, Key="third"), ContentLength=30 * MIB)
+
+
+# ---- documents ----------------------------------------------------------------------------------
+
+
+def stats(server):
+    reply = http_request(server, "GET", "/_s3mem/stats")
+    return json.loads(reply.body)["memory"]
+
+
+def fill_with(server, head, sent, count):
+    """Requests that each send a part of their document and wait."""
+    wires = [Wire(server) for _ in range(count)]
+    for w in wires:
+        w.send(head)
+        w.send(sent)
+    return wires
+
+
+MD5 = f"Content-MD5: {'A' * 22}==\r\n"
+FORM = "Content-Type: multipart/form-data; boundary=X\r\n"
+FIELD = '--X\r\nContent-Disposition: form-data; name="{}"\r\n\r\n'
+# Requests whose documents are kept: what they start with, and the length of the rest.
+DOCUMENTS = {
+    "DeleteObjects": ("POST /{}?delete HTTP/1.1\r\n" + MD5, "", 500_000),
+    "PutBucketTagging": ("PUT /{}?tagging HTTP/1.1\r\n", "", 60_000),
+    "PostObject": ("POST /{} HTTP/1.1\r\n" + FORM, FIELD.format("a"), 60_000),
+    "faults": ("PUT /_s3mem/faults HTTP/1.1\r\n", "", 60_000),
+}
+
+
+@pytest.mark.parametrize("which", DOCUMENTS)
+def test_documents_under_way_are_bounded(which):
+    """A quarter of --max-memory holds what has come of all documents; then SlowDown by name. What
+    is only announced takes none of it, and who leaves gives it back."""
+    with serving("--max-memory", "2MiB") as server:
+        bucket = unique("w")
+        client(server).create_bucket(Bucket=bucket)
+        line, start, length = DOCUMENTS[which]
+        head = line.format(bucket) + HOST + f"Content-Length: {length + len(start)}\r\n\r\n" + start
+        idle = fill_with(server, head, b"", 50)
+        time.sleep(0.1)
+        quiet = stats(server)["requests"]
+        assert quiet < 128 * 1024, quiet
+        wires = fill_with(server, head, b" " * 16_000, 100)
+        eventually(lambda: 384 * 1024 < stats(server)["requests"] <= 512 * 1024)
+        with Wire(server) as w:
+            w.send(head)
+            w.send(b" " * length)
+            reply = w.reply()
+            assert reply.status == 503 and b"SlowDown" in reply.body
+        assert stats(server)["requests"] <= 512 * 1024
+        for w in wires + idle:
+            w.socket.close()
+        eventually(lambda: stats(server)["requests"] == 0)
+        client(server).put_bucket_tagging(
+            Bucket=bucket, Tagging={"TagSet": [{"Key": "k", "Value": "v" * 200}]}
+        )
+
+
+def test_document_beyond_all_room():
+    """One that could not even fit alone is refused before it is sent."""
+    with serving("--max-memory", "2MiB") as server:
+        bucket = unique("w")
+        client(server).create_bucket(Bucket=bucket)
+        with Wire(server) as w:
+            w.send(
+                f"POST /{bucket}?delete HTTP/1.1\r\n{HOST}Content-Length: 600000\r\n"
+                "Expect: 100-continue\r\n\r\n"
+            )
+            assert w.fill().startswith(b"HTTP/1.1 503 ")
+            assert b"<Code>SlowDown</Code>" in w.rest
+
+
+def test_full_store_takes_the_document_that_empties_it():
+    with serving("--max-memory", "8MiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        with refused("SlowDown", 503):
+            for n in range(10_000):
+                s3.put_object(Bucket=bucket, Key=f"{n:05}", Body=b"x" * 60_000)
+        keys = [{"Key": f"{i:05}"} for i in range(n)]
+        assert s3.delete_objects(Bucket=bucket, Delete={"Objects": keys}).get("Errors", []) == []
+        eventually(lambda: stats(server)["total"] < 8 * MIB // 4)
+
+
+def test_file_names_in_fields_are_counted():
+    """20 KB of ${filename} become 2 MB of fields: those are held while the file comes."""
+    with serving("--max-memory", "16MiB") as server:
+        bucket = unique("w")
+        client(server).create_bucket(Bucket=bucket)
+        start = (
+            FIELD.format("key")
+            + "k\r\n"
+            + FIELD.format("x-ignore-this")
+            + "${filename}" * 1500
+            + "\r\n"
+            + FIELD.format('file"; filename="' + "n" * 800)
+        )
+        head = (
+            f"POST /{bucket} HTTP/1.1\r\n{HOST}{FORM}"
+            f"Content-Length: {len(start) + 10_000}\r\n\r\n{start}"
+        )
+        wires = fill_with(server, head, b"x", 20)
+        eventually(lambda: 2 * MIB < stats(server)["requests"] <= 4 * MIB)
+        with Wire(server) as w:
+            w.send(head)
+            w.send(b"x" * 10_000)
+            reply = w.reply()
+            assert reply.status == 503 and b"<Code>SlowDown</Code>" in reply.body
+        for w in wires:
+            w.socket.close()
+        eventually(lambda: stats(server)["requests"] == 0)

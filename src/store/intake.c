@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* intake.c - the documents that requests bring, counted together. */
+#include "store/core.h"
+
+#define INTAKE_MAX MiB(64)
+
+uint64_t store_intake_max(const struct store *store)
+{
+    uint64_t quarter = store->account.limit / 4;
+
+    return quarter > 0 && quarter < INTAKE_MAX ? quarter : INTAKE_MAX;
+}
+
+void intake_init(struct intake *in, struct store *store)
+{
+    *in = (struct intake){.store = store};
+}
+
+bool intake_hold(struct intake *in, uint64_t bytes)
+{
+    struct account *account = &in->store->account;
+    uint64_t more = bytes - in->held, all;
+
+    if (bytes <= in->held)
+        return true;
+    /* Forced: a store at its limit must be able to read what is to be deleted. */
+    account_force(account, ACCOUNT_REQUEST, more);
+    all = atomic_load_explicit(&account->bytes[ACCOUNT_REQUEST], memory_order_relaxed);
+    if (all > store_intake_max(in->store)) {
+        account_give(account, ACCOUNT_REQUEST, more);
+        return false;
+    }
+    in->held = bytes;
+    return true;
+}
+
+enum s3_err intake_add(struct intake *in, struct buf *document, struct str bytes)
+{
+    buf_add(document, bytes);
+    if (buf_ok(document) && intake_hold(in, document->cap))
+        return S3_OK;
+
+    bool too_long = !buf_ok(document) && bytes.len > document->max - document->len;
+
+    buf_release(document);
+    intake_release(in);
+    return too_long ? S3_MAX_MESSAGE_LENGTH_EXCEEDED : S3_SLOW_DOWN;
+}
+
+void intake_release(struct intake *in)
+{
+    if (in->held > 0)
+        account_give(&in->store->account, ACCOUNT_REQUEST, in->held);
+    in->held = 0;
+}
