@@ -72,6 +72,9 @@ struct http_options {
     int64_t body_timeout_ms; /* a body must move on by HTTP_BODY_STEP bytes in this time */
     const char *tls_cert;    /* PEM texts; both or neither */
     const char *tls_key;
+    /* Called every second, by the thread that accepts connections; may be NULL. */
+    void (*tidy)(void *arg);
+    void *tidy_arg;
     struct turns *turns; /* where long turns are recorded; borrowed; may be NULL */
 };
 

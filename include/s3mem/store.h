@@ -61,6 +61,9 @@ uint64_t store_sequence(struct store *store);
 /* Larger ones are given from now on, and segments (see struct extent) get larger ones than
  * that. False, and nothing has changed: they are too large to go on from. */
 MUST_CHECK bool store_continue_after(struct store *store, uint64_t number, uint64_t segment);
+/* Gives back to the kernel what is kept for large bodies and was not used for some seconds. To
+ * be called every second. */
+void store_tidy(struct store *store);
 /* Blocks until the reaper has nothing to do (tests, stats). */
 void store_reap_wait(struct store *store);
 

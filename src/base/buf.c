@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-#define FIRST_CAPACITY 64
+#define FIRST_CAPACITY  64
+#define WORTH_RETURNING KiB(64)
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -14,6 +15,8 @@ void buf_init(struct buf *b, size_t max)
 
 void buf_release(struct buf *b)
 {
+    if (b->cap >= WORTH_RETURNING)
+        mem_freed(b->cap);
     mem_free(b->ptr);
     buf_init(b, b->max);
 }

@@ -40,6 +40,15 @@ void mem_pages_offer(void *ptr, size_t size);
 void *mem_block_take(void) __attribute__((returns_nonnull));
 void mem_block_give(void *block);
 
+/* Bounds what malloc keeps for itself. For programs, before they start threads: a library
+ * leaves its caller's malloc alone. */
+void mem_set_up(void);
+/* So much was freed by malloc's rules that, if it is not used again, the kernel should have it
+ * back. Any thread. */
+void mem_freed(size_t bytes);
+/* Gives it back if much was freed and little of it lately. For one thread, every second. */
+void mem_trim_if_quiet(void);
+
 /* For allocators that hand out pieces of what they got: counts as one try_*, and is true when a
  * test asked for this one to fail. */
 MUST_CHECK bool mem_fails_now(void);

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
     AUTO_BUF(text, KiB(64));
     enum exit_status status;
 
+    mem_set_up();
     switch (settings_load(&settings, argc, (const char *const *)argv,
                           (const char *const *)environ, &text)) {
     case SETTINGS_SHOWN:

@@ -90,6 +90,7 @@ static void conn_close(struct http_server *server, struct conn *conn)
         conn->next->prev = conn->prev;
     tls_identity_unref_locked(conn->identity);
     pthread_mutex_unlock(&server->lock);
+    mem_freed(CONNECTION_MEMORY + sizeof(*conn));
     mem_free(conn);
     atomic_fetch_sub(&server->conn_count, 1);
     if (atomic_exchange(&server->full, false))

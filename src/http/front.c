@@ -191,7 +191,7 @@ void *front_run(void *arg)
 {
     struct http_server *server = arg;
     int interval_ms = scan_interval_ms(server);
-    int64_t next_scan_ns = clock_monotonic_ns();
+    int64_t next_scan_ns = clock_monotonic_ns(), next_tidy_ns = next_scan_ns + NS_PER_S;
     bool short_of_fds = false;
 
     while (!atomic_load(&server->cutting)) {
@@ -205,6 +205,10 @@ void *front_run(void *arg)
                 log_warn("out of file descriptors: connections wait (see --connection-limit)");
             short_of_fds = true;
             usleep(RETRY_MS * 1000);
+        }
+        if (server->tidy && now_ns >= next_tidy_ns) {
+            server->tidy(server->tidy_arg);
+            next_tidy_ns = now_ns + NS_PER_S;
         }
         if (now_ns >= next_scan_ns) {
             scan_connections(server);

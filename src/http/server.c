@@ -148,6 +148,8 @@ static struct http_server *server_prepare(const struct http_options *o)
     server->body_timeout_ms = o->body_timeout_ms;
     server->tls = o->tls_cert != NULL;
     server->turns = o->turns;
+    server->tidy = o->tidy;
+    server->tidy_arg = o->tidy_arg;
     atomic_init(&server->next_wake_ns, INT64_MAX);
     server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     server->polls[0] = (struct pollfd){.fd = server->wake_fd, .events = POLLIN};

@@ -35,6 +35,8 @@ struct http_server {
     bool tls;
     struct tls_identity *identity; /* under the lock: of the next connection */
     struct turns *turns;           /* may be NULL */
+    void (*tidy)(void *arg);       /* may be NULL */
+    void *tidy_arg;
 
     pthread_t front;
     int wake_fd; /* eventfd: stop, or a connection closed at the limit */

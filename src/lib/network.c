@@ -230,6 +230,12 @@ static const char **operation_names(void)
     return names;
 }
 
+static void tidy_memory(void *store)
+{
+    store_tidy(store);
+    mem_trim_if_quiet();
+}
+
 static void mount_apps(struct server *server)
 {
     static const struct str admin_prefixes[] = ADMIN_PREFIXES;
@@ -294,6 +300,8 @@ enum exit_status network_serve(struct server *server)
             .body_timeout_ms = (int64_t)s->body_timeout,
             .tls_cert = cert.ptr,
             .tls_key = key.ptr,
+            .tidy = tidy_memory,
+            .tidy_arg = server->store,
             .turns = server->turns,
         },
         &why);

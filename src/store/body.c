@@ -154,8 +154,10 @@ static void flat_free(struct body *flat)
         mem_block_give(flat);
     else if (flat->is_pages)
         recycler_give(&flat->store->recycler, flat, flat_size(flat));
-    else
+    else {
+        mem_freed(flat_size(flat));
         mem_free(flat);
+    }
 }
 
 static size_t rope_size(uint32_t room)

@@ -49,7 +49,9 @@ enum s3_err intake_add(struct intake *in, struct buf *document, struct str bytes
 
 void intake_release(struct intake *in)
 {
-    if (in->held > 0)
-        account_give(&in->store->account, ACCOUNT_REQUEST, in->held);
+    if (in->held == 0)
+        return;
+    account_give(&in->store->account, ACCOUNT_REQUEST, in->held);
+    mem_freed(in->held);
     in->held = 0;
 }

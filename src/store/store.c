@@ -72,7 +72,7 @@ struct store *store_new(const struct store_options *options)
     store->branch_idle_ns = options->branch_idle_ns;
     store->pool = pool_new(store);
     store->reaper = reaper_new();
-    recycler_init(&store->recycler);
+    recycler_init(&store->recycler, options->max_memory_bytes / 8);
     pthread_mutex_init(&store->lock, NULL);
     names_init(store);
     void *none = NULL, *main_branch = branch_new(store, main_name, STR(""), root_new(store));
@@ -155,6 +155,11 @@ bool store_continue_after(struct store *store, uint64_t number, uint64_t segment
     raise_to(&store->sequence, number);
     raise_to(&store->segment, segment);
     return true;
+}
+
+void store_tidy(struct store *store)
+{
+    recycler_tidy(&store->recycler);
 }
 
 void store_reap_wait(struct store *store)

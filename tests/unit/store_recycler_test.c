@@ -16,7 +16,7 @@ static int set_up(void **state)
 {
     struct recycler *r = xcalloc(1, sizeof(*r));
 
-    recycler_init(r);
+    recycler_init(r, 0);
     *state = r;
     return 0;
 }
@@ -60,6 +60,38 @@ static void test_only_what_fits(void **state)
     mem_pages_free(pages, MiB(3));
 }
 
+static void test_unused_ones_go(void **state)
+{
+    struct recycler *r = *state;
+
+    give_new(r, MiB(1));
+    for (int i = 1; i < KEPT_TIDIES; i++)
+        recycler_tidy(r);
+    give_new(r, MiB(2));
+    assert_int_equal(r->count, 2);
+    recycler_tidy(r);
+    assert_int_equal(r->count, 1);
+    assert_int_equal(r->bytes, MiB(2));
+    for (int i = 1; i < KEPT_TIDIES; i++)
+        recycler_tidy(r);
+    assert_int_equal(r->count, 0);
+    assert_int_equal(r->bytes, 0);
+}
+
+static void test_less_may_be_kept(void **state)
+{
+    struct recycler r;
+
+    (void)state;
+    recycler_init(&r, MiB(3));
+    give_new(&r, MiB(4));
+    assert_int_equal(r.count, 0);
+    give_new(&r, MiB(2));
+    give_new(&r, MiB(2));
+    assert_int_equal(r.bytes, MiB(2));
+    recycler_release(&r);
+}
+
 static void test_the_newest_is_taken_first(void **state)
 {
     struct recycler *r = *state;
@@ -99,6 +131,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_same_size_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_fits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_newest_is_taken_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unused_ones_go, set_up, tear_down),
+        cmocka_unit_test(test_less_may_be_kept),
         cmocka_unit_test_setup_teardown(test_the_oldest_makes_room, set_up, tear_down),
     };
 
