@@ -288,3 +288,88 @@ def test_objects_that_are_gone_leave_no_memory():
             if not SANITIZED:
                 assert during - before > 25 * MIB
                 eventually(lambda: server.rss() < before + 8 * MIB, 15)
+
+
+# ---- whatever stays -----------------------------------------------------------------------------
+
+LIMIT = 8 * MIB
+
+
+def request(method, target, body=b"", more=""):
+    head = f"{method} {target} HTTP/1.1\r\n{HOST}{more}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def metadata(n):
+    return "".join(f"x-amz-meta-{i}: {'v' * 180}\r\n" for i in range(10)) + f"x-amz-meta-n: {n}\r\n"
+
+
+
+
+# What a client can leave in the server: bucket, number, id of an upload -> one request.
+KEY = "k" * 900
+STAYS = {
+    "objects": lambda b, n, u: request("PUT", f"/{b}/{KEY}{n}", b"x"),
+    "objects of 3 KiB": lambda b, n, u: request("PUT", f"/{b}/{n}", b"x" * 3000),
+    "objects of 50 KiB": lambda b, n, u: request("PUT", f"/{b}/{n}", b"x" * 50_000),
+    "objects of 1.5 MiB": lambda b, n, u: request("PUT", f"/{b}/{n}", b"x" * 1_500_000),
+    "metadata": lambda b, n, u: request("PUT", f"/{b}/{n}", b"", metadata(n)),
+    "tags": lambda b, n, u: request(
+        "PUT", f"/{b}/{n}", b"", f"x-amz-tagging: a={'v' * 250}\r\n"
+    ),
+    "copies": lambda b, n, u: request(
+        "PUT", f"/{b}/{KEY}{n}", b"", f"x-amz-copy-source: /{b}/source\r\n"
+    ),
+    "versions": lambda b, n, u: request("PUT", f"/{b}/{KEY}", b"x"),
+    "delete markers": lambda b, n, u: request("DELETE", f"/{b}/{KEY}"),
+    "uploads": lambda b, n, u: request("POST", f"/{b}/{KEY}{n}?uploads", b"", metadata(n)),
+    "parts": lambda b, n, u: request(
+        "PUT", f"/{b}/m?partNumber={n % 10_000 + 1}&uploadId={u}", b"x" * 4000
+    ),
+    "forms": lambda b, n, u: request(
+        "POST",
+        f"/{b}",
+        (
+            FIELD.format("key") + f"{KEY}{n}\r\n"
+            + FIELD.format('file"; filename="f') + "x\r\n--X--"
+        ).encode(),
+        FORM,
+    ),
+    "buckets": lambda b, n, u: request("PUT", f"/{b[:20]}-{n}"),
+    "snapshots": lambda b, n, u: request(
+        "POST", "/_s3mem/snapshots", json.dumps({"name": f"{'s' * 100}{n}"}).encode()
+    ),
+    "branches": lambda b, n, u: request(
+        "POST", "/_s3mem/branches", json.dumps({"name": f"{'s' * 100}{n}"}).encode()
+    ),
+}
+
+
+def pipelined(w, requests):
+    """Statuses of requests that are sent without waiting for each other's replies."""
+    w.send(b"".join(requests))
+    return [w.reply("PUT").status for _ in requests]
+
+
+@pytest.mark.parametrize("what", STAYS)
+def test_whatever_stays_is_counted(what):
+    """Each of them is refused at the limit, and the process is no larger than that by much."""
+    options = ["--max-memory", LIMIT, "--journal", "0"]
+    with serving(*options) as server, Wire(server, 60) as w:
+        bucket = unique("w")
+        s3 = client(server)
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="source", Body=b"x")
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+        if what in ("versions", "delete markers"):
+            s3.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+        before, n, statuses = server.rss(), 0, []
+        while 503 not in statuses and n < 100_000:
+            statuses = pipelined(w, [STAYS[what](bucket, n + i, upload) for i in range(20)])
+            n += 20
+            assert set(statuses) <= {200, 201, 204, 503}, statuses
+        assert 503 in statuses
+        if not SANITIZED:
+            assert server.rss() - before < 1.2 * LIMIT + 2 * MIB
