@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* documents.c - snapshots as documents, sent and taken bit by bit: each turn of the I/O thread
- * does no more than one buffer's worth. */
-#include "admin/call.h"
-#include "s3mem/disk.h"
+/* documents.c - snapshots as documents: sent bit by bit, each turn of the I/O thread doing no
+ * more than one buffer's worth; taken on a thread of its own, since a few bytes of gzip may
+ * stand for many. */
+#include "admin/jobs.h"
+#include "base/pipe.h"
 
 /* ---- sending ----------------------------------------------------------------------- */
 
 /* libmicrohttpd's buffer is larger; others want their turn. */
 #define PIECE_MAX KiB(128)
 
+/* A document on its way to a client. */
+struct sending {
+    struct document_writer *writer; /* owned */
+    struct waker *waker;
+};
+
 static enum stream_next stream_document(void *arg, void *out, size_t max, size_t *len)
 {
-    switch (document_write(arg, out, max < PIECE_MAX ? max : PIECE_MAX, len)) {
+    struct sending *s = arg;
+
+    switch (document_write(s->writer, out, max < PIECE_MAX ? max : PIECE_MAX, len)) {
     case DOCUMENT_MORE:
-        return STREAM_MORE;
+        if (*len > 0)
+            return STREAM_MORE;
+        /* What compresses well gives no byte for a while: others have their turn. */
+        s->waker->wake(s->waker);
+        return STREAM_WAIT;
     case DOCUMENT_END:
         return STREAM_END;
     case DOCUMENT_FAILED:
@@ -23,9 +36,12 @@ static enum stream_next stream_document(void *arg, void *out, size_t max, size_t
     return STREAM_FAILED;
 }
 
-static void free_writer(void *writer)
+static void free_sending(void *arg)
 {
-    document_writer_free(writer);
+    struct sending *s = arg;
+
+    document_writer_free(s->writer);
+    mem_free(s);
 }
 
 enum app_next admin_download_snapshot(struct admin_call *c)
@@ -40,8 +56,11 @@ enum app_next admin_download_snapshot(struct admin_call *c)
     if (!root)
         return admin_field_error(c, 404, "NoSuchSnapshot", "name", "there is no snapshot '%s'",
                                  c->argument.ptr);
-    c->state = document_writer_new(root, gzip);
-    c->state_free = free_writer;
+    struct sending *s = xcalloc(1, sizeof(*s));
+
+    *s = (struct sending){document_writer_new(root, gzip), c->req->waker};
+    c->state = s;
+    c->state_free = free_sending;
     c->reply.stream = stream_document;
     c->reply.stream_arg = c->state;
     reply_kept_header(&c->reply, "Content-Type",
@@ -53,29 +72,78 @@ enum app_next admin_download_snapshot(struct admin_call *c)
 
 /* ---- taking ------------------------------------------------------------------------ */
 
-static void free_reader(void *reader)
+#define PIPE_BYTES  KiB(256)
+#define PIECE_BYTES KiB(16) /* of gzip: as much as is done before it looks at cancel */
+
+/* A document on its way from a client. */
+struct upload {
+    struct store *store;
+    struct pipe *pipe; /* a reference */
+    char *name;        /* owned */
+    bool replace;
+};
+
+static void upload_free(void *arg)
 {
-    document_reader_free(reader);
+    struct upload *u = arg;
+
+    pipe_unref(u->pipe);
+    mem_free(u->name);
+    mem_free(u);
 }
 
-static enum app_next refuse(struct admin_call *c, enum s3_err err)
+#define NAME_IS_TAKEN "there is a snapshot '%s'; ?replace=true takes its place"
+
+static void fail_upload(struct job *job, enum s3_err err, const char *why)
 {
     if (err == S3_SLOW_DOWN)
-        return admin_no_memory(c);
-    return admin_error(c, 400, "InvalidDocument", document_error(c->state));
+        job_fail(job, s3_err_status(err), s3_err_code(err), "memory is out (see --max-memory)");
+    else
+        job_fail(job, 400, "InvalidDocument", "%s", why);
 }
 
-static enum app_next feed(struct admin_call *c, const char *data, size_t len)
+/* All has come. */
+static void finish_upload(const struct upload *u, struct job *job, struct document_reader *r)
 {
-    enum s3_err err = document_feed(c->state, data, len);
+    enum named result;
+    enum s3_err err = document_finish(r, str_c(u->name), u->replace, &result);
 
-    return err ? refuse(c, err) : APP_WANT_BODY;
+    if (err)
+        fail_upload(job, err, document_error(r));
+    else if (result == NAMED_EXISTS)
+        job_fail_more(job, 409, "SnapshotAlreadyExists", json_pack("{s:s}", "field", "name"),
+                      NAME_IS_TAKEN, u->name);
+    else if (result)
+        fail_upload(job, S3_SLOW_DOWN, "");
+    else
+        job_succeed(job, json_pack("{s:s}", "name", u->name));
+}
+
+static bool receive_document(void *arg, struct job *job)
+{
+    struct upload *u = arg;
+    AUTO(document_reader) r = document_reader_new(u->store);
+    char *piece = xmalloc(PIECE_BYTES);
+    enum s3_err err = S3_OK;
+    ssize_t n = 0;
+
+    while (!err && (n = pipe_read(u->pipe, piece, PIECE_BYTES)) > 0) {
+        err = document_feed(r, piece, (size_t)n);
+        work_count(job_work(job), 0, (uint64_t)n);
+    }
+    mem_free(piece);
+    if (work_cancelled(job_work(job)) || n < 0)
+        job_fail(job, 409, "Cancelled", "the job was cancelled; nothing has changed");
+    else if (err)
+        fail_upload(job, err, document_error(r));
+    else
+        finish_upload(u, job, r);
+    return false;
 }
 
 static enum app_next name_is_taken(struct admin_call *c)
 {
-    return admin_field_error(c, 409, "SnapshotAlreadyExists", "name",
-                             "there is a snapshot '%s'; ?replace=true takes its place",
+    return admin_field_error(c, 409, "SnapshotAlreadyExists", "name", NAME_IS_TAKEN,
                              c->argument.ptr);
 }
 
@@ -94,26 +162,26 @@ bool admin_begin_upload(struct admin_call *c)
         name_is_taken(c);
         return false;
     }
-    c->state = document_reader_new(store);
-    c->state_free = free_reader;
-    c->feed = feed;
-    return true;
+    struct pipe *pipe = pipe_new(PIPE_BYTES, c->req->waker);
+    struct upload *u = xcalloc(1, sizeof(*u));
+
+    *u = (struct upload){store, pipe_ref(pipe), xstrndup(c->argument), replace};
+    c->feed = admin_job_feed;
+    return admin_job_begin(c, &(struct job_spec){.kind = "upload",
+                                                 .transfer = receive_document,
+                                                 .arg = u,
+                                                 .arg_free = upload_free,
+                                                 .pipe = pipe});
 }
 
 enum app_next admin_upload_snapshot(struct admin_call *c)
 {
-    enum named result;
-    enum s3_err err;
-    bool replace;
+    enum app_next next;
 
-    if (!admin_param_bool(c, "replace", &replace))
-        return APP_REPLY;
-    err = document_finish(c->state, c->argument, replace, &result);
-    if (err)
-        return refuse(c, err);
-    if (result == NAMED_EXISTS)
-        return name_is_taken(c);
-    if (result)
-        return admin_no_memory(c);
+    pipe_feed_end(admin_job_pipe(c));
+    next = admin_job_wait(c);
+    if (next == APP_WAIT || c->reply.status >= 400)
+        return next;
+    reply_drop_headers(&c->reply);
     return admin_snapshot_created(c, c->argument);
 }

@@ -166,5 +166,6 @@ enum app_next admin_follow_events(struct admin_call *c)
     }
     r->stream = stream_events;
     r->stream_arg = f;
+    r->endless = true;
     return APP_REPLY;
 }

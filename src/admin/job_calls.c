@@ -133,23 +133,6 @@ static json_t *job_json_locked(const struct job *job)
     return shown;
 }
 
-/* With what became of it: "result", or "error" as the one who waited was told. */
-static json_t *job_details_locked(const struct job *job)
-{
-    json_t *shown = job_json_locked(job), *answer;
-
-    if (!job_has_ended(job))
-        return shown;
-    answer = json_loadb(job->answer.ptr, job->answer.len, 0, NULL);
-    if (job->status < 400) {
-        json_object_set_new(shown, "result", answer);
-    } else {
-        json_object_update(shown, answer);
-        json_decref(answer);
-    }
-    return shown;
-}
-
 /* The job that the path names, a reference. NULL: answered. */
 static struct job *job_of_path(struct admin_call *c)
 {
@@ -179,14 +162,28 @@ enum app_next admin_list_jobs(struct admin_call *c)
     return admin_json(c, 200, json_pack("{s:o}", "jobs", list));
 }
 
+/* With what became of it: "result", or "error" as the one who waited was told. The answer may be
+ * long, so it is not parsed but put in as the text that it is. */
 static enum app_next answer_job(struct admin_call *c, unsigned status, struct job *job)
 {
+    struct buf *text = &c->reply.text;
+    struct str answer = STR_NONE;
     json_t *shown;
 
     pthread_mutex_lock(&job->jobs->lock);
-    shown = job_details_locked(job);
+    shown = job_json_locked(job);
+    if (job_has_ended(job))
+        answer = buf_str(&job->answer); /* which is fixed now */
     pthread_mutex_unlock(&job->jobs->lock);
-    return admin_json(c, status, shown);
+    admin_json(c, status, shown);
+    if (answer.len > 0 && text->len > 0 && text->ptr[text->len - 1] == '}') {
+        text->len--;
+        buf_add(text, job->status < 400 ? STR(",\"result\":") : STR(","));
+        buf_add(text, job->status < 400 ? answer : str_from(answer, 1));
+        if (job->status < 400)
+            buf_add_char(text, '}');
+    }
+    return APP_REPLY;
 }
 
 enum app_next admin_show_job(struct admin_call *c)

@@ -116,6 +116,7 @@ struct reply {
      * announced when content_length says it. Never called after done(). */
     enum stream_next (*stream)(void *arg, void *out, size_t max, size_t *len);
     void *stream_arg;
+    bool endless; /* the stream has no end of its own: it ends when the server is to stop */
     uint64_t content_length; /* HEAD: the length to announce; else CONTENT_LENGTH_NONE */
     bool no_body;            /* HEAD, 204, 304: announce, send nothing */
     bool close;              /* close the connection afterwards */

@@ -35,7 +35,8 @@ struct document_writer {
     char *plain; /* what the compressor is fed */
 };
 
-#define PLAIN_SIZE KiB(32)
+#define PLAIN_SIZE   KiB(32)
+#define FILLS_A_CALL 2 /* compressing more takes milliseconds */
 
 struct document_writer *document_writer_new(struct root *root, bool gzip)
 {
@@ -384,12 +385,14 @@ static size_t fill_plain(struct document_writer *w, char *out, size_t max)
 static enum document_state write_gzip(struct document_writer *w, void *out, size_t max,
                                       size_t *len)
 {
-    int result = Z_OK;
+    int result = Z_OK, fills = 0;
 
     w->z.next_out = out;
     w->z.avail_out = (uInt)(max < UINT32_MAX ? max : UINT32_MAX);
     while (w->z.avail_out > 0 && result == Z_OK && !w->failed) {
         if (w->z.avail_in == 0 && !w->deflated) {
+            if (fills++ == FILLS_A_CALL)
+                break;
             w->z.next_in = (Bytef *)w->plain;
             w->z.avail_in = (uInt)fill_plain(w, w->plain, PLAIN_SIZE);
             w->deflated = w->z.avail_in < PLAIN_SIZE;

@@ -40,7 +40,7 @@ struct lease {
     struct slice whole; /* of a text that is sent through a buffer */
     enum stream_next (*stream)(void *arg, void *out, size_t max, size_t *len);
     void *stream_arg;
-    bool stream_ended;
+    bool stream_ended, endless;
     uint64_t cut_at; /* bytes after which the connection is cut; NOWHERE */
     bool cut_after;  /* it is cut behind the reply */
     uint64_t bytes_per_s;

@@ -72,7 +72,7 @@ static ssize_t take_stream(struct exchange *x, char *out, size_t max)
     case STREAM_WAIT:
         if (len > 0)
             return (ssize_t)len;
-        if (atomic_load(&x->server->stopping))
+        if (lease->endless && atomic_load(&x->server->stopping))
             return MHD_CONTENT_READER_END_OF_STREAM;
         wait_sleep(x);
         return 0;
@@ -225,6 +225,7 @@ static struct MHD_Response *from_stream(struct exchange *x, const struct reply *
 {
     x->lease.stream = r->stream;
     x->lease.stream_arg = r->stream_arg;
+    x->lease.endless = r->endless;
     return from_reader(x, r->content_length);
 }
 

@@ -5,13 +5,14 @@ import concurrent.futures
 import gzip
 import hashlib
 import os
+import socket
 import struct
 
 import pytest
 import requests
 
 from admin import admin, admin_refused, ok
-from harness import PART, PATIENCE, client, http_request, keys_of, refused, serving
+from harness import PART, PATIENCE, SLOW, client, eventually, http_request, keys_of, refused, serving
 
 MAGIC = b"s3mem snapshot 1\n"
 
@@ -296,3 +297,66 @@ def test_memory_limit(source):
         assert upload(server, "s", document).status == 503
         assert http_request(server, "PUT", "/mine/k", body=b"x" * 500_000).status == 200
         assert keys_of(client(server).list_objects_v2(Bucket="mine")) == ["k"]
+
+
+def zeros(count, size):
+    """A document of a bucket whose objects are full of zeros, as gzip packs it small."""
+    def number(n):
+        out = b""
+        while n >= 0x80:
+            out, n = out + bytes([n & 0x7F | 0x80]), n >> 7
+        return out + bytes([n])
+
+    def text(t):
+        return number(len(t)) + t
+    time = struct.pack("<q", 10**18)
+    parts = [MAGIC, b"B" + text(b"zeros") + text(b"us-east-1") + text(b"a\nb\n000000000000") + time + b"\0\0"]
+    for i in range(count):
+        parts.append(b"R" + text(b"k%06d" % i) + b"\3" + number(i + 1) + time + hashlib.md5(bytes(size)).digest()
+                     + text(b"") + b"\0\0\0" + text(b"") + b"\0" + number(size) + bytes(size))
+    parts.append(b"E" + number(1) + number(count) + b"\0\0")
+    document = b"".join(parts)
+    return document + hashlib.sha256(document).digest()
+
+
+def longest_turn_ms(server):
+    return ok(admin(server, "GET", "stats"))["turns"]["longestCpuMs"]
+
+
+def test_gzip_that_expands():
+    """1,000 times what is sent: counted as it grows and refused where it does not fit; compressed and
+    expanded on no I/O thread for longer than others can wait."""
+    document = zeros(100, 1 << 20)
+    packed = gzip.compress(document)
+    assert len(packed) < len(document) / 900
+    with serving("--max-memory", "64MiB") as server:
+        before = server.rss()
+        admin_refused(upload(server, "s", packed), 503, "SlowDown")
+        assert server.rss() < before + (110 << 20) * (1 if SLOW == 10 else 3)
+        assert longest_turn_ms(server) <= 5 * SLOW / 10
+        admin_refused(admin(server, "GET", "snapshots/s"), 404, "NoSuchSnapshot", "name")
+    with serving() as server:
+        info = ok(upload(server, "s", packed), 201)
+        assert (info["name"], info["objects"], info["bytes"]) == ("s", 100, 100 << 20)
+        again = download(server, gzip="true", name="s")
+        assert hashlib.sha256(gzip.decompress(again.body)).digest() == hashlib.sha256(download(server, "s").body).digest()
+        assert longest_turn_ms(server) <= 5 * SLOW / 10
+
+
+def test_uploads_that_stand_still(source):
+    """They keep no memory but their pipe, and nobody from anything; those that leave are over."""
+    connections = []
+    for i in range(20):
+        c = socket.create_connection(("127.0.0.1", source.port), timeout=PATIENCE)
+        c.sendall(b"PUT /_s3mem/snapshots/still%d HTTP/1.1\r\nHost: localhost\r\n"
+                  b"Content-Length: 5000000\r\n\r\n" % i + MAGIC)
+        connections.append(c)
+
+    def states():
+        return [j["state"] for j in ok(admin(source, "GET", "jobs"))["jobs"] if j["kind"] == "upload"]
+    eventually(lambda: states().count("running") == 20)
+    ok(upload(source, "quick", download(source).body), 201)
+    ok(admin(source, "DELETE", "snapshots/quick"), 204)
+    for c in connections:
+        c.close()
+    eventually(lambda: "running" not in states())

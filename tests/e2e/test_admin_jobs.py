@@ -40,6 +40,17 @@ def begin_import(server, sent=b"", length=10_000_000):
     return connection
 
 
+def fill_database(server, count):
+    """A database of s3db.js with so many MiB in it; how many bytes an export has at least."""
+    s3 = client(server)
+    s3.put_object(Bucket="s3db", Key="s3db.json", Body=json.dumps(
+        {"version": "1", "s3dbVersion": "12.0.0", "resources": {"r": {"currentVersion": "v1", "versions": {
+            "v1": {"attributes": {"t": "string"}, "behavior": "body-overflow", "hash": "x"}}}}}).encode())
+    for i in range(count):
+        s3.put_object(Bucket="s3db", Key=f"resource=r/data/id={i}", Body=os.urandom(1 << 20))
+    return count << 20
+
+
 def running(server):
     return [j for j in ok(admin(server, "GET", "jobs"))["jobs"] if j["state"] in ("running", "waiting")]
 
@@ -115,12 +126,7 @@ def test_stalled_clients_are_cut(tmp_path):
     """Importers by the body timeout, exporters by the idle timeout."""
     with serving("--state-dir", tmp_path, "--body-timeout", "1s", "--idle-timeout", "3s", "--bucket", "demo",
                  "--bucket", "s3db") as s:
-        s3 = client(s)
-        s3.put_object(Bucket="s3db", Key="s3db.json", Body=json.dumps(
-            {"version": "1", "s3dbVersion": "12.0.0", "resources": {"r": {"currentVersion": "v1", "versions": {
-                "v1": {"attributes": {"t": "string"}, "behavior": "body-overflow", "hash": "x"}}}}}).encode())
-        for i in range(20):
-            s3.put_object(Bucket="s3db", Key=f"resource=r/data/id={i}", Body=os.urandom(1 << 20))
+        fill_database(s, 20)
         importer = begin_import(s, b"\0")
         exporter = connect(s, "GET /_s3mem/export?bucket=s3db&compress=false HTTP/1.1\r\nHost: localhost\r\n\r\n",
                            receive_buffer=4096)
@@ -142,3 +148,27 @@ def test_the_end_of_the_server_ends_them():
         assert time.monotonic() - begun < 2 * PATIENCE
         for connection in connections:
             connection.close()
+
+
+def test_half_an_export_does_not_look_whole():
+    """The server is told to stop while the client reads: it gets all of the tar, or an error."""
+    with serving("--bucket", "s3db") as s:
+        bodies = fill_database(s, 30)
+        connection = connect(s, "GET /_s3mem/export?bucket=s3db&compress=false HTTP/1.1\r\n"
+                                "Host: localhost\r\n\r\n", receive_buffer=65536)
+        got = connection.recv(1000)
+        s.signal()
+        time.sleep(0.2)
+        while True:
+            try:
+                piece = connection.recv(1 << 16)
+            except ConnectionError:
+                piece = b""
+            if not piece:
+                break
+            got += piece
+        head, _, chunked = got.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        if chunked.endswith(b"0\r\n\r\n"):
+            assert len(chunked) > bodies
+        s.wait()

@@ -220,7 +220,7 @@ static enum app_next wait_finish(void *call)
     if (path_number(c, "/stream/") || path_number(c, "/known/"))
         c->reply.stream = stream_pieces;
     else if (str_eq(c->req->path, STR("/follow")))
-        c->reply.stream = stream_for_ever;
+        c->reply.endless = true, c->reply.stream = stream_for_ever;
     else if (str_eq(c->req->path, STR("/failed")))
         c->reply.stream = stream_broken;
     else if (str_has_prefix(c->req->path, STR("/slow/")))
