@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_jobs.c - MemoryClient's JSON file in a folder of --state-dir, written and read by
- * jobs.
- */
+/* memory_jobs.c - MemoryClient's JSON file written and read by jobs: in a folder of
+ * --state-dir, or read as a client sends it. */
 #include "admin/jobs.h"
 #include "admin/memory_files.h"
+#include "base/pipe.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE          KiB(256)
+#define PIPE_BYTES     KiB(256)
 #define OBJECTS_A_STEP 10000
 
 /* What was asked; all owned. */
@@ -19,6 +20,8 @@ struct file_task {
     char bucket[64]; /* load: empty, the file says */
     struct root *root;
     bool strict, merge;
+    struct pipe *pipe;                 /* a reference; NULL: a path */
+    struct memory_json_reader *reader; /* of what a client has sent */
 };
 
 static void free_task(void *arg)
@@ -28,6 +31,8 @@ static void free_task(void *arg)
     mem_free(t->path);
     mem_free(t->branch);
     root_unref(t->root);
+    pipe_unref(t->pipe);
+    memory_json_reader_free(t->reader);
     mem_free(t);
 }
 
@@ -248,20 +253,12 @@ static enum s3_err put(const struct file_task *t, struct job *job, struct memory
     return done || err ? err : S3_INVALID_ARGUMENT;
 }
 
-static void run_load(void *arg, struct job *job)
+/* The whole file was good: into the branch. */
+static void put_loaded(const struct file_task *t, struct job *job, struct memory_json_reader *r)
 {
-    struct file_task *t = arg;
-    struct memory_json_target target =
-        memory_target(t->admin, t->bucket[0] ? str_c(t->bucket) : STR_NONE);
-    target.work = job_work(job);
-
-    AUTO(memory_json_reader) r = memory_json_reader_new(&target);
-    AUTO(branch) b = NULL;
+    AUTO(branch) b = store_branch(t->admin->options.store, str_c(t->branch));
     enum s3_err err;
 
-    if (!read_file(t, job, r))
-        return;
-    b = store_branch(t->admin->options.store, str_c(t->branch));
     if (!b) {
         job_fail(job, 404, "NoSuchBranch", "the branch '%s' was deleted meanwhile", t->branch);
         return;
@@ -273,6 +270,48 @@ static void run_load(void *arg, struct job *job)
         job_fail(job, 409, "Conflict", BRANCH_REPLACED ": what was loaded is not to be seen");
     else
         job_succeed(job, memory_loaded_json(r, str_c(t->branch)));
+}
+
+static struct memory_json_reader *reader_of(const struct file_task *t, struct job *job)
+{
+    struct memory_json_target target =
+        memory_target(t->admin, t->bucket[0] ? str_c(t->bucket) : STR_NONE);
+
+    target.work = job_work(job);
+    return memory_json_reader_new(&target);
+}
+
+static void run_load(void *arg, struct job *job)
+{
+    struct file_task *t = arg;
+    AUTO(memory_json_reader) r = reader_of(t, job);
+
+    if (read_file(t, job, r))
+        put_loaded(t, job, r);
+}
+
+/* NULL: answered, since the file can go nowhere. */
+static struct file_task *load_task_new(struct admin_call *c, struct str branch,
+                                       struct str bucket, bool merge)
+{
+    struct file_task *t;
+
+    if (bucket.ptr && !c->admin->options.bucket_name_ok(bucket)) {
+        admin_field_error(c, 400, "InvalidArgument", "bucket",
+                          "'%s' cannot be the name of a bucket", bucket.ptr);
+        return NULL;
+    }
+
+    AUTO(branch) b = admin_branch_named(c, branch);
+
+    if (!b)
+        return NULL;
+    t = xcalloc(1, sizeof(*t));
+    *t = (struct file_task){
+        .admin = c->admin, .branch = xstrndup(branch_name(b)), .merge = merge};
+    if (bucket.ptr)
+        str_put(t->bucket, bucket);
+    return t;
 }
 
 enum app_next admin_load_memory(struct admin_call *c)
@@ -288,22 +327,69 @@ enum app_next admin_load_memory(struct admin_call *c)
         !admin_field_text(c, c->json, "branch", &branch) || !field_bool(c, "clear", &clear) ||
         !field_bool(c, "async", &async))
         return APP_REPLY;
-    if (bucket.ptr && !c->admin->options.bucket_name_ok(bucket))
-        return admin_field_error(c, 400, "InvalidArgument", "bucket",
-                                 "'%s' cannot be the name of a bucket", bucket.ptr);
-
-    AUTO(branch) b = admin_branch_named(c, branch);
-
-    if (!b)
+    t = load_task_new(c, branch, bucket, !clear);
+    if (!t)
         return APP_REPLY;
-    t = xcalloc(1, sizeof(*t));
-    *t = (struct file_task){.admin = c->admin,
-                            .path = xstrndup(path),
-                            .branch = xstrndup(branch_name(b)),
-                            .merge = !clear};
-    if (bucket.ptr)
-        str_put(t->bucket, bucket);
+    t->path = xstrndup(path);
     return admin_job_start(
         c, &(struct job_spec){.kind = "load", .run = run_load, .arg = t, .arg_free = free_task},
         async);
+}
+
+/* ---- load, out of a request -------------------------------------------------------- */
+
+static bool receive_file(void *arg, struct job *job)
+{
+    struct file_task *t = arg;
+    char *piece = xmalloc(PIPE_BYTES);
+    enum s3_err err = S3_OK;
+    ssize_t n = 0;
+
+    t->reader = reader_of(t, job);
+    while (!err && (n = pipe_read(t->pipe, piece, PIPE_BYTES)) > 0) {
+        err = memory_json_feed(t->reader, piece, (size_t)n);
+        work_count(job_work(job), 0, (uint64_t)n);
+    }
+    mem_free(piece);
+    if (!err && n == 0)
+        err = memory_json_finish(t->reader);
+    if (n < 0)
+        fail_cancelled(job);
+    else if (err)
+        fail_load(job, t->reader, err, false);
+    return !err && n == 0;
+}
+
+static void run_received_load(void *arg, struct job *job)
+{
+    struct file_task *t = arg;
+
+    put_loaded(t, job, t->reader);
+}
+
+/* Before the file is sent: can it go there? */
+bool admin_begin_memory_upload(struct admin_call *c)
+{
+    bool clear = true;
+    struct file_task *t;
+
+    if (admin_param(c, "clear").ptr && !admin_param_bool(c, "clear", &clear))
+        return false;
+    t = load_task_new(c, admin_param(c, "branch"), admin_param(c, "bucket"), !clear);
+    if (!t)
+        return false;
+    t->pipe = pipe_new(PIPE_BYTES, c->req->waker);
+    c->feed = admin_job_feed;
+    return admin_job_begin(c, &(struct job_spec){.kind = "load",
+                                                 .transfer = receive_file,
+                                                 .run = run_received_load,
+                                                 .arg = t,
+                                                 .arg_free = free_task,
+                                                 .pipe = pipe_ref(t->pipe)});
+}
+
+enum app_next admin_upload_memory(struct admin_call *c)
+{
+    pipe_feed_end(admin_job_pipe(c));
+    return admin_job_wait(c);
 }

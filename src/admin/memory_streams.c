@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_streams.c - MemoryClient's JSON file sent and taken bit by bit; what is said about it.
- */
+/* memory_streams.c - MemoryClient's JSON file sent bit by bit; what is said about it. */
 #include "admin/memory_files.h"
 
 /* What a turn of the I/O thread does at most; others want theirs. */
@@ -189,91 +188,4 @@ enum app_next admin_download_memory(struct admin_call *c)
     c->reply.stream_arg = c->state;
     reply_kept_header(&c->reply, "Content-Type", "application/json");
     return APP_REPLY;
-}
-
-/* ---- taking ------------------------------------------------------------------------ */
-
-struct upload_state {
-    struct memory_json_reader *reader;
-    struct branch *branch;
-    bool whole;
-};
-
-static void free_upload(void *state)
-{
-    struct upload_state *u = state;
-
-    memory_json_reader_free(u->reader);
-    branch_unref(u->branch);
-    mem_free(u);
-}
-
-static enum app_next refuse(struct admin_call *c, enum s3_err err)
-{
-    struct upload_state *u = c->state;
-
-    if (err == S3_SLOW_DOWN)
-        return admin_no_memory(c);
-    return admin_error(c, 400, "InvalidFile", memory_json_error(u->reader));
-}
-
-static enum app_next feed(struct admin_call *c, const char *data, size_t len)
-{
-    struct upload_state *u = c->state;
-    enum s3_err err = memory_json_feed(u->reader, data, len);
-
-    return err ? refuse(c, err) : APP_WANT_BODY;
-}
-
-/* Before the file is sent: can it go there? */
-bool admin_begin_memory_upload(struct admin_call *c)
-{
-    struct str bucket = admin_param(c, "bucket"), clear = admin_param(c, "clear");
-    struct memory_json_target target = memory_target(c->admin, bucket);
-    struct upload_state *u;
-    bool ignored;
-
-    if (clear.ptr && !admin_param_bool(c, "clear", &ignored))
-        return false;
-    if (bucket.ptr && !target.name_ok(bucket)) {
-        admin_field_error(c, 400, "InvalidArgument", "bucket",
-                          "'%s' cannot be the name of a bucket", bucket.ptr);
-        return false;
-    }
-
-    AUTO(branch) b = admin_branch(c);
-
-    if (!b)
-        return false;
-    u = xcalloc(1, sizeof(*u));
-    u->reader = memory_json_reader_new(&target);
-    u->branch = TAKE(b);
-    c->state = u;
-    c->state_free = free_upload;
-    c->feed = feed;
-    return true;
-}
-
-enum app_next admin_upload_memory(struct admin_call *c)
-{
-    struct upload_state *u = c->state;
-    bool merge = str_eq(admin_param(c, "clear"), STR("false")), done = true;
-    enum s3_err err = u->whole ? S3_OK : memory_json_finish(u->reader);
-
-    if (err)
-        return refuse(c, err);
-    u->whole = true;
-    if (merge)
-        err = memory_json_merge(u->reader, u->branch, OBJECTS_A_TURN, &done);
-    else
-        err = memory_json_replace(u->reader, &u->branch);
-    if (err)
-        return refuse(c, err);
-    if (!memory_is_seen(u->reader, u->branch))
-        return admin_error(c, 409, "Conflict",
-                           BRANCH_REPLACED ": what was loaded is not to be seen");
-    if (done)
-        return admin_json(c, 200, memory_loaded_json(u->reader, branch_name(u->branch)));
-    c->req->waker->wake(c->req->waker);
-    return APP_WAIT;
 }

@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, client, eventually, http_request, keys_of, multipart, run_daemon, serving
+from harness import MIB, PART, SLOW, client, eventually, http_request, keys_of, multipart, run_daemon, serving
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("memory-client-v*.json"))
 
@@ -164,6 +165,41 @@ def test_load_replaces_or_merges(disk):
     ok(admin(disk, "POST", "load", {"path": "one.json"}))
     assert keys_of(s3.list_objects_v2(Bucket="merged")) == ["one"]
     assert "x-amz-meta" not in str(s3.head_object(Bucket="merged", Key="one"))
+
+
+def test_a_restore_during_a_merge(disk):
+    """What was merged is seen by nobody then, and the answer says so, whichever way the file came."""
+    document = json.dumps({"bucket": "late", "objects": {f"k{i}": {"body": ""} for i in range(60000)}})
+    (disk.folder / "late.json").write_text(document)
+    ok(admin(disk, "POST", "branches", {"name": "late"}), 201)
+    ok(admin(disk, "POST", "snapshots", {"name": "late"}), 201)
+    for way in (lambda: load(disk, document, branch="late", clear="false"),
+                lambda: admin(disk, "POST", "load", {"path": "late.json", "branch": "late", "clear": False})):
+        statuses = []
+        while 409 not in statuses and len(statuses) < 20:
+            replies = []
+            loader = threading.Thread(target=lambda: replies.append(way()))
+            loader.start()
+            while loader.is_alive():
+                ok(admin(disk, "POST", "snapshots/late/restore", branch="late"))
+            loader.join()
+            statuses.append(replies[0].status)
+            if replies[0].status == 409:
+                admin_refused(replies[0], 409, "Conflict")
+        assert set(statuses) <= {200, 409} and 409 in statuses, statuses
+
+
+def test_loads_hold_no_io_thread():
+    """Neither many small objects, nor large ones that take the place of others, nor much metadata."""
+    files = [{f"k{i}": {"body": ""} for i in range(30000)},
+             {f"k{i}": {"body": base64.b64encode(bytes(3 * MIB)).decode()} for i in range(8)},
+             {f"k{i}": {"body": "", "metadata": {f"n{j}": "" for j in range(8000)}} for i in range(4)}]
+    with serving() as server:
+        for objects in files:
+            for clear in ("true", "true", "false"):
+                ok(load(server, {"bucket": "data", "objects": objects}, clear=clear))
+        turns = ok(admin(server, "GET", "stats"))["turns"]
+        assert turns["longestCpuMs"] <= 5 * SLOW / 10, turns
 
 
 def test_branches_and_snapshots(disk):

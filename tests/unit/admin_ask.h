@@ -64,9 +64,9 @@ static inline void ask_finish(struct ask *a)
     ask_reply(a);
 }
 
-/* Up to the body, if it is wanted. header may be NULL. */
-static inline void ask_open_with(struct ask *a, struct admin *admin, const char *method,
-                                 const char *target, const char *header, const char *value)
+/* header may be NULL. */
+static inline void ask_begin(struct ask *a, struct admin *admin, const char *method,
+                             const char *target, const char *header, const char *value)
 {
     size_t mark = str_find_char(str_c(target), '?');
 
@@ -85,19 +85,6 @@ static inline void ask_open_with(struct ask *a, struct admin *admin, const char 
         a->req.query = str_from(str_c(target), mark + 1);
     }
     a->next = a->app.begin(a->app.arg, &a->req, &a->call);
-}
-
-static inline void ask_open(struct ask *a, struct admin *admin, const char *method,
-                            const char *target)
-{
-    ask_open_with(a, admin, method, target, NULL, NULL);
-}
-
-/* The same without a body. */
-static inline void ask_begin(struct ask *a, struct admin *admin, const char *method,
-                             const char *target, const char *header, const char *value)
-{
-    ask_open_with(a, admin, method, target, header, value);
     if (a->next == APP_WANT_BODY)
         ask_finish(a);
     else

@@ -663,32 +663,6 @@ static void test_cleared_and_restored(void **state)
     ask_end(&a);
 }
 
-/* Between two turns of what PUT load merges. */
-static void test_merged_and_cleared(void **state)
-{
-    struct fixture *f = *state;
-    AUTO(branch) b = store_branch(f->store, STR("main"));
-    AUTO_BUF(file, MiB(1));
-    struct ask a;
-
-    buf_add(&file, STR("{\"bucket\":\"bucket\",\"objects\":{"));
-    for (int i = 0; i < 2500; i++)
-        buf_addf(&file, "%s\"k%d\":{\"body\":\"\"}", i ? "," : "", i);
-    buf_add(&file, STR("}}"));
-    ask_open(&a, f->admin, "PUT", "/_s3mem/load?clear=false");
-    assert_int_equal(a.next, APP_WANT_BODY);
-    assert_int_equal(a.app.body(a.call, file.ptr, file.len), APP_WANT_BODY);
-    ask_finish(&a);
-    assert_int_equal(a.next, APP_WAIT);
-    assert_int_equal(S3_OK, bucket_clear(b, STR("bucket"), NULL));
-    ask_finish(&a);
-    assert_int_equal(a.next, APP_WAIT); /* what is in the bucket now is seen */
-    assert_int_equal(NAMED_OK, branch_clear(&b));
-    ask_finish(&a);
-    assert_int_equal(a.reply->status, 409);
-    ask_end(&a);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -710,7 +684,6 @@ int main(void)
         TEST(test_received_and_waiting),
         TEST(test_long_answers_are_forgotten),
         TEST(test_cleared_and_restored),
-        TEST(test_merged_and_cleared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
