@@ -182,6 +182,6 @@ enum app_next admin_upload_snapshot(struct admin_call *c)
     next = admin_job_wait(c);
     if (next == APP_WAIT || c->reply.status >= 400)
         return next;
-    reply_drop_headers(&c->reply);
+    admin_drop_headers(c);
     return admin_snapshot_created(c, c->argument);
 }
