@@ -6,6 +6,8 @@
 #include "admin/journal.h"
 #include "admin/statistics.h"
 
+#include <stdlib.h>
+
 /* ---- life -------------------------------------------------------------------------- */
 
 /* False: answered. */
@@ -250,6 +252,21 @@ struct app admin_app(struct admin *admin)
 
 /* ---- the door ---------------------------------------------------------------------- */
 
+/* Lists of thousands of names may be asked for. */
+static void sort_operations(struct admin *admin)
+{
+    const char *const *names = admin->options.operations;
+    size_t count = 0;
+
+    while (names && names[count])
+        count++;
+    admin->operations = xcalloc(count + 1, sizeof(*admin->operations));
+    admin->operation_count = count;
+    for (size_t i = 0; i < count; i++)
+        admin->operations[i] = str_c(names[i]);
+    qsort(admin->operations, count, sizeof(*admin->operations), admin_compare_operations);
+}
+
 struct admin *admin_new(const struct admin_options *options)
 {
     struct admin *admin = xcalloc(1, sizeof(*admin));
@@ -262,6 +279,7 @@ struct admin *admin_new(const struct admin_options *options)
     admin->jobs = jobs_new();
     if (options->journal_size > 0)
         admin->journal = journal_new(options->journal_size);
+    sort_operations(admin);
     pthread_mutex_init(&admin->lock, NULL);
     /* So that the first requests need not race to seed jansson's hash tables. */
     json_object_seed(0);
@@ -282,6 +300,7 @@ void admin_free(struct admin *admin)
     for (size_t i = 0; i < admin->script_count; i++)
         mem_free(admin->scripts[i].name);
     mem_free(admin->scripts);
+    mem_free(admin->operations);
     journal_free(admin->journal);
     statistics_free(admin->statistics);
     faults_free(admin->faults);

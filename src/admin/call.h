@@ -42,6 +42,8 @@ struct admin {
     struct journal *journal; /* NULL: it is off */
     struct faults *faults;
     struct jobs *jobs;
+    struct str *operations; /* of the options, sorted without regard to case */
+    size_t operation_count;
     pthread_mutex_t lock; /* guards scripts */
     struct script *scripts;
     size_t script_count;
@@ -164,6 +166,8 @@ MUST_CHECK bool duration_parse(struct str text, int64_t *ns);
 MUST_CHECK bool admin_name_ok(struct admin_call *c, const char *field, struct str name);
 /* Is this one of S3's operations? ASCII case ignored. */
 bool admin_operation_known(const struct admin_call *c, struct str name);
+/* For qsort, of struct str: the order in which that is found out. */
+int admin_compare_operations(const void *a, const void *b);
 /* Room for a key of the longest and a star around each of its bytes. Blames "key". */
 #define PATTERN_MAX (2 * KEY_MAX + 1)
 MUST_CHECK bool admin_pattern_ok(struct admin_call *c, struct str pattern);

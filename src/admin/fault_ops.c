@@ -8,6 +8,8 @@
 #define BAD "InvalidArgument"
 /* More is a mistake, and far enough below the ends of the numbers that are reckoned with. */
 #define LATENCY_MAX_NS (365 * 86400 * NS_PER_S)
+/* S3 has fewer, and each request is held against each that a rule has. */
+#define OPERATIONS_MAX 200
 #define BANDWIDTH_MAX  (UINT64_C(1) << 40)
 #define RULE_FIELDS                                                                            \
     "operation bucket key branch accessKey after times probability error retryAfter latency "  \
@@ -57,6 +59,10 @@ static bool read_operations(struct admin_call *c, const json_t *rule, char **out
 
     if (!value)
         return true;
+    if (json_array_size(value) > OPERATIONS_MAX) {
+        admin_field_error(c, 400, BAD, "operation", "at most %d operations", OPERATIONS_MAX);
+        return false;
+    }
     if (json_array_size(value) > 0) {
         json_array_foreach(value, i, name)
         {

@@ -304,13 +304,10 @@ bool xml_guard_pass(struct xml_guard *g, struct str bytes)
             at++;
             continue;
         }
-        /* Text in a section may be long. */
-        if (++g->tag_len > XML_TAG_MAX && g->state != SECTION)
+        if (++g->tag_len > XML_TAG_MAX)
             g->state = REFUSED;
         else
             g->state = (uint8_t)next(g, *at++);
-        if (g->state == SECTION)
-            g->tag_len = 0;
     }
     return g->state != REFUSED;
 }

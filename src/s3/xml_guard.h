@@ -14,11 +14,12 @@
 #include "s3mem/base.h"
 
 #define XML_DEPTH_MAX      16
-#define XML_ATTRIBUTES_MAX 8      /* of one tag, namespaces included */
-#define XML_TAG_MAX        KiB(4) /* bytes of a tag, a comment or a processing instruction */
-#define XML_NAME_MAX       256    /* bytes of a name or of a namespace's URI */
-#define XML_NAMES_MAX      128    /* different ones in a document */
-#define XML_NAMES_SIZE     KiB(8) /* their bytes */
+#define XML_ATTRIBUTES_MAX 8 /* of one tag, namespaces included */
+#define XML_TAG_MAX                                                                            \
+    KiB(4) /* bytes of a tag, comment, processing instruction or CDATA section */
+#define XML_NAME_MAX   256    /* bytes of a name or of a namespace's URI */
+#define XML_NAMES_MAX  128    /* different ones in a document */
+#define XML_NAMES_SIZE KiB(8) /* their bytes */
 
 /* The different names of a document, in a hash table without deletion. */
 struct xml_names {
@@ -35,7 +36,7 @@ struct xml_guard {
     uint8_t matched; /* bytes of "--" or "]]" seen, of what ends a comment or a section */
     char quote;      /* that ends the attribute's value */
     bool is_namespace;
-    uint16_t tag_len; /* bytes of the tag, comment or instruction so far */
+    uint16_t tag_len; /* bytes of the tag, comment, instruction or section so far */
     uint16_t name_len;
     char name[XML_NAME_MAX];
     struct xml_names names;

@@ -4,7 +4,7 @@
  * elements further on. Names and texts lie in one buffer, in which each element knows its
  * places.
  *
- * bytes -> UTF-8, in pieces of a few KiB (xml_encoding.c) -> guard (xml_guard.c) -> libxml2 */
+ * bytes -> UTF-8, in pieces (xml_encoding.c) -> guard (xml_guard.c) -> libxml2 */
 #include "s3/xml_read.h"
 
 #include "s3/xml_encoding.h"
@@ -22,6 +22,7 @@ struct xml_node {
     uint32_t text_at, text_len;
     uint32_t next; /* elements from here to the next sibling; 0 = none */
     bool has_children;
+    bool has_words; /* its text is not only blanks */
 };
 
 struct xml_reader {
@@ -97,7 +98,7 @@ static void link_node(struct xml_reader *r, uint32_t at)
 {
     struct xml_node *parent = &r->nodes[r->open[r->depth - 1]];
     uint32_t *last = &r->last_child[r->depth - 1];
-    if (!is_blank(node_text(parent)))
+    if (parent->has_words)
         stop(r, S3_MALFORMED_XML);
     parent->text_len = 0;
     parent->has_children = true;
@@ -157,6 +158,8 @@ static void on_text(void *arg, const xmlChar *text, int len)
     if (!node->text_len)
         node->text_at = at;
     node->text_len += (uint32_t)run.len;
+    if (!node->has_words)
+        node->has_words = !is_blank(run);
 }
 
 static void on_dtd(void *arg, const xmlChar *name, const xmlChar *external,

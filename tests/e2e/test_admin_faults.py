@@ -323,6 +323,7 @@ def test_adding_while_others_remove(faulty):
         ({"operation": "GetObjects", "error": "SlowDown"}, "operation"),
         ({"operation": [5], "error": "SlowDown"}, "operation"),
         ({"operation": [], "error": "SlowDown"}, "operation"),
+        ({"operation": ["GetObject"] * 201, "error": "SlowDown"}, "operation"),
         ({"error": "NoSuchError"}, "error"),
         ({"error": 503}, "error"),
         ({"retryAfter": 5}, "retryAfter"),

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+import hostile
 from harness import MIB, http_request, is_error, keys_of
 
 VERSIONING = "<VersioningConfiguration>{0}<Status>Enabled</Status></VersioningConfiguration>"
@@ -203,50 +204,7 @@ def test_error_document_shape(server, bucket):
 # ---- limits: what a document may cost ------------------------------------------------------------
 
 
-def of_size(start, unit, end, size):
-    """A document of about that many bytes."""
-    return start + unit * ((size - len(start) - len(end)) // len(unit)) + end
-
-
-def numbered(start, unit, end, size):
-    """The same; each unit has a number."""
-    count = (size - len(start) - len(end)) // len(unit % 1000000)
-    return start + b"".join(unit % n for n in range(count)) + end
-
-
-HOSTILE = {
-    "attributes": lambda size: numbered(b"<Delete", b' a%d=""', b"/>", size),
-    "namespaces": lambda size: numbered(b"<Delete", b' xmlns:a%d="u"', b"/>", size),
-    "scopes": lambda size: numbered(b"<Delete>", b'<a xmlns:a%d="u">', b"</Delete>", size),
-    "depth": lambda size: of_size(b"<Delete>", b"<a>", b"</Delete>", size),
-    "names": lambda size: numbered(b"<Delete>", b"<n%d/>", b"</Delete>", size),
-    "long name": lambda size: of_size(b"<", b"a", b"/>", size),
-    "long attribute": lambda size: of_size(b'<Delete a="', b"a", b'"/>', size),
-    "comment": lambda size: of_size(b"<!--", b"a", b"--><Delete/>", size),
-    "instruction": lambda size: of_size(b"<?a ", b"a", b"?><Delete/>", size),
-    "instructions": lambda size: numbered(b"<Delete>", b"<?a%d?>", b"</Delete>", size),
-    "open comment": lambda size: of_size(b"<Delete><!--", b"-", b"", size),
-    "open tag": lambda size: of_size(b"<Delete", b" ", b"", size),
-    "open section": lambda size: of_size(b"<Delete><![CDATA[", b"]", b"", size),
-    "references": lambda size: of_size(b"<Delete>", b"&#65;", b"</Delete>", size),
-    "entities": lambda size: numbered(b"<!DOCTYPE a [", b'<!ENTITY a%d "a">', b"]><Delete/>", size),
-    "encoding": lambda size: of_size(b'<?xml version="1.0" encoding="UTF-7"?>', b"+AGE-", b"", size),
-    "utf-16": lambda size: HOSTILE["attributes"](size // 2).decode().encode("utf-16"),
-    "not utf-8": lambda size: of_size(b"<Delete>", b"\xff", b"</Delete>", size),
-    "include": lambda size: of_size(
-        b'<Delete xmlns:i="http://www.w3.org/2001/XInclude">',
-        b'<i:include href="file:///etc/passwd"/>',
-        b"</Delete>",
-        size,
-    ),
-    "xml: attributes": lambda size: of_size(
-        b"<Delete>", b'<a xml:id="a" xml:lang="x" xml:base="file:///etc/"/>', b"</Delete>", size
-    ),
-    "siblings": lambda size: of_size(b"<Delete>", b"<a/>", b"</Delete>", size),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", hostile.DOCUMENTS)
 def test_hostile_documents(server, s3, bucket, name):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
@@ -258,7 +216,7 @@ def test_hostile_documents(server, s3, bucket, name):
         (f"/{bucket}/k?tagging", 60000),
         (f"/{bucket}-new", 60000),
     ):
-        body = HOSTILE[name](size)
+        body = hostile.DOCUMENTS[name](size)
         md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
         method = "POST" if "delete" in target or "uploadId" in target else "PUT"
         reply = http_request(server, method, target, {"Content-MD5": md5}, body)
