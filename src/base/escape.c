@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* escape.c - text inside XML, JSON and URLs. All of them copy runs that need no escape whole.
- */
+/* escape.c - text inside XML, JSON and URLs. */
 #include "base/buf.h"
 #include "base/utf8.h"
 
 #define REPLACEMENT STR("\xEF\xBF\xBD") /* U+FFFD */
 
 static const char upper_hex[] = "0123456789ABCDEF";
+static const char lower_hex[] = "0123456789abcdef";
 
 static bool is_plain_xml(unsigned char c)
 {
@@ -14,67 +14,70 @@ static bool is_plain_xml(unsigned char c)
            c != '>' && c != '"';
 }
 
-static void add_xml_ascii(struct buf *b, unsigned char c)
+/* Longest escape of one character. */
+#define XML_ESCAPE_MAX 8
+
+static char *put_xml_ascii(char *to, unsigned char c)
 {
     switch (c) {
     case '&':
-        buf_add(b, STR("&amp;"));
-        break;
+        return str_put(to, STR("&amp;"));
     case '<':
-        buf_add(b, STR("&lt;"));
-        break;
+        return str_put(to, STR("&lt;"));
     case '>':
-        buf_add(b, STR("&gt;"));
-        break;
+        return str_put(to, STR("&gt;"));
     case '"':
-        buf_add(b, STR("&quot;"));
-        break;
+        return str_put(to, STR("&quot;"));
     case '\r':
-        buf_add(b, STR("&#13;"));
-        break;
-    default:
-        buf_addf(b, "&#x%x;", c);
+        return str_put(to, STR("&#13;"));
     }
+    to = str_put(to, STR("&#x"));
+    if (c >= 0x10)
+        *to++ = lower_hex[c >> 4];
+    *to++ = lower_hex[c & 15];
+    *to++ = ';';
+    return to;
 }
 
-/* One character beyond ASCII. Returns its length. */
-static size_t add_xml_multibyte(struct buf *b, struct str text)
+/* One character beyond ASCII; *len: its length. */
+static char *put_xml_multibyte(char *to, struct str text, size_t *len)
 {
-    size_t len = utf8_sequence(text);
-    struct str sequence = str_of(text.ptr, len);
+    struct str sequence = str_of(text.ptr, utf8_sequence(text));
 
-    if (len == 0) {
-        buf_add(b, REPLACEMENT);
-        return 1;
-    }
+    *len = sequence.len > 0 ? sequence.len : 1;
+    if (sequence.len == 0)
+        return str_put(to, REPLACEMENT);
     if (str_eq(sequence, STR("\xEF\xBF\xBE")))
-        buf_add(b, STR("&#xfffe;"));
-    else if (str_eq(sequence, STR("\xEF\xBF\xBF")))
-        buf_add(b, STR("&#xffff;"));
-    else
-        buf_add(b, sequence);
-    return len;
+        return str_put(to, STR("&#xfffe;"));
+    if (str_eq(sequence, STR("\xEF\xBF\xBF")))
+        return str_put(to, STR("&#xffff;"));
+    return str_put(to, sequence);
 }
 
+/* By way of a block: a text may be nothing but escapes. */
 void buf_add_xml(struct buf *b, struct str text)
 {
-    while (text.len > 0 && buf_ok(b)) {
-        size_t run = 0;
-        unsigned char c;
+    char block[1024];
+    const char *end = block + sizeof(block) - XML_ESCAPE_MAX;
 
-        while (run < text.len && is_plain_xml((unsigned char)text.ptr[run]))
-            run++;
-        buf_add(b, str_of(text.ptr, run));
-        text = str_from(text, run);
-        if (text.len == 0)
-            return;
-        c = (unsigned char)text.ptr[0];
-        if (c < 0x80) {
-            add_xml_ascii(b, c);
-            text = str_from(text, 1);
-        } else {
-            text = str_from(text, add_xml_multibyte(b, text));
+    while (text.len > 0 && buf_ok(b)) {
+        char *to = block;
+        size_t at = 0;
+
+        while (at < text.len && to <= end) {
+            unsigned char c = (unsigned char)text.ptr[at];
+            size_t len = 1;
+
+            if (is_plain_xml(c))
+                *to++ = (char)c;
+            else if (c < 0x80)
+                to = put_xml_ascii(to, c);
+            else
+                to = put_xml_multibyte(to, str_from(text, at), &len);
+            at += len;
         }
+        buf_add(b, str_of(block, (size_t)(to - block)));
+        text = str_from(text, at);
     }
 }
 
@@ -84,7 +87,9 @@ static void add_json_ascii(struct buf *b, unsigned char c)
     size_t at = str_find_char(STR("\"\\\b\f\n\r\t"), (char)c);
 
     if (at == SIZE_MAX) {
-        buf_addf(b, "\\u%04x", c);
+        buf_add(b, STR("\\u00"));
+        buf_add_char(b, lower_hex[c >> 4]);
+        buf_add_char(b, lower_hex[c & 15]);
     } else {
         buf_add_char(b, '\\');
         buf_add_char(b, short_forms[at]);

@@ -8,7 +8,9 @@
 #include "s3/object.h"
 
 #define MAX_KEYS_DEFAULT 1000
-#define PAGE_BYTES_MAX   MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
+/* Others get their turn in between. */
+#define TURN_BYTES     KiB(512)
+#define PAGE_BYTES_MAX MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
 
 void list_text(struct buf *xml, bool url, const char *name, struct str text)
 {
@@ -47,10 +49,23 @@ static enum s3_err read_optional_attributes(struct s3_call *c, struct list_page 
     return S3_OK;
 }
 
-enum s3_err list_page_begin(struct s3_call *c, struct list_page *page, enum listing_kind kind)
+static void release_page(void *state)
 {
+    struct list_page *page = state;
+    listing_close(page->listing);
+    if (page->has_bucket)
+        bucket_info_release(&page->bucket);
+    buf_release(&page->entries);
+    buf_release(&page->prefixes);
+}
+
+enum s3_err list_page_begin(struct s3_call *c, struct list_page **out, enum listing_kind kind)
+{
+    struct list_page *page = *out = s3_alloc(c, sizeof(*page));
+    *page = (struct list_page){.kind = kind};
+    c->state = page;
+    c->state_free = release_page;
     struct str encoding = s3_param(c, STR("encoding-type"));
-    page->kind = kind;
     page->prefix = text_param(c, STR("prefix"));
     page->delimiter = text_param(c, STR("delimiter"));
     page->after = STR("");
@@ -70,14 +85,6 @@ enum s3_err list_page_begin(struct s3_call *c, struct list_page *page, enum list
     page->has_bucket = true;
     s3_reply_header(c, "x-amz-bucket-region", s3_bucket_region(&page->bucket));
     return S3_OK;
-}
-
-void list_page_release(struct list_page *page)
-{
-    if (page->has_bucket)
-        bucket_info_release(&page->bucket);
-    buf_release(&page->entries);
-    buf_release(&page->prefixes);
 }
 
 /* ---- entries ----------------------------------------------------------------------- */
@@ -175,35 +182,32 @@ static void remember_end(struct s3_call *c, struct list_page *page,
     page->last_id = s3_copy(c, version.ptr ? version : STR("null"));
 }
 
-enum s3_err list_page_fill(struct s3_call *c, struct list_page *page)
+/* Adds up to `most` bytes of the text, and takes them off it and off `most`. */
+static void move_bytes(struct buf *xml, struct str *text, size_t *most)
 {
-    struct listing_query query = {.kind = page->kind,
-                                  .bucket = c->at.bucket,
-                                  .prefix = page->prefix,
-                                  .delimiter = page->delimiter,
-                                  .after = page->after,
-                                  .after_id = page->after_id};
-    AUTO(root) root = branch_root(c->branch);
-    AUTO(listing) listing = NULL;
-    enum s3_err err = listing_open(&listing, root, &query);
-    if (err == S3_INVALID_ARGUMENT)
-        return s3_invalid_argument(c, "Invalid version id specified", STR("version-id-marker"),
-                                   page->after_id);
-    if (err)
-        return s3_fail(c, err, "listing");
-    struct listing_entry entry;
-    while (page->count < page->max_keys && listing_next(listing, &entry)) {
-        write_entry(page, &entry);
-        if (++page->count == page->max_keys) {
-            remember_end(c, page, &entry);
-            page->truncated = listing_next(listing, &entry);
-        }
-    }
-    return S3_OK;
+    size_t len = text->len < *most ? text->len : *most;
+    buf_add(xml, str_of(text->ptr, len));
+    *text = str_from(*text, len);
+    *most -= len;
 }
 
-void list_page_write(struct buf *xml, const struct list_page *page)
+static enum s3_err copy_entries(struct s3_call *c)
 {
+    struct list_page *page = c->state;
+    struct buf *xml = &c->reply.text;
+    size_t most = TURN_BYTES;
+    move_bytes(xml, &page->rest, &most);
+    move_bytes(xml, &page->behind, &most);
+    if (page->rest.len || page->behind.len)
+        return s3_later(c, copy_entries);
+    buf_add(xml, page->end);
+    return s3_xml_done(c);
+}
+
+static enum s3_err write_page(struct s3_call *c, struct list_page *page)
+{
+    struct buf *xml = s3_reply_xml(c);
+    page->write_head(c, xml, page);
     xml_u64(xml, "MaxKeys", page->max_keys);
     if (page->delimiter.len)
         list_text(xml, page->url, "Delimiter", page->delimiter);
@@ -212,6 +216,48 @@ void list_page_write(struct buf *xml, const struct list_page *page)
     xml_bool(xml, "IsTruncated", page->truncated);
     if (!buf_ok(&page->entries) || !buf_ok(&page->prefixes))
         xml->failed = true;
-    buf_add(xml, buf_str(&page->entries));
-    buf_add(xml, buf_str(&page->prefixes));
+    buf_reserve(xml, page->entries.len + page->prefixes.len + page->end.len);
+    page->rest = buf_str(&page->entries);
+    page->behind = buf_str(&page->prefixes);
+    return copy_entries(c);
+}
+
+static enum s3_err walk(struct s3_call *c)
+{
+    struct list_page *page = c->state;
+    struct listing_entry entry;
+    size_t stop = page->entries.len + page->prefixes.len + TURN_BYTES;
+    while (page->count < page->max_keys && listing_next(page->listing, &entry)) {
+        write_entry(page, &entry);
+        if (++page->count == page->max_keys) {
+            remember_end(c, page, &entry);
+            page->truncated = listing_next(page->listing, &entry);
+        } else if (page->entries.len + page->prefixes.len >= stop) {
+            return s3_later(c, walk);
+        }
+    }
+    return write_page(c, page);
+}
+
+enum s3_err list_page_fill(struct s3_call *c, struct str end,
+                           void (*write_head)(struct s3_call *c, struct buf *xml,
+                                              struct list_page *page))
+{
+    struct list_page *page = c->state;
+    struct listing_query query = {.kind = page->kind,
+                                  .bucket = c->at.bucket,
+                                  .prefix = page->prefix,
+                                  .delimiter = page->delimiter,
+                                  .after = page->after,
+                                  .after_id = page->after_id};
+    AUTO(root) root = branch_root(c->branch);
+    enum s3_err err = listing_open(&page->listing, root, &query);
+    if (err == S3_INVALID_ARGUMENT)
+        return s3_invalid_argument(c, "Invalid version id specified", STR("version-id-marker"),
+                                   page->after_id);
+    if (err)
+        return s3_fail(c, err, "listing");
+    page->end = end;
+    page->write_head = write_head;
+    return walk(c);
 }

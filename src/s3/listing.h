@@ -28,20 +28,24 @@ struct list_page {
     struct str last;    /* truncated: key or prefix at the end of the page */
     struct str last_id; /* truncated: version id there; STR_NONE behind a prefix */
     struct buf entries, prefixes;
+
+    struct listing *listing;
+    void (*write_head)(struct s3_call *c, struct buf *xml, struct list_page *page);
+    struct str rest, behind, end; /* what the reply still lacks: entries, prefixes, last tag */
 };
 
 /* An element that holds a key or a part of one: URL-encoded (encoding-type=url) when url says
  * so. */
 void list_text(struct buf *xml, bool url, const char *name, struct str text);
 
-MUST_CHECK enum s3_err list_page_begin(struct s3_call *c, struct list_page *page,
+/* out: the page, which is c->state from now on. */
+MUST_CHECK enum s3_err list_page_begin(struct s3_call *c, struct list_page **out,
                                        enum listing_kind kind);
-MUST_CHECK enum s3_err list_page_fill(struct s3_call *c, struct list_page *page);
-/* MaxKeys, Delimiter, EncodingType, IsTruncated, the entries and the common prefixes. */
-void list_page_write(struct buf *xml, const struct list_page *page);
-void list_page_release(struct list_page *page);
-
-#define AUTO_LIST_PAGE(name)                                                                   \
-    __attribute__((cleanup(list_page_release))) struct list_page name = {0}
+/* Walks, in turns where the entries are long. The reply is what write_head adds, the elements that
+ * all pages have (MaxKeys, Delimiter, EncodingType, IsTruncated), the entries, the common prefixes,
+ * and `end`. */
+MUST_CHECK enum s3_err list_page_fill(struct s3_call *c, struct str end,
+                                      void (*write_head)(struct s3_call *c, struct buf *xml,
+                                                         struct list_page *page));
 
 #endif

@@ -7,30 +7,29 @@
 
 /* ---- ListObjects ------------------------------------------------------------------- */
 
+static void write_objects(struct s3_call *c, struct buf *xml, struct list_page *page)
+{
+    buf_add(xml, STR("<ListBucketResult xmlns=\"" S3_XMLNS "\">"));
+    xml_text(xml, "Name", c->at.bucket);
+    list_text(xml, page->url, "Prefix", page->prefix);
+    list_text(xml, page->url, "Marker", s3_param(c, STR("marker")));
+    /* Without a delimiter the client takes the last key it got. */
+    if (page->truncated && page->delimiter.len)
+        list_text(xml, page->url, "NextMarker", page->last);
+}
+
 enum s3_err op_list_objects(struct s3_call *c)
 {
-    AUTO_LIST_PAGE(page);
+    struct list_page *page;
     struct str marker = s3_param(c, STR("marker")), type = s3_param(c, STR("list-type"));
     if (type.ptr) /* 2 has a row of its own */
         return s3_invalid_argument(c, "Invalid List Type specified in Request",
                                    STR("list-type"), type);
     if (list_page_begin(c, &page, LIST_OBJECTS))
         return c->err;
-    page.with_owner = true;
-    page.after = marker.ptr ? marker : STR("");
-    if (list_page_fill(c, &page))
-        return c->err;
-    struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<ListBucketResult xmlns=\"" S3_XMLNS "\">"));
-    xml_text(xml, "Name", c->at.bucket);
-    list_text(xml, page.url, "Prefix", page.prefix);
-    list_text(xml, page.url, "Marker", marker);
-    /* Without a delimiter the client takes the last key it got. */
-    if (page.truncated && page.delimiter.len)
-        list_text(xml, page.url, "NextMarker", page.last);
-    list_page_write(xml, &page);
-    buf_add(xml, STR("</ListBucketResult>"));
-    return s3_xml_done(c);
+    page->with_owner = true;
+    page->after = marker.ptr ? marker : STR("");
+    return list_page_fill(c, STR("</ListBucketResult>"), write_objects);
 }
 
 /* ---- ListObjectsV2 ----------------------------------------------------------------- */
@@ -53,9 +52,9 @@ static enum s3_err read_start(struct s3_call *c, struct list_page *page, struct 
     return S3_OK;
 }
 
-static void write_v2_head(struct s3_call *c, struct buf *xml, const struct list_page *page,
-                          struct str token)
+static void write_v2_head(struct s3_call *c, struct buf *xml, const struct list_page *page)
 {
+    struct str token = s3_param(c, STR("continuation-token"));
     xml_text(xml, "Name", c->at.bucket);
     list_text(xml, page->url, "Prefix", page->prefix);
     if (token.ptr)
@@ -70,21 +69,20 @@ static void write_v2_head(struct s3_call *c, struct buf *xml, const struct list_
     xml_u64(xml, "KeyCount", page->count);
 }
 
+static void write_objects_v2(struct s3_call *c, struct buf *xml, struct list_page *page)
+{
+    buf_add(xml, STR("<ListBucketResult xmlns=\"" S3_XMLNS "\">"));
+    write_v2_head(c, xml, page);
+}
+
 enum s3_err op_list_objects_v2(struct s3_call *c)
 {
-    AUTO_LIST_PAGE(page);
-    struct str token = s3_param(c, STR("continuation-token"));
-    if (list_page_begin(c, &page, LIST_OBJECTS) || read_start(c, &page, token))
+    struct list_page *page;
+    if (list_page_begin(c, &page, LIST_OBJECTS) ||
+        read_start(c, page, s3_param(c, STR("continuation-token"))))
         return c->err;
-    page.with_owner = str_eq_nocase(s3_param(c, STR("fetch-owner")), STR("true"));
-    if (list_page_fill(c, &page))
-        return c->err;
-    struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<ListBucketResult xmlns=\"" S3_XMLNS "\">"));
-    write_v2_head(c, xml, &page, token);
-    list_page_write(xml, &page);
-    buf_add(xml, STR("</ListBucketResult>"));
-    return s3_xml_done(c);
+    page->with_owner = str_eq_nocase(s3_param(c, STR("fetch-owner")), STR("true"));
+    return list_page_fill(c, STR("</ListBucketResult>"), write_objects_v2);
 }
 
 /* ---- ListObjectVersions ------------------------------------------------------------ */
@@ -102,24 +100,24 @@ static enum s3_err read_markers(struct s3_call *c, struct list_page *page)
     return S3_OK;
 }
 
-enum s3_err op_list_object_versions(struct s3_call *c)
+static void write_versions(struct s3_call *c, struct buf *xml, struct list_page *page)
 {
-    AUTO_LIST_PAGE(page);
-    if (list_page_begin(c, &page, LIST_VERSIONS) || read_markers(c, &page) ||
-        list_page_fill(c, &page))
-        return c->err;
-    struct buf *xml = s3_reply_xml(c);
     buf_add(xml, STR("<ListVersionsResult xmlns=\"" S3_XMLNS "\">"));
     xml_text(xml, "Name", c->at.bucket);
-    list_text(xml, page.url, "Prefix", page.prefix);
-    list_text(xml, page.url, "KeyMarker", s3_param(c, STR("key-marker")));
+    list_text(xml, page->url, "Prefix", page->prefix);
+    list_text(xml, page->url, "KeyMarker", s3_param(c, STR("key-marker")));
     xml_text(xml, "VersionIdMarker", s3_param(c, STR("version-id-marker")));
-    if (page.truncated) {
-        list_text(xml, page.url, "NextKeyMarker", page.last);
-        if (page.last_id.ptr)
-            xml_text(xml, "NextVersionIdMarker", page.last_id);
+    if (page->truncated) {
+        list_text(xml, page->url, "NextKeyMarker", page->last);
+        if (page->last_id.ptr)
+            xml_text(xml, "NextVersionIdMarker", page->last_id);
     }
-    list_page_write(xml, &page);
-    buf_add(xml, STR("</ListVersionsResult>"));
-    return s3_xml_done(c);
+}
+
+enum s3_err op_list_object_versions(struct s3_call *c)
+{
+    struct list_page *page;
+    if (list_page_begin(c, &page, LIST_VERSIONS) || read_markers(c, page))
+        return c->err;
+    return list_page_fill(c, STR("</ListVersionsResult>"), write_versions);
 }

@@ -181,6 +181,43 @@ def test_complete_multipart_upload(open_server):
     check_linear(open_server, post(target, parts_of), 10000)  # again and again
 
 
+def pipelined(server, requests):
+    """Sends them all on one connection, and waits for as many replies."""
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        for first in range(0, len(requests), 50):
+            some, got = requests[first:first + 50], b""
+            s.sendall(b"".join(some))
+            while got.count(b"HTTP/1.1 200") < len(some) or not got.endswith(b"\r\n\r\n"):
+                got += s.recv(65536)
+
+
+@pytest.fixture(scope="module")
+def long_keys(open_server):
+    """1,000 keys of 1,024 bytes that XML writes with six characters each, and uploads of them."""
+    keys = [f"long/{n:04}".encode() + b"%22" * 1000 for n in range(1000)]
+    pipelined(open_server, [b"PUT /demo/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" % k
+                            for k in keys])
+    for k in keys[:900]:
+        http_request(open_server, "POST", f"/demo/{k.decode()}?uploads")
+    return open_server
+
+
+@pytest.mark.parametrize("query", ["prefix=long/&max-keys=", "list-type=2&prefix=long/&max-keys=",
+                                   "versions&prefix=long/&max-keys=", "uploads&prefix=long/&max-uploads=",
+                                   "list-type=2&delimiter=%22&prefix=long/&max-keys="])
+def test_listings(long_keys, query):
+    check_linear(long_keys, ask("GET", lambda n: f"/demo?{query}{n}"), 1000)
+
+
+def test_copy_of_many_parts(open_server):
+    upload = upload_parts(open_server, 10000)
+    reply = http_request(open_server, "POST", f"/demo/parts?uploadId={upload}", body=parts_of(10000))
+    assert reply.status == 200, reply
+    ok(admin(open_server, "POST", "clear", stats="reset", bucket="empty"))
+    ask("PUT", "/demo/copy", [("x-amz-copy-source", "/demo/parts")], b"")(open_server, 1)
+    assert longest_turn(open_server) <= TURN
+
+
 # ---- heads ---------------------------------------------------------------------------------------
 
 
