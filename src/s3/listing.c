@@ -8,9 +8,7 @@
 #include "s3/object.h"
 
 #define MAX_KEYS_DEFAULT 1000
-/* Others get their turn in between. */
-#define TURN_BYTES     KiB(512)
-#define PAGE_BYTES_MAX MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
+#define PAGE_BYTES_MAX   MiB(16) /* 1000 keys of 1024 bytes, each six characters when escaped */
 
 void list_text(struct buf *xml, bool url, const char *name, struct str text)
 {
@@ -191,16 +189,16 @@ static void move_bytes(struct buf *xml, struct str *text, size_t *most)
     *most -= len;
 }
 
-static enum s3_err copy_entries(struct s3_call *c)
+enum s3_err list_copy_rest(struct s3_call *c)
 {
-    struct list_page *page = c->state;
+    struct list_rest *rest = c->state;
     struct buf *xml = &c->reply.text;
-    size_t most = TURN_BYTES;
-    move_bytes(xml, &page->rest, &most);
-    move_bytes(xml, &page->behind, &most);
-    if (page->rest.len || page->behind.len)
-        return s3_later(c, copy_entries);
-    buf_add(xml, page->end);
+    size_t most = LIST_TURN_BYTES;
+    move_bytes(xml, &rest->entries, &most);
+    move_bytes(xml, &rest->prefixes, &most);
+    if (rest->entries.len || rest->prefixes.len)
+        return s3_later(c, list_copy_rest);
+    buf_add(xml, rest->end);
     return s3_xml_done(c);
 }
 
@@ -216,17 +214,17 @@ static enum s3_err write_page(struct s3_call *c, struct list_page *page)
     xml_bool(xml, "IsTruncated", page->truncated);
     if (!buf_ok(&page->entries) || !buf_ok(&page->prefixes))
         xml->failed = true;
-    buf_reserve(xml, page->entries.len + page->prefixes.len + page->end.len);
-    page->rest = buf_str(&page->entries);
-    page->behind = buf_str(&page->prefixes);
-    return copy_entries(c);
+    buf_reserve(xml, page->entries.len + page->prefixes.len + page->rest.end.len);
+    page->rest.entries = buf_str(&page->entries);
+    page->rest.prefixes = buf_str(&page->prefixes);
+    return list_copy_rest(c);
 }
 
 static enum s3_err walk(struct s3_call *c)
 {
     struct list_page *page = c->state;
     struct listing_entry entry;
-    size_t stop = page->entries.len + page->prefixes.len + TURN_BYTES;
+    size_t stop = page->entries.len + page->prefixes.len + LIST_TURN_BYTES;
     while (page->count < page->max_keys && listing_next(page->listing, &entry)) {
         write_entry(page, &entry);
         if (++page->count == page->max_keys) {
@@ -257,7 +255,7 @@ enum s3_err list_page_fill(struct s3_call *c, struct str end,
                                    page->after_id);
     if (err)
         return s3_fail(c, err, "listing");
-    page->end = end;
+    page->rest.end = end;
     page->write_head = write_head;
     return walk(c);
 }

@@ -12,7 +12,19 @@
 
 #include "s3/call.h"
 
+/* Others get their turn when a page grew by so much. */
+#define LIST_TURN_BYTES KiB(512)
+
+/* What a reply still lacks. The first member of c->state. */
+struct list_rest {
+    struct str entries, prefixes, end;
+};
+
+/* Adds it, in turns. */
+MUST_CHECK enum s3_err list_copy_rest(struct s3_call *c);
+
 struct list_page {
+    struct list_rest rest;
     enum listing_kind kind;
     struct str prefix, delimiter; /* as asked, decoded; empty = none */
     struct str after, after_id;   /* of the store's listing_query */
@@ -31,7 +43,6 @@ struct list_page {
 
     struct listing *listing;
     void (*write_head)(struct s3_call *c, struct buf *xml, struct list_page *page);
-    struct str rest, behind, end; /* what the reply still lacks: entries, prefixes, last tag */
 };
 
 /* An element that holds a key or a part of one: URL-encoded (encoding-type=url) when url says

@@ -88,8 +88,10 @@ enum s3_err op_list_parts(struct s3_call *c)
 /* ---- ListMultipartUploads ---------------------------------------------------------- */
 
 struct uploads_page {
+    struct list_rest rest;
     struct listing_query query;
-    uint32_t max;
+    struct listing *listing;
+    uint32_t max, count;
     bool encode;         /* encoding-type=url */
     struct buf body;     /* Upload elements ... */
     struct buf prefixes; /* ... and CommonPrefixes */
@@ -137,32 +139,6 @@ static enum s3_err read_uploads_query(struct s3_call *c, struct uploads_page *pa
     return S3_OK;
 }
 
-static enum s3_err collect_uploads(struct s3_call *c, struct uploads_page *page)
-{
-    AUTO(root) root = branch_root(c->branch);
-    AUTO(listing) listing = NULL;
-    struct listing_entry entry;
-    enum s3_err err = listing_open(&listing, root, &page->query);
-    if (err)
-        return s3_fail(c, err, "listing_open");
-    for (uint32_t n = 0; listing_next(listing, &entry); n++) {
-        if (n == page->max) {
-            page->truncated = page->max > 0;
-            break;
-        }
-        if (entry.common_prefix.ptr) {
-            buf_add(&page->prefixes, STR("<CommonPrefixes>"));
-            list_text(&page->prefixes, page->encode, "Prefix", entry.common_prefix);
-            buf_add(&page->prefixes, STR("</CommonPrefixes>"));
-        } else {
-            add_upload(page, entry.upload);
-            page->next_key = s3_copy(c, upload_key(entry.upload));
-            page->next_id = s3_copy(c, upload_id(entry.upload));
-        }
-    }
-    return S3_OK;
-}
-
 static enum s3_err reply_uploads(struct s3_call *c, struct uploads_page *page)
 {
     struct listing_query *q = &page->query;
@@ -181,24 +157,60 @@ static enum s3_err reply_uploads(struct s3_call *c, struct uploads_page *page)
         xml_text(xml, "EncodingType", STR("url"));
     xml_u64(xml, "MaxUploads", page->max);
     xml_bool(xml, "IsTruncated", page->truncated);
-    buf_add(xml, buf_str(&page->body));
-    buf_add(xml, buf_str(&page->prefixes));
-    buf_add(xml, STR("</ListMultipartUploadsResult>"));
-    bool whole = buf_ok(&page->body) && buf_ok(&page->prefixes);
-    return whole ? s3_xml_done(c) : s3_fail(c, S3_INTERNAL_ERROR, "listing too large");
+    if (!buf_ok(&page->body) || !buf_ok(&page->prefixes))
+        return s3_fail(c, S3_INTERNAL_ERROR, "listing too large");
+    page->rest = (struct list_rest){buf_str(&page->body), buf_str(&page->prefixes),
+                                    STR("</ListMultipartUploadsResult>")};
+    buf_reserve(xml, page->body.len + page->prefixes.len + page->rest.end.len);
+    return list_copy_rest(c);
+}
+
+static enum s3_err collect_uploads(struct s3_call *c)
+{
+    struct uploads_page *page = c->state;
+    struct listing_entry entry;
+    size_t stop = page->body.len + page->prefixes.len + LIST_TURN_BYTES;
+    for (; listing_next(page->listing, &entry); page->count++) {
+        if (page->count == page->max) {
+            page->truncated = page->max > 0;
+            break;
+        }
+        if (entry.common_prefix.ptr) {
+            buf_add(&page->prefixes, STR("<CommonPrefixes>"));
+            list_text(&page->prefixes, page->encode, "Prefix", entry.common_prefix);
+            buf_add(&page->prefixes, STR("</CommonPrefixes>"));
+        } else {
+            add_upload(page, entry.upload);
+            page->next_key = upload_key(entry.upload);
+            page->next_id = upload_id(entry.upload);
+        }
+        if (page->body.len + page->prefixes.len >= stop) {
+            page->count++;
+            return s3_later(c, collect_uploads);
+        }
+    }
+    return reply_uploads(c, page);
+}
+
+static void release_uploads(void *state)
+{
+    struct uploads_page *page = state;
+    listing_close(page->listing);
+    buf_release(&page->body);
+    buf_release(&page->prefixes);
 }
 
 enum s3_err op_list_multipart_uploads(struct s3_call *c)
 {
-    struct uploads_page page = {.next_key = STR(""), .next_id = STR("")};
-    buf_init(&page.body, MiB(16));
-    buf_init(&page.prefixes, MiB(16));
-    enum s3_err err = read_uploads_query(c, &page);
-    if (!err)
-        err = collect_uploads(c, &page);
-    if (!err)
-        err = reply_uploads(c, &page);
-    buf_release(&page.body);
-    buf_release(&page.prefixes);
-    return err;
+    struct uploads_page *page = s3_alloc(c, sizeof(*page));
+    *page = (struct uploads_page){.next_key = STR(""), .next_id = STR("")};
+    buf_init(&page->body, MiB(16));
+    buf_init(&page->prefixes, MiB(16));
+    c->state = page;
+    c->state_free = release_uploads;
+    if (read_uploads_query(c, page))
+        return c->err;
+    AUTO(root) root = branch_root(c->branch);
+    enum s3_err err = listing_open(&page->listing, root, &page->query);
+    return err ? s3_fail(c, err, "listing_open") : collect_uploads(c);
 }
