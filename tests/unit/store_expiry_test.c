@@ -104,11 +104,10 @@ static void *come_back(void *arg)
 
         assert_int_equal(store_fork_for_key(race->store, key, STR("main")), NAMED_OK);
         usleep(2000 + (unsigned)i % 16 * 500);
-        struct branch *b = store_branch(race->store, key);
-        if (!b) {
+        struct branch *b;
+        while (!(b = store_branch(race->store, key))) {
             race->forked_again++;
             assert_int_equal(store_fork_for_key(race->store, key, STR("main")), NAMED_OK);
-            b = store_branch(race->store, key);
         }
         test_put(race->store, b, at.key, STR("x"), NULL);
         branch_unref(b);
@@ -137,8 +136,8 @@ static void test_no_write_is_lost(void **state)
     }
     for (unsigned i = 0; i < ARRAY_LEN(races); i++)
         pthread_join(threads[i], NULL), forked_again += races[i].forked_again;
-    /* Some had gone and others had not, or it was no race. */
-    assert_in_range(forked_again, 1, ARRAY_LEN(races) * ROUNDS - 1);
+    /* Some had gone, or it was no race. */
+    assert_true(forked_again > 0);
     store_free(store);
 }
 
