@@ -28,7 +28,8 @@ def examples(page, program):
         if lines[0].startswith("$ "):
             lines = [line[2:] for line in lines if line.startswith("$ ")]
         command = "\n".join(line for line in lines if not line.startswith(("aws ", "AWS_")))
-        if command.startswith(program + " "):
+        # What starts a server in the background is tested where it is stopped, too.
+        if command.startswith(program + " ") and not re.match(r"s3memctl (start|stop)\b", command):
             yield pytest.param(page, command, id=command.replace("\n", " ")[:60])
 
 
