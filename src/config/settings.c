@@ -76,6 +76,7 @@ static bool load_file(struct loading *l, const char *path)
     AUTO_BUF(content, CONFIG_FILE_MAX);
     struct str rest, line;
     size_t before = l->text->len;
+    bool ok = true;
     int err;
 
     err = file_read(&content, path);
@@ -84,15 +85,18 @@ static bool load_file(struct loading *l, const char *path)
         return false;
     }
     rest = buf_str(&content);
-    for (unsigned number = 1; str_split(&rest, '\n', &line); number++) {
+    for (unsigned number = 1; ok && str_split(&rest, '\n', &line); number++) {
         buf_addf(l->text, "s3memd: %s:%u: ", path, number);
-        if (!load_line(l, line)) {
+        ok = load_line(l, line);
+        if (ok)
+            l->text->len = before;
+        else
             buf_add_char(l->text, '\n');
-            return false;
-        }
-        l->text->len = before;
     }
-    return true;
+    /* It may hold the secret key. */
+    if (content.ptr)
+        mem_wipe(content.ptr, content.len);
+    return ok;
 }
 
 /* ---- environment ------------------------------------------------------------------- */
