@@ -39,6 +39,7 @@ only() { # header pattern, rooms
     complain "$1 belongs to: $2" "$(grep -nE "#include <$1" $(sources | grep '^src/') | grep -vE "^src/($2)/")"
 }
 only 'microhttpd' http
+only 'gnutls' http
 only 'libxml' s3
 only 'jansson' 'admin|disk|s3db|lib|auth|ctl'
 only 'curl' ctl
