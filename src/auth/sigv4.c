@@ -204,7 +204,7 @@ static enum s3_err check_expiry(const struct sigv4_claim *claim, const struct ev
     enum s3_err err = read_expires(e->seen[SEEN_Q_EXPIRES], &seconds, failure);
     if (err)
         return err;
-    int64_t end_ns = claim->time_ns + seconds * NS_PER_S;
+    int64_t end_ns = time_after(claim->time_ns, seconds * NS_PER_S);
     if (seconds > 0 && e->now_ns <= end_ns)
         return S3_OK;
     char expires[TIME_TEXT_SIZE], now[TIME_TEXT_SIZE];
@@ -287,7 +287,7 @@ static enum s3_err check_time(const struct evidence *e, const struct sigv4_claim
 {
     if (!claim->presigned && time_is_skewed(claim->time_ns, e->now_ns))
         return failure_skewed(failure, claim->amz_date, e->now_ns);
-    if (claim->presigned && claim->time_ns > e->now_ns + MAX_SKEW_NS)
+    if (claim->presigned && claim->time_ns > time_after(e->now_ns, MAX_SKEW_NS))
         return failure_set(failure, S3_ACCESS_DENIED, "Request is not valid yet");
     return S3_OK;
 }

@@ -9,6 +9,12 @@
 
 bool time_is_skewed(int64_t request_ns, int64_t now_ns);
 
+/* `more`, not negative, after a time; no later than the last time that can be told. */
+static inline int64_t time_after(int64_t unix_ns, int64_t more_ns)
+{
+    return unix_ns > INT64_MAX - more_ns ? INT64_MAX : unix_ns + more_ns;
+}
+
 /* A Date or x-amz-date header: "20130524T000000Z", an HTTP date, or one that ends in "+0000"
  * (s3cmd, and AWS's own examples of SigV2). */
 MUST_CHECK bool time_parse(struct str text, int64_t *unix_ns);

@@ -6,7 +6,8 @@
 
 #include "base/buf.h"
 
-/* Appends the file's bytes; they may be secrets, of which only those in out are left. 0, or errno; EFBIG when it does not fit the buf's limit. */
+/* Appends the file's bytes, of which no copies stay behind: they may be secrets. 0, or errno;
+ * EFBIG when it does not fit the buf's limit. */
 MUST_CHECK int file_read(struct buf *out, const char *path);
 
 #endif
