@@ -7,7 +7,7 @@
 
 static int add_to_buf(const char *text, size_t len, void *out)
 {
-    buf_add(out, str_of(text, len));
+    buf_add_json_for_eyes(out, str_of(text, len));
     return 0;
 }
 

@@ -154,7 +154,7 @@ static void add_masked(struct buf *out, struct str value,
     AUTO_BUF(masked, MASKED_MAX);
 
     mask(&masked, value);
-    buf_add_json(out, buf_str(&masked));
+    buf_add_shown_json(out, buf_str(&masked));
 }
 
 static void add_masked_header(struct buf *out, struct str name, struct str value)
@@ -163,10 +163,8 @@ static void add_masked_header(struct buf *out, struct str name, struct str value
         add_masked(out, value, buf_add_masked_authorization);
     else if (header_is_secret(name))
         buf_add(out, MASK);
-    else if (str_eq_nocase(name, STR("referer")))
+    else /* a copy source, a referer: any may hold a URL */
         add_masked(out, value, buf_add_masked_target);
-    else
-        buf_add_json(out, value);
 }
 
 /* ---- printing ---------------------------------------------------------------------- */
@@ -174,7 +172,7 @@ static void add_masked_header(struct buf *out, struct str name, struct str value
 void json_add_text(struct buf *out, struct str text)
 {
     buf_add_char(out, '"');
-    buf_add_json(out, text);
+    buf_add_shown_json(out, text);
     buf_add_char(out, '"');
 }
 
@@ -193,6 +191,15 @@ static void add_text_or_null(struct buf *out, struct str name, struct str text)
         buf_add(out, name);
         buf_add(out, STR("null"));
     }
+}
+
+/* A presigned URL whose '?' was encoded is a key, to S3. */
+static void add_key(struct buf *out, struct str name, struct str key)
+{
+    AUTO_BUF(masked, MASKED_MAX);
+
+    buf_add_masked_target(&masked, key);
+    add_text_or_null(out, name, buf_str(&masked));
 }
 
 static void add_number(struct buf *out, struct str name, uint64_t number)
@@ -237,7 +244,7 @@ static void add_lower(struct buf *out, struct str name)
         char c = name.ptr[i];
 
         c = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-        buf_add_json(out, str_of(&c, 1));
+        buf_add_shown_json(out, str_of(&c, 1));
     }
 }
 
@@ -288,7 +295,7 @@ static void add_beginning(struct buf *out, const struct entry *e, struct str key
     add_time(out, e->time_ns);
     add_operation(out, STR(",\"operation\":"), e);
     add_text_or_null(out, STR(",\"bucket\":"), entry_text(e, ENTRY_BUCKET));
-    add_text_or_null(out, STR(",\"key\":"), key);
+    add_key(out, STR(",\"key\":"), key);
     add_text(out, STR(",\"branch\":"), branch);
     add_text(out, STR(",\"method\":"), entry_text(e, ENTRY_METHOD));
     buf_add(out, STR(",\"target\":\""));
@@ -348,7 +355,7 @@ static void add_operation_event(struct buf *out, const struct entry *e)
 {
     add_operation(out, STR("{\"operation\":"), e);
     add_text_or_null(out, STR(",\"bucket\":"), entry_text(e, ENTRY_BUCKET));
-    add_text_or_null(out, STR(",\"key\":"), entry_final_key(e));
+    add_key(out, STR(",\"key\":"), entry_final_key(e));
     add_text(out, STR(",\"branch\":"), entry_final_branch(e));
     add_text(out, STR(",\"requestId\":"), entry_text(e, ENTRY_REQUEST_ID));
     add_time(out, e->time_ns);

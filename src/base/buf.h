@@ -64,6 +64,10 @@ void buf_add_base64(struct buf *b, struct str bytes);
 void buf_add_xml(struct buf *b, struct str text);
 /* JSON string body without the quotes; invalid UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct str text);
+/* The same for eyes: what str_printable refuses is escaped, too. */
+void buf_add_shown_json(struct buf *b, struct str text);
+/* Copies a JSON document, in which that is escaped then. */
+void buf_add_json_for_eyes(struct buf *b, struct str json);
 /* RFC 3986 as SigV4 wants it: A-Z a-z 0-9 - . _ ~ kept, the rest %XX (upper-case hex);
  * keep_slash keeps '/'. */
 void buf_add_uri(struct buf *b, struct str bytes, bool keep_slash);

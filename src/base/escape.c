@@ -96,30 +96,72 @@ static void add_json_ascii(struct buf *b, unsigned char c)
     }
 }
 
-void buf_add_json(struct buf *b, struct str text)
+/* Bytes that can stay as they are, of the character that text starts with; 0: none. */
+static size_t json_plain(struct str text, bool shown)
+{
+    unsigned char c = (unsigned char)text.ptr[0];
+
+    if (c < ' ' || c == '"' || c == '\\')
+        return 0;
+    if (c < 0x7F)
+        return 1;
+    if (shown)
+        return str_printable(text);
+    return c < 0x80 ? 1 : utf8_sequence(text);
+}
+
+/* A character that cannot. Returns its length. */
+static size_t add_json_escape(struct buf *b, struct str text)
+{
+    size_t len = utf8_sequence(text);
+
+    if ((unsigned char)text.ptr[0] < 0x80)
+        add_json_ascii(b, (unsigned char)text.ptr[0]);
+    else if (len == 0)
+        buf_add(b, REPLACEMENT);
+    else
+        buf_addf(b, "\\u%04x", utf8_code_point(text, len));
+    return len > 0 ? len : 1;
+}
+
+static void add_json(struct buf *b, struct str text, bool shown)
 {
     while (text.len > 0 && buf_ok(b)) {
         size_t run = 0, len;
 
-        while (run < text.len) {
-            unsigned char c = (unsigned char)text.ptr[run];
-
-            if (c < ' ' || c == '"' || c == '\\')
-                break;
-            len = c < 0x80 ? 1 : utf8_sequence(str_from(text, run));
-            if (len == 0)
-                break;
+        while (run < text.len && (len = json_plain(str_from(text, run), shown)) > 0)
             run += len;
-        }
         buf_add(b, str_of(text.ptr, run));
         text = str_from(text, run);
-        if (text.len == 0)
-            return;
-        if ((unsigned char)text.ptr[0] < 0x80)
-            add_json_ascii(b, (unsigned char)text.ptr[0]);
-        else
-            buf_add(b, REPLACEMENT);
-        text = str_from(text, 1);
+        if (text.len > 0)
+            text = str_from(text, add_json_escape(b, text));
+    }
+}
+
+void buf_add_json(struct buf *b, struct str text)
+{
+    add_json(b, text, false);
+}
+
+void buf_add_shown_json(struct buf *b, struct str text)
+{
+    add_json(b, text, true);
+}
+
+/* Outside of strings JSON has no other than printable characters, and line ends. */
+void buf_add_json_for_eyes(struct buf *b, struct str json)
+{
+    while (json.len > 0 && buf_ok(b)) {
+        size_t run = 0, len;
+
+        while (run < json.len && (len = json.ptr[run] == '\n' || json.ptr[run] == '\t'
+                                            ? 1
+                                            : str_printable(str_from(json, run))) > 0)
+            run += len;
+        buf_add(b, str_of(json.ptr, run));
+        json = str_from(json, run);
+        if (json.len > 0)
+            json = str_from(json, add_json_escape(b, json));
     }
 }
 

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/clock.h"
 #include "base/masked.h"
-#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -68,13 +67,9 @@ static void add_time(struct buf *line)
 /* Length of the sequence that text starts with when it can be printed as it is, else 0. */
 static size_t printable(struct str text, bool blanks)
 {
-    unsigned char c = (unsigned char)text.ptr[0];
-    size_t len = utf8_sequence(text);
+    char c = text.ptr[0];
 
-    if (c < ' ' || c == 0x7F || c == '\\' || (c == ' ' && !blanks))
-        return 0;
-    /* U+0080..U+009F are control characters too. */
-    return len == 2 && c == 0xC2 && (unsigned char)text.ptr[1] < 0xA0 ? 0 : len;
+    return c == '\\' || (c == ' ' && !blanks) ? 0 : str_printable(text);
 }
 
 static void add_neutral(struct buf *line, struct str text, bool blanks)
@@ -103,7 +98,7 @@ static void add_field(struct buf *line, const char *name, struct str value)
 {
     if (log_format == LOG_FORMAT_JSON) {
         buf_addf(line, ",\"%s\":\"", name);
-        buf_add_json(line, clipped(value));
+        buf_add_shown_json(line, clipped(value));
         buf_add_char(line, '"');
     } else {
         buf_addf(line, " %s=", name);
@@ -196,7 +191,10 @@ void log_access(const struct log_access_entry *entry)
     add_field(&line, "remote", entry->remote);
     add_field(&line, "method", entry->method);
     add_field(&line, "target", buf_str(&target));
-    if (entry->detail.len > 0)
-        add_field(&line, "detail", entry->detail);
+    if (entry->detail.len > 0) {
+        buf_reset(&target);
+        buf_add_masked_target(&target, clipped(entry->detail));
+        add_field(&line, "detail", buf_str(&target));
+    }
     write_line(&line);
 }

@@ -24,69 +24,144 @@ bool header_is_secret(struct str name)
            str_eq_nocase(str_from(name, name.len - key.len), key);
 }
 
-static bool parameter_is_secret(struct str raw)
+/* One character of a text, percent-encoded or not: "%3D" and "%253D" are '=' too. */
+struct token {
+    char c;
+    size_t len;
+    unsigned level; /* how often it is encoded */
+};
+
+static struct token token_at(struct str text)
 {
-    char name[NAME_MAX_LEN];
-    size_t len = 0;
+    struct token t = {text.ptr[0], 1, 0};
+    size_t at = 1;
+    char byte;
 
-    for (; raw.len > 0 && len < sizeof(name); len++) {
-        size_t used = 1;
-
-        name[len] = raw.ptr[0];
-        if (raw.len >= 3 && raw.ptr[0] == '%' &&
-            hex_decode_exact(str_of(raw.ptr + 1, 2), &name[len], 1))
-            used = 3;
-        raw = str_from(raw, used);
+    if (t.c != '%')
+        return t;
+    for (unsigned level = 1;; level++, at += 2) {
+        if (text.len < at + 2 || !hex_decode_exact(str_of(text.ptr + at, 2), &byte, 1))
+            return t;
+        t = (struct token){byte, at + 2, level};
+        if (byte != '%')
+            return t;
     }
-    return raw.len == 0 && header_is_secret(str_of(name, len));
 }
 
-/* "http://user:password@host/path" */
-static void add_masked_path(struct buf *out, struct str path)
+/* Letters, digits and hyphens of a name, as if what else is in it were not there: however a
+ * name is spoilt, a reader would recognise it. Of a long one the end. */
+static struct str plain_name(struct str raw, char room[NAME_MAX_LEN])
 {
-    size_t colon = path.len > 0 && path.ptr[0] != '/' ? str_find_char(path, ':') : SIZE_MAX;
-    struct str rest, authority;
-    size_t at;
+    char ring[NAME_MAX_LEN];
+    size_t count = 0, len;
 
-    if (colon == SIZE_MAX || !str_has_prefix(str_from(path, colon + 1), STR("//"))) {
-        buf_add(out, path);
-        return;
+    while (raw.len > 0) {
+        struct token t = token_at(raw);
+
+        if ((t.c >= 'a' && t.c <= 'z') || (t.c >= 'A' && t.c <= 'Z') ||
+            (t.c >= '0' && t.c <= '9') || t.c == '-')
+            ring[count++ % NAME_MAX_LEN] = t.c;
+        raw = str_from(raw, t.len);
     }
-    rest = str_from(path, colon + 3);
-    authority = rest;
-    at = str_find_char(rest, '/');
-    authority.len = at == SIZE_MAX ? rest.len : at;
-    at = str_find_char(authority, '@');
-    buf_add(out, str_of(path.ptr, colon + 3));
-    if (at != SIZE_MAX) {
-        buf_add(out, MASK);
-        rest = str_from(rest, at);
+    len = count < NAME_MAX_LEN ? count : NAME_MAX_LEN;
+    for (size_t i = 0; i < len; i++)
+        room[i] = ring[(count - len + i) % NAME_MAX_LEN];
+    return str_of(room, len);
+}
+
+/* is_parameter: it stands where a parameter's name does. Elsewhere only names that nothing else
+ * has are suspicious. */
+static bool name_is_secret(struct str raw, bool is_parameter)
+{
+    static const struct str amz = {"x-amz-", 6};
+    char room[NAME_MAX_LEN];
+    struct str name = plain_name(raw, room);
+
+    if (is_parameter && header_is_secret(name))
+        return true;
+    for (size_t at = 0; at + amz.len < name.len; at++) {
+        if (str_has_prefix_nocase(str_from(name, at), amz) &&
+            header_is_secret(str_from(name, at)))
+            return true;
     }
-    buf_add(out, rest);
+    return false;
+}
+
+/* Where the value that text starts with ends: at the next '&' that is encoded no more often than
+ * the '=' before it. */
+static size_t value_len(struct str text, unsigned level)
+{
+    size_t len = 0;
+
+    while (len < text.len) {
+        struct token t = token_at(str_from(text, len));
+
+        if (t.c == '&' && t.level <= level)
+            break;
+        len += t.len;
+    }
+    return len;
+}
+
+/* Copies a text in which parameters may be, with "***" for the values of those that are secret.
+ */
+static void add_masked_parameters(struct buf *out, struct str text)
+{
+    size_t copied = 0, name = 0, at = 0;
+    bool is_parameter = false;
+
+    while (at < text.len) {
+        struct token t = token_at(str_from(text, at));
+        bool ends_name = t.c == '=';
+
+        at += t.len;
+        if (ends_name &&
+            name_is_secret(str_of(text.ptr + name, at - t.len - name), is_parameter)) {
+            buf_add(out, str_of(text.ptr + copied, at - copied));
+            buf_add(out, MASK);
+            at += value_len(str_from(text, at), t.level);
+            copied = name = at;
+        } else if (ends_name || t.c == '?' || t.c == '&' || t.c == ';' || t.c == '#') {
+            name = at;
+            is_parameter |= !ends_name;
+        }
+    }
+    buf_add(out, str_from(text, copied));
+}
+
+/* Length of the "user:password" in "http://user:password@host/path"; start: where it begins. */
+static size_t find_userinfo(struct str text, size_t *start)
+{
+    size_t colon = str_find_char(text, ':'), len = 0, at = SIZE_MAX;
+
+    if (colon == SIZE_MAX || !str_has_prefix(str_from(text, colon + 1), STR("//")))
+        return 0;
+    for (size_t i = 0; i < colon; i++) {
+        if (text.ptr[i] == '/' || text.ptr[i] == '?')
+            return 0;
+    }
+    *start = colon + 3;
+    for (; *start + len < text.len; len++) {
+        char c = text.ptr[*start + len];
+
+        if (c == '/' || c == '?' || c == '#')
+            break;
+        if (c == '@')
+            at = len;
+    }
+    return at == SIZE_MAX ? 0 : at;
 }
 
 void buf_add_masked_target(struct buf *out, struct str target)
 {
-    size_t mark = str_find_char(target, '?');
-    struct str query, part;
+    size_t start = 0, len = find_userinfo(target, &start);
 
-    if (mark == SIZE_MAX) {
-        add_masked_path(out, target);
-        return;
+    if (len > 0) {
+        buf_add(out, str_of(target.ptr, start));
+        buf_add(out, MASK);
+        target = str_from(target, start + len);
     }
-    query = str_from(target, mark + 1);
-    add_masked_path(out, str_of(target.ptr, mark));
-    for (char separator = '?'; str_split(&query, '&', &part); separator = '&') {
-        size_t equals = str_find_char(part, '=');
-
-        buf_add_char(out, separator);
-        if (equals != SIZE_MAX && parameter_is_secret(str_of(part.ptr, equals))) {
-            buf_add(out, str_of(part.ptr, equals + 1));
-            buf_add(out, MASK);
-        } else {
-            buf_add(out, part);
-        }
-    }
+    add_masked_parameters(out, target);
 }
 
 void buf_add_masked_authorization(struct buf *out, struct str value)

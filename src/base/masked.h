@@ -12,8 +12,10 @@
 /* Is the value of this header, or of the query parameter that stands for it, a secret? */
 bool header_is_secret(struct str name);
 
-/* A target, or a URL, with "***" for the values of secret parameters ("%53ignature" is
- * Signature too) and for "user:password". */
+/* A target, a URL or what may hold one, well-formed or not, with "***" for the values of secret
+ * parameters and for "user:password". Names are recognised in any case, and encoded any number
+ * of times, with their '?', '&' and '=' (as in a copy source, or a URL that was encoded once too
+ * often); spoilt ones, too. */
 void buf_add_masked_target(struct buf *out, struct str target);
 /* "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=***". What does not look like
  * that is masked, not guessed at. */

@@ -279,6 +279,20 @@ static size_t ascii_run(struct str s)
     return at;
 }
 
+/* Source: Unicode, categories Cc, Zl, Zp and Bidi_Control. */
+static bool drives_terminal(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t str_printable(struct str text)
+{
+    size_t len = utf8_sequence(text);
+
+    return len > 0 && !drives_terminal(utf8_code_point(text, len)) ? len : 0;
+}
+
 bool str_is_utf8(struct str s)
 {
     for (;;) {

@@ -94,6 +94,10 @@ MUST_CHECK bool str_to_size(struct str s, uint64_t *out);
 
 /* Strict UTF-8: no overlong forms, surrogates, or code points above U+10FFFF. */
 bool str_is_utf8(struct str s);
+/* Bytes of the character that a text (not empty) starts with; 0 where they are ill-formed, or
+ * a terminal would do something else than show it: C0, DEL, C1, line and paragraph separators,
+ * and what turns the direction of writing. */
+size_t str_printable(struct str text);
 bool str_is_ascii(struct str s);
 /* A name that HTTP allows a header: RFC 9110, 5.6.2. */
 bool str_is_token(struct str s);

@@ -48,6 +48,7 @@ struct ctl {
     const char *ca_file;
     const char *passphrase; /* for secrets in backups; NULL: none */
     bool insecure, json, quiet, terminal;
+    bool as_is; /* answers are not made printable: a program reads them */
     const struct ctl_command *command;
     const char *args[CTL_ARGS_MAX];
     int arg_count;
@@ -113,8 +114,13 @@ struct ctl_column {
     const char *field; /* of the row's object; "a.b" reaches into it */
     enum { CTL_TEXT, CTL_NUMBER, CTL_BYTES, CTL_TIME, CTL_MS } kind;
 };
-/* To a terminal: what would move the cursor or forge a line is shown as a question mark. */
-void ctl_print_text(const char *text);
+/* JSON as it came, on standard output; what drives a terminal is escaped in it. */
+void ctl_write_json(struct str json);
+/* Text for people: what would move the cursor, forge a line or turn the direction of writing is
+ * shown as a question mark. */
+void ctl_add_printable(struct buf *out, struct str text);
+/* The same for all texts of an answer. */
+void ctl_make_printable(json_t *value);
 /* One line a row, columns aligned. columns end with a NULL title. */
 void ctl_print_table(const json_t *rows, const struct ctl_column *columns);
 /* "1.5 MB" */

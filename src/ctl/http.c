@@ -190,6 +190,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
         value = str_trim(str_from(line, LOST_HEADER.len));
         json_decref(x->lost);
         x->lost = json_loadb(value.ptr, value.len, JSON_DISABLE_EOF_CHECK, NULL);
+        ctl_make_printable(x->lost);
     }
     return line.len;
 }
@@ -300,10 +301,19 @@ static void show_progress(struct exchange *x)
     curl_easy_setopt(x->curl, CURLOPT_XFERINFODATA, x);
 }
 
+static json_t *parse(const struct exchange *x)
+{
+    json_t *answer = json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
+
+    if (!x->c->json && !x->c->as_is)
+        ctl_make_printable(answer);
+    return answer;
+}
+
 /* The server's refusal in its own words. */
 static enum ctl_exit complain_refusal(const struct exchange *x)
 {
-    json_t *answer = json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
+    json_t *answer = parse(x);
     json_t *error = json_object_get(answer, "error");
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *code = json_string_value(json_object_get(error, "code"));
@@ -339,11 +349,6 @@ static enum ctl_exit perform(struct exchange *x)
                             curl_easy_strerror(result));
     }
     return x->status < 300 ? CTL_DONE : complain_refusal(x);
-}
-
-static json_t *parse(const struct exchange *x)
-{
-    return json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
 }
 
 enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t, json_t *body,

@@ -160,15 +160,7 @@ static enum ctl_exit print_keys(struct ctl *c, const json_t *stats, struct str p
     }
     if (c->json)
         return ctl_print_json(c, found);
-    json_array_foreach(found, i, key)
-    {
-        /* A program gets the key as it is. */
-        if (c->terminal)
-            ctl_print_text(json_string_value(key));
-        else
-            fputs(json_string_value(key), stdout);
-        putchar('\n');
-    }
+    json_array_foreach(found, i, key) puts(json_string_value(key));
     json_decref(found);
     return CTL_DONE;
 }
@@ -188,6 +180,8 @@ enum ctl_exit cmd_ls(struct ctl *c)
         buf_add_char(&bucket, '\0');
         ctl_target_param(&t, "bucket", bucket.ptr);
         ctl_target_param(&t, "keys", "true");
+        /* A program gets the keys as they are. */
+        c->as_is = !c->terminal;
     }
     status = ctl_call(c, "GET", &t, NULL, &answer);
     if (status)
@@ -274,17 +268,19 @@ static void print_event(const struct follower *f, struct str data)
 {
     json_t *event = json_loadb(data.ptr, data.len, 0, NULL);
 
+    ctl_make_printable(event);
     if (f->c->json) {
-        printf("{\"type\":\"%s\",\"data\":%.*s}\n", f->type, (int)data.len, data.ptr);
+        printf("{\"type\":\"%s\",\"data\":", f->type);
+        ctl_write_json(data);
+        puts("}");
     } else if (strcmp(f->type, "lost") == 0) {
         printf("(%lld events were lost: this reader is too slow)\n",
                (long long)json_integer_value(json_object_get(event, "lost")));
     } else {
         json_int_t status = json_integer_value(json_object_get(event, "status"));
 
-        printf("%s  %-18s %-20s %s/", text_of(event, "time"), f->type,
-               text_of(event, "operation"), text_of(event, "bucket"));
-        ctl_print_text(text_of(event, "key"));
+        printf("%s  %-18s %-20s %s/%s", text_of(event, "time"), f->type,
+               text_of(event, "operation"), text_of(event, "bucket"), text_of(event, "key"));
         if (status)
             printf("  %" JSON_INTEGER_FORMAT " %s", status, text_of(event, "code"));
         putchar('\n');

@@ -10,13 +10,15 @@
 
 enum ctl_exit ctl_complain(enum ctl_exit status, const char *fmt, ...)
 {
+    AUTO_BUF(text, KiB(64));
+    AUTO_BUF(shown, KiB(64));
     va_list args;
 
     va_start(args, fmt);
-    fputs("s3memctl: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    buf_vaddf(&text, fmt, args);
     va_end(args);
+    ctl_add_printable(&shown, buf_ok(&text) ? buf_str(&text) : str_c(fmt));
+    fprintf(stderr, "s3memctl: %.*s\n", (int)shown.len, shown.ptr ? shown.ptr : "");
     return status;
 }
 

@@ -7,9 +7,24 @@
 #define COLUMNS_MAX 12
 #define CELL_SIZE   256
 
+void ctl_write_json(struct str json)
+{
+    AUTO_BUF(text, 6 * json.len + 1);
+
+    buf_add_json_for_eyes(&text, json);
+    fwrite(text.ptr, 1, text.len, stdout);
+}
+
+static int write_shown(const char *text, size_t len, void *arg)
+{
+    (void)arg;
+    ctl_write_json(str_of(text, len));
+    return 0;
+}
+
 enum ctl_exit ctl_print_json(const struct ctl *c, json_t *value)
 {
-    json_dumpf(value, stdout, c->terminal ? JSON_INDENT(2) : JSON_COMPACT);
+    json_dump_callback(value, write_shown, stdout, c->terminal ? JSON_INDENT(2) : JSON_COMPACT);
     putchar('\n');
     json_decref(value);
     return CTL_DONE;
@@ -47,24 +62,36 @@ static const json_t *find_field(const json_t *row, const char *path)
     return row;
 }
 
-static char printable(char c)
+void ctl_add_printable(struct buf *out, struct str text)
 {
-    return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+    while (text.len > 0) {
+        size_t len = str_printable(text);
+
+        buf_add(out, len > 0 ? str_of(text.ptr, len) : STR("?"));
+        /* One mark for a character, or for a byte that is part of none. */
+        while (len == 0 && ++len < 4 && len < text.len && !str_is_utf8(str_of(text.ptr, len)))
+            continue;
+        if (!str_is_utf8(str_of(text.ptr, len)))
+            len = 1;
+        text = str_from(text, len);
+    }
 }
 
-void ctl_print_text(const char *text)
+void ctl_make_printable(json_t *value)
 {
-    for (; *text; text++)
-        putchar(printable(*text));
-}
+    const char *name;
+    json_t *item;
+    size_t i;
 
-static void copy_printable(const char *text, char out[CELL_SIZE])
-{
-    size_t n = 0;
+    if (json_is_string(value)) {
+        struct str text = str_of(json_string_value(value), json_string_length(value));
+        AUTO_BUF(shown, text.len + 1);
 
-    for (; *text && n < CELL_SIZE - 1; text++)
-        out[n++] = printable(*text);
-    out[n] = '\0';
+        ctl_add_printable(&shown, text);
+        json_string_setn(value, shown.ptr ? shown.ptr : "", shown.len);
+    }
+    json_array_foreach(value, i, item) ctl_make_printable(item);
+    json_object_foreach(value, name, item) ctl_make_printable(item);
 }
 
 static void format_cell(const json_t *row, const struct ctl_column *column, char out[CELL_SIZE])
@@ -74,7 +101,7 @@ static void format_cell(const json_t *row, const struct ctl_column *column, char
     if (!value || json_is_null(value)) {
         snprintf(out, CELL_SIZE, "-");
     } else if (json_is_string(value)) {
-        copy_printable(json_string_value(value), out);
+        snprintf(out, CELL_SIZE, "%s", json_string_value(value));
         /* "2026-11-24T11:20:00.000Z" */
         if (column->kind == CTL_TIME && strlen(out) == 24) {
             out[10] = ' ';

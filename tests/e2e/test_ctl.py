@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """s3memctl against a real server: what it does, what it prints, how it ends."""
 
+import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -328,3 +332,79 @@ def test_completion():
 
 def test_zsh_completion_parses():
     subprocess.run(["zsh", "-n", str(ROOT / "completions" / "_s3memctl")], check=True)
+
+
+# ---- what reaches a terminal ----------------------------------------------------------------------
+
+# An escape sequence in C0 and in C1, DEL, line ends that are none, a turn of the direction.
+HOSTILE = "k\x1b[2J\x9b31m\x7f\x85\u2028\u2029\u202e\u2066\u200f\u061c\u20ac"
+UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def on_terminal(server, *args):
+    """Runs it with a terminal for its output; returns what the terminal got."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([CTL, *map(str, args)], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
+                               env={**ENV, "S3MEMCTL_ENDPOINT": server.url})
+    os.close(slave)
+    got = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while more := os.read(master, 65536):
+            got += more
+    os.close(master)
+    process.wait(60 * SLOW)
+    return got.decode()
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    with serving("--bucket", "data", "--verbose") as server:
+        reply = http_request(server, "PUT", "/data/" + urllib.parse.quote(HOSTILE), body=b"x",
+                             headers={"x-amz-meta-a": "b"})
+        assert reply.status == 200
+        assert http_request(server, "GET", "/data/" + urllib.parse.quote(HOSTILE, safe="k\u20ac")).status
+        yield server
+
+
+@pytest.mark.options
+@pytest.mark.parametrize("command", [
+    ["ls", "data"], ["requests"], ["events", "--count", "3"], ["stats"], ["requests", "--code", HOSTILE],
+    ["restore", HOSTILE], ["drop", HOSTILE], ["fault", "add", "--error", HOSTILE]])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_nothing_drives_the_terminal(hostile, command, form):
+    if command[0] == "events":
+        writer = threading.Timer(0.5, lambda: [http_request(
+            hostile, "PUT", "/data/" + urllib.parse.quote(HOSTILE), body=b"x") for _ in range(3)])
+        writer.start()
+    shown = on_terminal(hostile, *command, *form)
+    assert shown and not UNSHOWN.search(shown), repr(shown)
+
+
+@pytest.mark.options
+def test_programs_get_what_is_there(hostile):
+    """Escapes say the same to a parser, and a pipe gets a key as it is."""
+    assert ctl_json(hostile, "ls", "data") == [HOSTILE]
+    assert ctl(hostile, "ls", "data") == HOSTILE + "\n"
+    assert ctl_json(hostile, "requests", "--operation", "PutObject")["requests"][-1]["key"] == HOSTILE
+    assert not UNSHOWN.search(run_ctl(hostile, "requests", "--json").stdout.decode())
+
+
+@pytest.mark.options
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_log_drives_no_terminal_and_tells_no_secret(form):
+    secret = "5ec" + "ret"
+    with serving("--bucket", "data", "--verbose", "--log-format", form) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20 * SLOW) as s:
+            raw = "GET /data/" + HOSTILE.replace("\x85", "").replace("\x1b", "").replace("\x7f", "")
+            s.sendall(raw.encode() + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            s.recv(4096)
+        for target in [f"/data/k%3FX-Amz-Signature%3D{secret}", f"/data/k&Signature={secret}",
+                       f"/data/k?a?X-Amz-Signatur%e={secret}", f"/data/k?%2553ignature={secret}"]:
+            http_request(server, "GET", target)
+        http_request(server, "PUT", "/data/copy",
+                     headers={"x-amz-copy-source": f"/data/k?X-Amz-Security-Token={secret}&x=1"})
+        journal = json.dumps(ok(admin(server, "GET", "requests")))
+        log = server.stderr()
+    assert "data/k" in log and secret not in log
+    assert "***" in journal and secret not in journal
+    assert not UNSHOWN.search(log), repr(log)

@@ -386,6 +386,10 @@ static void test_secret_headers(void **state)
         {"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key", "5ecret"},
         {"Cookie", "session=5ecret"},
         {"Referer", "http://localhost/visible?X-Amz-Signature=5ecret"},
+        {"x-amz-copy-source", "/b/visible?versionId=1&X-Amz-Signature=5ecret&a=b"},
+        {"x-amz-copy-source", "b/visible%3FX-Amz-Signature%3D5ecret%26x"},
+        {"X-Original-URL", "/b/k?Signature=5ecret"},
+        {"Origin", "http://user:5ecret@visible"},
     };
 
     (void)state;
@@ -399,6 +403,37 @@ static void test_secret_headers(void **state)
     }
 }
 
+/* A presigned URL whose '?' was encoded is a key, to S3. */
+static void test_secrets_in_keys(void **state)
+{
+    struct fake f;
+
+    (void)state;
+    fake_init(&f, STR("PutObject"), 3, STR("visible?X-Amz-Signature=5ecret&a"));
+    expect_masked(&f);
+}
+
+/* What only resembles a secret is shown. */
+static void test_what_is_no_secret(void **state)
+{
+    static const char *const targets[] = {
+        "/b/signature=1/cookie=2",
+        "/b/k?signatures=1&X-Amz-Credential=2&X-Amz-SignedHeaders=host",
+        "/b/http://k?a@b:c",
+        "/b/k?x-amz-server-side-encryption-customer-key-md5=3",
+        "/b/%3D%26%3f=%zz%",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        AUTO_BUF(out, KiB(4));
+
+        buf_add_masked_target(&out, str_c(targets[i]));
+        assert_int_equal(out.len, strlen(targets[i]));
+        assert_memory_equal(out.ptr, targets[i], out.len);
+    }
+}
+
 static void test_secret_parameters(void **state)
 {
     static const char *const targets[] = {
@@ -409,6 +444,27 @@ static void test_secret_parameters(void **state)
         "/b/visible?X-Amz-Security-Token=5ecret",
         "/b/visible?x-amz-server-side-encryption-customer-key=5ecret",
         "http://host/b/visible?X-Amz-Signature=5ecret",
+        "http://user:5ecret@host/b/visible",
+        "http://user:5ecret@host?visible",
+        "http://user:5ecret@5ecret@host/visible",
+        /* Ill-formed: separators that are missing, doubled, or encoded; names that are spoilt. */
+        "/b/visible&X-Amz-Signature=5ecret",
+        "/b/visible?a?X-Amz-Signature=5ecret",
+        "/b/visible?a=b;Signature=5ecret;5ecret",
+        "/b/visible#Signature=5ecret",
+        "/b/visible%3FX-Amz-Signature%3D5ecret",
+        "/b/visible%3fa=b%26Signature=5ecret",
+        "/b/visible%253Fa%253Db%2526X-Amz-Security-Token%253D5ecret%252F5ecret",
+        "/b/visible?%2553ignature=5ecret",
+        "/b/visible?X-Amz-Signatur%e=5ecret",
+        "/b/visible?X-Amz%-Signature=5ecret%zz5ecret%",
+        "/b/visible?%00X-Amz-Signature+=5ecret",
+        "/b/visible?X-Amz-Signature==5ecret",
+        "/b/visible?x=X-Amz-Signature=5ecret",
+        "/b/visible?x-aMZ-sIGNATURE=5ecret?5ecret#5ecret",
+        "/X-Amz-Signature=5ecret&visible",
+        "/b/visible?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "X-Amz-Signature=5ecret",
     };
 
     (void)state;
@@ -877,6 +933,8 @@ int main(void)
         TEST_OFF(test_journal_is_off),
         TEST(test_secret_headers),
         TEST(test_secret_parameters),
+        TEST(test_secrets_in_keys),
+        TEST(test_what_is_no_secret),
         TEST(test_waiting_for_requests),
         TEST(test_waiting_in_vain),
         TEST(test_who_waits_leaves),

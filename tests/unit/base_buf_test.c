@@ -141,6 +141,19 @@ static void test_json(void **state)
     assert_bytes(&b, STR("\\u0000x\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDy"));
 }
 
+/* What drives a terminal is escaped; what a parser reads stays the same. */
+static void test_json_for_eyes(void **state)
+{
+    (void)state;
+    AUTO_BUF(b, KiB(1));
+
+    buf_add_shown_json(&b, STR("\"\x7F\xC2\x9B\u2028\u202E\u2069\u20AC\xC2\xA0\xFF"));
+    assert_bytes(&b, STR("\\\"\\u007f\\u009b\\u2028\\u202e\\u2069\u20AC\xC2\xA0\xEF\xBF\xBD"));
+    buf_reset(&b);
+    buf_add_json_for_eyes(&b, STR("{\n\t\"a\u2029\": \"\\\"\x7F\u20AC\"}"));
+    assert_bytes(&b, STR("{\n\t\"a\\u2029\": \"\\\"\\u007f\u20AC\"}"));
+}
+
 static void test_uri(void **state)
 {
     (void)state;
@@ -381,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_xml),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_for_eyes),
         cmocka_unit_test(test_uri),
         cmocka_unit_test(test_unescape),
         cmocka_unit_test(test_base64_vectors),

@@ -87,6 +87,28 @@ static void test_text_message(void **state)
     mem_free(text);
 }
 
+/* Line separators and what turns the direction of writing forge lines, too. */
+static void test_unicode_that_drives_terminals(void **state)
+{
+    (void)state;
+    char *text;
+
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
+    begin_catch();
+    log_warn("a\u2028b\u2029c\u202Ed\u2066e\u200Ff\u061Cg\xC2\x85h \u20AC\u00A0\u200B");
+    text = end_catch();
+    assert_string_equal(behind_time(text),
+                        "warn a\\xe2\\x80\\xa8b\\xe2\\x80\\xa9c\\xe2\\x80\\xaed\\xe2\\x81\\xa6e"
+                        "\\xe2\\x80\\x8ff\\xd8\\x9cg\\xc2\\x85h \u20AC\u00A0\u200B\n");
+    mem_free(text);
+    log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, false);
+    begin_catch();
+    log_warn("a\u2028\u202E\xC2\x85\x7F\u20AC");
+    text = end_catch();
+    assert_non_null(strstr(text, "\"a\\u2028\\u202e\\u0085\\u007f\u20AC\""));
+    mem_free(text);
+}
+
 static void test_levels(void **state)
 {
     (void)state;
@@ -331,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_message),
+        cmocka_unit_test(test_unicode_that_drives_terminals),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_text_access),
         cmocka_unit_test(test_masking),
