@@ -236,6 +236,8 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     buf_release(&c->text);
     buf_release(&c->document);
     intake_release(&c->intake);
+    if (c->pieces.next)
+        buf_release(&c->pieces.text);
     reply_release(&c->reply);
     mem_free(c);
 }

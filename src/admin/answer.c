@@ -11,6 +11,12 @@ static int add_to_buf(const char *text, size_t len, void *out)
     return 0;
 }
 
+void buf_add_dump(struct buf *out, const json_t *value)
+{
+    if (!value || json_dump_callback(value, add_to_buf, out, JSON_COMPACT) < 0)
+        out->failed = true; /* memory is out */
+}
+
 enum app_next admin_json(struct admin_call *c, unsigned status, json_t *value)
 {
     struct buf *text = &c->reply.text;
@@ -18,8 +24,8 @@ enum app_next admin_json(struct admin_call *c, unsigned status, json_t *value)
     buf_reset(text);
     c->reply.status = status;
     reply_kept_header(&c->reply, "Content-Type", "application/json");
-    if (!value || json_dump_callback(value, add_to_buf, text, JSON_COMPACT) < 0 ||
-        !buf_ok(text)) {
+    buf_add_dump(text, value);
+    if (!buf_ok(text)) {
         c->reply.status = 500;
         buf_reset(text);
         buf_add(text,

@@ -73,6 +73,17 @@ struct settling {
     bool none_leaving; /* since then no reply was on its way, at one moment at least */
 };
 
+/* Appends the next piece of an answer, a few microseconds of work. False: it was the last. */
+typedef bool piece_next(void *arg, struct buf *out);
+
+struct pieces {
+    piece_next *next;
+    void *arg;
+    struct buf text; /* made, and not yet sent ... */
+    size_t sent;     /* ... but so much of it */
+    bool over;
+};
+
 struct admin_call {
     struct admin *admin;
     const struct request *req;
@@ -93,6 +104,7 @@ struct admin_call {
     struct job *job;       /* the one that it waits for; see jobs.h */
     void *state;           /* the handler's own; released by state_free */
     void (*state_free)(void *state);
+    struct pieces pieces; /* of admin_pieces */
     struct reply reply;
     bool carried_out; /* only the disk may still be waited for */
     struct durable_wait durable_wait;
@@ -129,6 +141,10 @@ void admin_drop_headers(struct admin_call *c);
     "the branch, or the bucket in it, was restored, cleared or deleted meanwhile"
 /* 503 SlowDown: memory is out. */
 enum app_next admin_no_memory(struct admin_call *c);
+/* Appends a value as JSON, escaped for eyes, too. NULL (out of memory): out fails. */
+void buf_add_dump(struct buf *out, const json_t *value);
+/* 200 and a body of any length, made piece by piece (pieces.c); arg is the handler's state. */
+enum app_next admin_pieces(struct admin_call *c, const char *type, piece_next *next, void *arg);
 /* For json_pack: bytes as a string, those that are no UTF-8 replaced; never NULL. */
 json_t *admin_string(struct str bytes);
 /* "2026-11-24T11:20:00.000Z" with its milliseconds */
@@ -178,11 +194,17 @@ bool list_has(struct str words, struct str text);
 
 /* ---- states (states.c) ------------------------------------------------------------- */
 
-json_t *named_info_json(const struct named_info *info);
+void named_info_add_json(struct buf *out, const struct named_info *info);
 typedef bool next_named(struct store *store, struct str after, bool inclusive,
                         struct named_info *out);
-/* All branches, or all snapshots. */
-json_t *named_list_json(struct store *store, next_named *next);
+/* All branches, or all snapshots, one after the other; zeroed but for store and next. */
+struct named_walk {
+    struct store *store;
+    next_named *next;
+    char after[NAME_MAX_LEN + 1];
+    uint64_t count, stored_bytes; /* of those seen */
+};
+MUST_CHECK bool named_walk_next(struct named_walk *w, struct named_info *info);
 /* 201 and what it is: the snapshot of that name was made just now. */
 enum app_next admin_snapshot_created(struct admin_call *c, struct str name);
 

@@ -3,6 +3,9 @@
 #include "admin/entry.h"
 #include "admin/call.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 /* Room grows in such steps, so that a free entry fits most requests. */
 #define ROOM_STEP 64
 /* More is given back when the next request has no use for it. */
@@ -248,42 +251,80 @@ static void add_lower(struct buf *out, struct str name)
     }
 }
 
-/* Is there a header of that name before position `end`? */
-static bool seen_before(const struct entry *e, struct str name, size_t end)
+/* For putting headers of one name together, in the order in which the names came. */
+struct placed {
+    struct header header;
+    uint32_t place, first; /* its own; of the first one of its name */
+};
+
+static int by_name(const void *a, const void *b)
 {
+    const struct placed *x = a, *y = b;
+    struct str m = x->header.name, n = y->header.name;
+    int order = strncasecmp(m.ptr, n.ptr, m.len < n.len ? m.len : n.len);
+
+    if (order == 0)
+        order = (m.len > n.len) - (m.len < n.len);
+
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+
+    if (x->first != y->first)
+        return x->first > y->first ? 1 : -1;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* Owned. */
+static struct placed *place_headers(const struct entry *e, size_t *count)
+{
+    struct placed *all = NULL;
+    size_t cap = 0;
     struct header h;
 
-    for (size_t at = 0; at < end && header_next(e, &at, &h);) {
-        if (str_eq_nocase(h.name, name))
-            return true;
+    *count = 0;
+    for (size_t at = 0; header_next(e, &at, &h); (*count)++) {
+        if (*count == cap) {
+            cap = cap ? cap * 2 : 32;
+            all = xrealloc(all, cap * sizeof(*all));
+        }
+        all[*count] = (struct placed){h, (uint32_t)*count, (uint32_t)*count};
     }
-    return false;
+    if (*count == 0)
+        return all;
+    qsort(all, *count, sizeof(*all), by_name);
+    for (size_t i = 1; i < *count; i++) {
+        if (str_eq_nocase(all[i].header.name, all[i - 1].header.name))
+            all[i].first = all[i - 1].first;
+    }
+    qsort(all, *count, sizeof(*all), by_place);
+    return all;
 }
 
 /* Each name once, its values joined. */
 static void add_headers(struct buf *out, const struct entry *e)
 {
-    struct header h, other;
-    bool first = true;
+    size_t count;
+    struct placed *all = place_headers(e, &count);
 
     buf_add(out, STR(",\"headers\":{"));
-    for (size_t at = 0, start = 0; header_next(e, &at, &h); start = at) {
-        if (seen_before(e, h.name, start))
-            continue;
-        buf_add(out, first ? STR("\"") : STR(",\""));
-        first = false;
-        add_lower(out, h.name);
-        buf_add(out, STR("\":\""));
-        add_masked_header(out, h.name, h.value);
-        for (size_t next = at; header_next(e, &next, &other);) {
-            if (!str_eq_nocase(other.name, h.name))
-                continue;
+    for (size_t i = 0; i < count; i++) {
+        const struct header *h = &all[i].header;
+
+        if (i > 0 && all[i].first == all[i - 1].first) {
             buf_add(out, STR(", "));
-            add_masked_header(out, other.name, other.value);
+        } else {
+            buf_add(out, i > 0 ? STR("\",\"") : STR("\""));
+            add_lower(out, h->name);
+            buf_add(out, STR("\":\""));
         }
-        buf_add_char(out, '"');
+        add_masked_header(out, h->name, h->value);
     }
-    buf_add_char(out, '}');
+    buf_add(out, count > 0 ? STR("\"}") : STR("}"));
+    mem_free(all);
 }
 
 /* What is known at the beginning. key and branch: then, or in the end. */

@@ -252,9 +252,41 @@ static struct fault_rule *read_rule(struct admin_call *c, const json_t *value)
 
 /* ---- endpoints --------------------------------------------------------------------- */
 
+struct rule_list {
+    struct faults *faults;
+    uint64_t last;
+    bool began;
+};
+
+static bool next_rule(void *arg, struct buf *out)
+{
+    struct rule_list *list = arg;
+    json_t *shown = faults_next(list->faults, &list->last);
+
+    if (!list->began) {
+        buf_add(out, STR("{\"seed\":"));
+        buf_add_u64(out, faults_seed(list->faults));
+        buf_add(out, STR(",\"rules\":["));
+    } else if (shown) {
+        buf_add_char(out, ',');
+    }
+    list->began = true;
+    if (shown)
+        buf_add_dump(out, shown);
+    else
+        buf_add(out, STR("]}"));
+    json_decref(shown);
+    return shown;
+}
+
 enum app_next admin_list_faults(struct admin_call *c)
 {
-    return admin_json(c, 200, faults_json(c->admin->faults));
+    struct rule_list *list = xcalloc(1, sizeof(*list));
+
+    list->faults = c->admin->faults;
+    c->state = list;
+    c->state_free = mem_free;
+    return admin_pieces(c, "application/json", next_rule, list);
 }
 
 static void free_rules(struct fault_rule **rules, size_t count)

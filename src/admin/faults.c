@@ -191,14 +191,35 @@ json_t *faults_add(struct faults *f, struct fault_rule *rule)
     return shown;
 }
 
-json_t *faults_json(struct faults *f)
+uint64_t faults_seed(struct faults *f)
 {
-    json_t *rules = json_array();
+    uint64_t seed;
 
     pthread_mutex_lock(&f->lock);
-    for (size_t i = 0; i < atomic_load(&f->count); i++)
-        json_array_append_new(rules, rule_json(f->rules[i]));
-    json_t *all = json_pack("{s:I, s:o}", "seed", (json_int_t)f->seed, "rules", rules);
+    seed = f->seed;
     pthread_mutex_unlock(&f->lock);
-    return all;
+    return seed;
+}
+
+json_t *faults_next(struct faults *f, uint64_t *id)
+{
+    size_t first = 0, end;
+    json_t *shown = NULL;
+
+    pthread_mutex_lock(&f->lock);
+    /* They stand in the order of their numbers. */
+    for (end = atomic_load(&f->count); first < end;) {
+        size_t middle = first + (end - first) / 2;
+
+        if (f->rules[middle]->id <= *id)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    if (first < atomic_load(&f->count)) {
+        *id = f->rules[first]->id;
+        shown = rule_json(f->rules[first]);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return shown;
 }

@@ -38,8 +38,9 @@ MUST_CHECK json_t *faults_add(struct faults *f, struct fault_rule *rule);
 /* False: there is no rule of that number. */
 MUST_CHECK bool faults_remove(struct faults *f, uint64_t id);
 void faults_clear(struct faults *f);
-/* {"seed", "rules"} */
-json_t *faults_json(struct faults *f);
+uint64_t faults_seed(struct faults *f);
+/* How the first rule beyond *id is shown; *id becomes its. NULL: there is none. */
+json_t *faults_next(struct faults *f, uint64_t *id);
 
 #define FAULTS_SEED 1
 

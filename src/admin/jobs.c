@@ -26,19 +26,13 @@ struct work *job_work(struct job *job)
 
 /* ---- answers ----------------------------------------------------------------------- */
 
-static int add_to_buf(const char *text, size_t len, void *out)
-{
-    buf_add_json_for_eyes(out, str_of(text, len));
-    return 0;
-}
-
 /* Takes value. */
 static void set_answer(struct job *job, unsigned status, json_t *value)
 {
     job->status = status;
     buf_reset(&job->answer);
-    if (!value || json_dump_callback(value, add_to_buf, &job->answer, JSON_COMPACT) < 0 ||
-        !buf_ok(&job->answer)) {
+    buf_add_dump(&job->answer, value);
+    if (!buf_ok(&job->answer)) {
         job->status = 500;
         buf_reset(&job->answer);
         buf_add(&job->answer, STR("{\"error\":{\"code\":\"InternalError\",\"message\":"

@@ -129,7 +129,7 @@ static const struct {
     [UPLOADS] = {"s3mem_uploads", "s3mem_uploads{branch", "Multipart uploads in progress."},
 };
 
-static void add_bucket(struct buf samples[STORED_COUNT], struct str branch,
+static void add_bucket(struct buf *out, enum stored which, struct str branch,
                        const struct bucket_info *info)
 {
     const uint64_t values[STORED_COUNT] = {
@@ -139,68 +139,18 @@ static void add_bucket(struct buf samples[STORED_COUNT], struct str branch,
         [UPLOADS] = info->upload_count,
     };
 
-    for (size_t i = 0; i < STORED_COUNT; i++) {
-        add_label(&samples[i], stored[i].opening, branch);
-        add_label(&samples[i], ",bucket", str_c(info->name));
-        add_value(&samples[i], values[i]);
-    }
-}
-
-static uint64_t add_branches(struct buf samples[STORED_COUNT], struct admin *admin)
-{
-    struct named_info branch = {.name = ""};
-    struct root *root;
-    uint64_t count = 0;
-
-    for (; stats_next_branch(admin, str_c(branch.name), false, &branch, &root); count++) {
-        struct bucket_info info = {.name = ""};
-        char name[sizeof(info.name)] = "";
-
-        while (root_bucket_next(root, str_c(name), false, &info)) {
-            memcpy(name, info.name, sizeof(name));
-            add_bucket(samples, str_c(branch.name), &info);
-            bucket_info_release(&info);
-        }
-        root_unref(root);
-    }
-    return count;
-}
-
-static uint64_t count_snapshots(struct admin *admin)
-{
-    struct named_info info = {.name = ""};
-    char after[NAME_MAX_LEN + 1] = "";
-    uint64_t count = 0;
-
-    for (; store_snapshot_next(admin->options.store, str_c(after), false, &info); count++)
-        memcpy(after, info.name, sizeof(after));
-    return count;
-}
-
-static void add_stored(struct buf *out, struct admin *admin)
-{
-    struct buf samples[STORED_COUNT];
-    uint64_t branches;
-
-    for (size_t i = 0; i < STORED_COUNT; i++)
-        buf_init(&samples[i], STORED_MAX);
-    branches = add_branches(samples, admin);
-    for (size_t i = 0; i < STORED_COUNT; i++) {
-        add_head(out, stored[i].name, "gauge", stored[i].help);
-        buf_add_buf(out, &samples[i]);
-        buf_release(&samples[i]);
-    }
-    add_single(out, "s3mem_branches", "gauge", "Branches.", branches);
-    add_single(out, "s3mem_snapshots", "gauge", "Snapshots.", count_snapshots(admin));
+    add_label(out, stored[which].opening, branch);
+    add_label(out, ",bucket", str_c(info->name));
+    add_value(out, values[which]);
 }
 
 /* ---- the server -------------------------------------------------------------------- */
 
-static void add_memory(struct buf *out, struct admin *admin)
+static void add_memory(struct buf *out, struct admin *admin, uint64_t shared_by)
 {
     struct memory_facts m;
 
-    stats_memory(admin, &m);
+    stats_memory(admin, shared_by, &m);
     const struct {
         struct str kind;
         uint64_t bytes;
@@ -270,19 +220,103 @@ static void add_server(struct buf *out, struct admin *admin)
                "Events that were gone before a reader came to them.", journal.lost);
 }
 
+/* ---- piece by piece ---------------------------------------------------------------- */
+
+/* The samples of a metric stand together: the buckets are gone through once for each. */
+struct metrics {
+    struct admin *admin;
+    enum {
+        METRICS_SERVER,
+        METRICS_BUCKETS,
+        METRICS_BRANCHES,
+        METRICS_SNAPSHOTS,
+        METRICS_MEMORY
+    } part;
+    enum stored which;
+    struct named_info branch;
+    struct root *root; /* of it; NULL between branches */
+    char bucket[64];
+    struct named_walk branches, snapshots;
+};
+
+static void metrics_free(void *state)
+{
+    struct metrics *m = state;
+
+    root_unref(m->root);
+    mem_free(m);
+}
+
+/* The next bucket, or branch, or metric. */
+static void next_sample(struct metrics *m, struct buf *out)
+{
+    struct bucket_info info;
+
+    if (m->root) {
+        if (root_bucket_next(m->root, str_c(m->bucket), false, &info)) {
+            memcpy(m->bucket, info.name, sizeof(m->bucket));
+            add_bucket(out, m->which, str_c(m->branch.name), &info);
+            bucket_info_release(&info);
+        } else {
+            root_unref(TAKE(m->root));
+        }
+        return;
+    }
+    if (m->branch.name[0] == '\0')
+        add_head(out, stored[m->which].name, "gauge", stored[m->which].help);
+    m->bucket[0] = '\0';
+    if (stats_next_branch(m->admin, str_c(m->branch.name), false, &m->branch, &m->root))
+        return;
+    m->branch.name[0] = '\0';
+    if (++m->which == STORED_COUNT)
+        m->part = METRICS_BRANCHES;
+}
+
+static bool next_metric(void *arg, struct buf *out)
+{
+    struct metrics *m = arg;
+    struct named_info info;
+
+    switch (m->part) {
+    case METRICS_SERVER:
+        add_server(out, m->admin);
+        add_requests(out, m->admin);
+        m->part = METRICS_BUCKETS;
+        break;
+    case METRICS_BUCKETS:
+        next_sample(m, out);
+        break;
+    case METRICS_BRANCHES:
+        if (named_walk_next(&m->branches, &info))
+            break;
+        add_single(out, "s3mem_branches", "gauge", "Branches.", m->branches.count);
+        m->part = METRICS_SNAPSHOTS;
+        break;
+    case METRICS_SNAPSHOTS:
+        if (named_walk_next(&m->snapshots, &info))
+            break;
+        add_single(out, "s3mem_snapshots", "gauge", "Snapshots.", m->snapshots.count);
+        m->part = METRICS_MEMORY;
+        break;
+    case METRICS_MEMORY:
+        add_memory(out, m->admin, m->branches.stored_bytes + m->snapshots.stored_bytes);
+        add_persistence(out, m->admin);
+        return false;
+    }
+    return true;
+}
+
 enum app_next admin_show_metrics(struct admin_call *c)
 {
-    struct buf *out = &c->reply.text;
+    struct store *store = c->admin->options.store;
+    struct metrics *m;
 
     if (!admin_settled(c))
         return APP_WAIT;
-    add_server(out, c->admin);
-    add_requests(out, c->admin);
-    add_stored(out, c->admin);
-    add_memory(out, c->admin);
-    add_persistence(out, c->admin);
-    if (!buf_ok(out))
-        return admin_no_memory(c);
-    reply_kept_header(&c->reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return APP_REPLY;
+    c->state = m = xcalloc(1, sizeof(*m));
+    c->state_free = metrics_free;
+    *m = (struct metrics){.admin = c->admin,
+                          .branches = {.store = store, .next = store_branch_next},
+                          .snapshots = {.store = store, .next = store_snapshot_next}};
+    return admin_pieces(c, "text/plain; version=0.0.4; charset=utf-8", next_metric, m);
 }

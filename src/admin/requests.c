@@ -21,6 +21,8 @@ struct search {
     uint64_t matched;
     struct entry **kept; /* the last ones that matched: a ring of limit, references */
     size_t limit, kept_count, kept_next;
+    size_t shown;     /* of those, in the answer */
+    uint64_t last_id; /* what the answer says */
     bool waits;
     uint64_t count; /* that it waits for */
     int64_t deadline_ns;
@@ -176,31 +178,35 @@ static int newer_first(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
+/* They stand in the order of their ends. */
+static bool next_request(void *arg, struct buf *out)
+{
+    struct search *s = arg;
+
+    buf_add(out, s->shown == 0 ? STR("{\"requests\":[") : STR(""));
+    if (s->shown < s->kept_count) {
+        if (s->shown > 0)
+            buf_add_char(out, ',');
+        entry_add_json(out, s->kept[s->shown++]);
+        return true;
+    }
+    buf_add(out, STR("],\"matched\":"));
+    buf_add_u64(out, s->matched);
+    buf_add(out, s->waits && s->matched < s->count ? STR(",\"timedOut\":true")
+                                                   : STR(",\"timedOut\":false"));
+    buf_add(out, STR(",\"last\":"));
+    buf_add_u64(out, s->last_id);
+    buf_add_char(out, '}');
+    return false;
+}
+
 static enum app_next answer(struct admin_call *c, uint64_t last_id)
 {
     struct search *s = c->state;
-    struct buf *text = &c->reply.text;
 
-    /* They stand in the order of their ends. */
+    s->last_id = last_id;
     qsort(s->kept, s->kept_count, sizeof(struct entry *), newer_first);
-    buf_add(text, STR("{\"requests\":["));
-    for (size_t i = 0; i < s->kept_count && buf_ok(text); i++) {
-        if (i > 0)
-            buf_add_char(text, ',');
-        entry_add_json(text, s->kept[i]);
-    }
-    buf_add(text, STR("],\"matched\":"));
-    buf_add_u64(text, s->matched);
-    buf_add(text, s->waits && s->matched < s->count ? STR(",\"timedOut\":true")
-                                                    : STR(",\"timedOut\":false"));
-    buf_add(text, STR(",\"last\":"));
-    buf_add_u64(text, last_id);
-    buf_add_char(text, '}');
-    if (!buf_ok(text))
-        return admin_field_error(c, 400, "InvalidArgument", "limit",
-                                 "the answer is too large: ask for less");
-    reply_kept_header(&c->reply, "Content-Type", "application/json");
-    return APP_REPLY;
+    return admin_pieces(c, "application/json", next_request, s);
 }
 
 /* Nothing more to look at: is it time to answer? */

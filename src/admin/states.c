@@ -7,34 +7,74 @@
 
 /* ---- what a state is --------------------------------------------------------------- */
 
-json_t *named_info_json(const struct named_info *info)
+static void add_u64(struct buf *out, struct str name, uint64_t value)
 {
-    return json_pack(
-        "{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name", info->name, "from",
-        info->from[0] ? json_string(info->from) : json_null(), "created",
-        admin_time(info->created_ns), "buckets", (json_int_t)info->bucket_count, "objects",
-        (json_int_t)info->object_count, "bytes", (json_int_t)info->object_bytes, "versions",
-        (json_int_t)info->version_count, "versionBytes", (json_int_t)info->version_bytes,
-        "uploads", (json_int_t)info->upload_count);
+    buf_add(out, name);
+    buf_add_u64(out, value);
 }
 
-json_t *named_list_json(struct store *store, next_named *next)
+/* Names have no characters that JSON escapes. */
+void named_info_add_json(struct buf *out, const struct named_info *info)
 {
-    json_t *list = json_array();
-    struct named_info info;
-    char after[NAME_MAX_LEN + 1] = "";
+    char time[ADMIN_TIME_SIZE];
 
-    while (next(store, str_c(after), false, &info)) {
-        json_array_append_new(list, named_info_json(&info));
-        memcpy(after, info.name, sizeof(after));
+    buf_addf(out, "{\"name\":\"%s\",\"from\":", info->name);
+    if (info->from[0])
+        buf_addf(out, "\"%s\"", info->from);
+    else
+        buf_add(out, STR("null"));
+    buf_addf(out, ",\"created\":\"%s\"", admin_time_text(info->created_ns, time).ptr);
+    add_u64(out, STR(",\"buckets\":"), info->bucket_count);
+    add_u64(out, STR(",\"objects\":"), info->object_count);
+    add_u64(out, STR(",\"bytes\":"), info->object_bytes);
+    add_u64(out, STR(",\"versions\":"), info->version_count);
+    add_u64(out, STR(",\"versionBytes\":"), info->version_bytes);
+    add_u64(out, STR(",\"uploads\":"), info->upload_count);
+    buf_add_char(out, '}');
+}
+
+bool named_walk_next(struct named_walk *w, struct named_info *info)
+{
+    if (!w->next(w->store, str_c(w->after), false, info))
+        return false;
+    memcpy(w->after, info->name, sizeof(w->after));
+    w->count++;
+    w->stored_bytes += info->object_bytes + info->version_bytes;
+    return true;
+}
+
+struct state_list {
+    const char *field;
+    struct named_walk walk;
+};
+
+static bool next_state(void *arg, struct buf *out)
+{
+    struct state_list *list = arg;
+    bool first = list->walk.count == 0;
+    struct named_info info;
+    bool some = named_walk_next(&list->walk, &info);
+
+    if (first)
+        buf_addf(out, "{\"%s\":[", list->field);
+    if (!some) {
+        buf_add(out, STR("]}"));
+        return false;
     }
-    return list;
+    if (!first)
+        buf_add_char(out, ',');
+    named_info_add_json(out, &info);
+    return true;
 }
 
 static enum app_next list_states(struct admin_call *c, const char *field, next_named *next)
 {
-    return admin_json(
-        c, 200, json_pack("{s:o}", field, named_list_json(c->admin->options.store, next)));
+    struct state_list *list = xcalloc(1, sizeof(*list));
+
+    *list = (struct state_list){field, {.store = c->admin->options.store, .next = next}};
+    c->state = list;
+    c->state_free = mem_free;
+    return admin_pieces(c, "application/json", next_state, list);
 }
 
 /* 201 and what was made. */
@@ -47,7 +87,10 @@ static enum app_next answer_created(struct admin_call *c, const char *kind, stru
         return admin_field_error(c, 409, "Conflict", "name",
                                  "'%s' was removed in the same moment", name.ptr);
     reply_headerf(&c->reply, "Location", "/_s3mem/%s/%s", kind, info.name);
-    return admin_json(c, 201, named_info_json(&info));
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
+    c->reply.status = 201;
+    named_info_add_json(&c->reply.text, &info);
+    return APP_REPLY;
 }
 
 enum app_next admin_snapshot_created(struct admin_call *c, struct str name)
@@ -63,14 +106,21 @@ static enum app_next no_such_snapshot(struct admin_call *c, const char *field, s
 
 /* ---- snapshots --------------------------------------------------------------------- */
 
+#define NUMBERED_TRIES 100
+
 static enum app_next take_with_made_up_name(struct admin_call *c, struct branch *b)
 {
-    char name[32];
+    char name[48];
     enum named result;
+    int tries = 0;
 
     do {
-        snprintf(name, sizeof(name), "snapshot-%llu",
-                 (unsigned long long)atomic_fetch_add(&c->admin->snapshots_named, 1) + 1);
+        uint64_t number = atomic_fetch_add(&c->admin->snapshots_named, 1) + 1;
+
+        /* Somebody has taken many such names: no search for a gap among them. */
+        if (++tries > NUMBERED_TRIES)
+            random_bytes(&number, sizeof(number));
+        snprintf(name, sizeof(name), "snapshot-%llu", (unsigned long long)number);
         result = store_snapshot_take(c->admin->options.store, b, str_c(name));
     } while (result == NAMED_EXISTS);
     if (result)

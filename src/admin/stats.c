@@ -6,9 +6,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Buckets or keys between two of which other requests get their turn. */
-#define ITEMS_A_TURN 4096
-
 /* ---- facts ------------------------------------------------------------------------- */
 
 /* Resident memory of the process, or 0: the second number of statm, in pages. */
@@ -29,32 +26,16 @@ static uint64_t resident_bytes(void)
     return str_to_u64(number, &pages) ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static uint64_t stored_bytes(struct store *store, next_named *next)
-{
-    struct named_info info = {.name = ""};
-    char after[NAME_MAX_LEN + 1] = "";
-    uint64_t sum = 0;
-
-    while (next(store, str_c(after), false, &info)) {
-        sum += info.object_bytes + info.version_bytes;
-        memcpy(after, info.name, sizeof(after));
-    }
-    return sum;
-}
-
 static uint64_t difference(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
-void stats_memory(struct admin *admin, struct memory_facts *out)
+void stats_memory(struct admin *admin, uint64_t stored, struct memory_facts *out)
 {
-    struct store *store = admin->options.store;
     struct store_stats s;
-    uint64_t stored =
-        stored_bytes(store, store_branch_next) + stored_bytes(store, store_snapshot_next);
 
-    store_stats(store, &s);
+    store_stats(admin->options.store, &s);
     *out = (struct memory_facts){
         .total = s.memory_bytes,
         .trees = s.tree_bytes,
@@ -267,11 +248,11 @@ static void add_requests(struct buf *out, struct admin *admin)
     buf_add_char(out, '}');
 }
 
-static void add_memory(struct buf *out, struct admin *admin)
+static void add_memory(struct buf *out, struct admin *admin, uint64_t stored)
 {
     struct memory_facts m;
 
-    stats_memory(admin, &m);
+    stats_memory(admin, stored, &m);
     add_u64(out, ",\"memory\":{\"total\":", m.total);
     add_u64(out, ",\"trees\":", m.trees);
     add_u64(out, ",\"records\":", m.records);
@@ -335,31 +316,17 @@ static void add_turns(struct buf *out, const struct admin *admin)
     buf_add(out, STR("}}"));
 }
 
-static int add_to_buf(const char *text, size_t len, void *out)
-{
-    buf_add_json_for_eyes(out, str_of(text, len));
-    return 0;
-}
-
-static void add_snapshots(struct buf *out, struct admin *admin)
-{
-    json_t *list = named_list_json(admin->options.store, store_snapshot_next);
-
-    buf_add(out, STR(",\"snapshots\":"));
-    if (json_dump_callback(list, add_to_buf, out, JSON_COMPACT) < 0)
-        out->failed = true; /* memory is out */
-    json_decref(list);
-}
-
-/* ---- the document, in turns -------------------------------------------------------- */
+/* ---- the document, piece by piece -------------------------------------------------- */
 
 struct walk {
     struct admin *admin;
     struct buf *out;
     struct str only_branch, only_bucket; /* ptr NULL: all */
     bool keys;
-    bool began;
+    enum { WALK_BEGINS, WALK_BRANCHES, WALK_SNAPSHOTS, WALK_SUMS, WALK_ENDS } part;
     size_t branches, buckets; /* printed so far: of all, and in this branch */
+    size_t looked;            /* at branches */
+    bool found;               /* one that is to be printed: root is its */
     struct named_info branch; /* at work, or before the next */
     struct root *root;        /* of it; NULL between branches */
     char bucket[64];          /* the last one looked at */
@@ -367,6 +334,7 @@ struct walk {
     struct contents contents;
     struct listing *listing; /* of its keys */
     bool first_key;
+    struct named_walk all_branches, snapshots; /* for what they would need without sharing */
 };
 
 static void walk_release(struct walk *w)
@@ -387,29 +355,26 @@ static bool root_has_bucket(struct root *root, struct str bucket)
     return found;
 }
 
-/* The next branch to be printed, if there is one. */
-static bool next_branch(struct walk *w)
+/* Looks at the next branch: found when it is to be printed. False: there is none. */
+static bool look_at_branch(struct walk *w)
 {
     bool one = w->only_branch.ptr;
     struct str from = one ? w->only_branch : str_c(w->branch.name);
+    bool wanted;
 
-    if (one && w->branches > 0)
+    if ((one && w->looked > 0) || !stats_next_branch(w->admin, from, one, &w->branch, &w->root))
         return false;
-    while (stats_next_branch(w->admin, from, one, &w->branch, &w->root)) {
-        bool wanted = !one || str_eq(str_c(w->branch.name), w->only_branch);
-
-        if (wanted && (!w->only_bucket.ptr || root_has_bucket(w->root, w->only_bucket)))
-            return true;
+    w->looked++;
+    wanted = !one || str_eq(str_c(w->branch.name), w->only_branch);
+    w->found = wanted && (!w->only_bucket.ptr || root_has_bucket(w->root, w->only_bucket));
+    if (!w->found)
         root_unref(TAKE(w->root));
-        if (one)
-            return false;
-        from = str_c(w->branch.name);
-    }
-    return false;
+    return true;
 }
 
 static void begin_branch(struct walk *w)
 {
+    w->found = false;
     if (w->branches++ > 0)
         buf_add_char(w->out, ',');
     add_text(w->out, "{\"name\":", w->branch.name);
@@ -486,7 +451,6 @@ static void begin_document(struct walk *w)
 {
     struct admin *admin = w->admin;
 
-    w->began = true;
     add_text(w->out, "{\"version\":", admin->options.version);
     add_time(w->out, ",\"started\":", admin->started_unix_ns);
     add_u64(w->out,
@@ -499,9 +463,7 @@ static void end_document(struct walk *w)
     struct journal_facts j;
 
     stats_journal(w->admin, &j);
-    buf_add_char(w->out, ']');
-    add_snapshots(w->out, w->admin);
-    add_memory(w->out, w->admin);
+    add_memory(w->out, w->admin, w->all_branches.stored_bytes + w->snapshots.stored_bytes);
     buf_add(w->out, STR(",\"evictions\":0"));
     add_persistence(w->out, w->admin);
     add_requests(w->out, w->admin);
@@ -513,35 +475,85 @@ static void end_document(struct walk *w)
     buf_add(w->out, STR("}}"));
 }
 
-/* Does so many steps at most; true when the document is complete, or its buf has failed. */
-static bool walk_on(struct walk *w, size_t steps)
+/* The next branch, bucket or key. */
+static void walk_branches(struct walk *w)
 {
-    if (!w->began)
-        begin_document(w);
-    for (; steps > 0 && buf_ok(w->out); steps--) {
-        if (w->listing) {
-            next_key(w);
-        } else if (w->root) {
-            if (!next_bucket(w))
-                end_branch(w);
-        } else if (next_branch(w)) {
+    if (w->listing) {
+        next_key(w);
+    } else if (w->root && !w->found) {
+        if (!next_bucket(w))
+            end_branch(w);
+    } else if (w->found || look_at_branch(w)) {
+        if (w->found)
             begin_branch(w);
-        } else {
-            end_document(w);
-            return true;
-        }
+    } else {
+        buf_add(w->out, STR("],\"snapshots\":["));
+        w->part = WALK_SNAPSHOTS;
     }
-    return !buf_ok(w->out);
+}
+
+static void next_snapshot(struct walk *w)
+{
+    bool first = w->snapshots.count == 0;
+    struct named_info info;
+
+    if (!named_walk_next(&w->snapshots, &info)) {
+        buf_add_char(w->out, ']');
+        w->part = WALK_SUMS;
+        return;
+    }
+    if (!first)
+        buf_add_char(w->out, ',');
+    named_info_add_json(w->out, &info);
+}
+
+static bool walk_next(void *arg, struct buf *out)
+{
+    struct walk *w = arg;
+    struct named_info info;
+
+    w->out = out;
+    switch (w->part) {
+    case WALK_BEGINS:
+        begin_document(w);
+        w->part = WALK_BRANCHES;
+        break;
+    case WALK_BRANCHES:
+        walk_branches(w);
+        break;
+    case WALK_SNAPSHOTS:
+        next_snapshot(w);
+        break;
+    case WALK_SUMS:
+        if (!named_walk_next(&w->all_branches, &info))
+            w->part = WALK_ENDS;
+        break;
+    case WALK_ENDS:
+        end_document(w);
+        return false;
+    }
+    return true;
+}
+
+static void walk_init(struct walk *w, struct admin *admin)
+{
+    struct store *store = admin->options.store;
+
+    *w = (struct walk){.admin = admin,
+                       .all_branches = {.store = store, .next = store_branch_next},
+                       .snapshots = {.store = store, .next = store_snapshot_next}};
 }
 
 /* ---- asking ------------------------------------------------------------------------ */
 
 void admin_stats(struct admin *admin, bool keys, struct buf *out)
 {
-    struct walk w = {.admin = admin, .out = out, .keys = keys};
+    struct walk w;
 
-    while (!walk_on(&w, SIZE_MAX)) {
-    }
+    walk_init(&w, admin);
+    w.keys = keys;
+    while (walk_next(&w, out) && buf_ok(out))
+        continue;
     walk_release(&w);
 }
 
@@ -558,8 +570,7 @@ static bool begin_walk(struct admin_call *c)
 
     c->state = w;
     c->state_free = walk_free;
-    w->admin = c->admin;
-    w->out = &c->reply.text;
+    walk_init(w, c->admin);
     w->only_branch = admin_param(c, "branch");
     w->only_bucket = admin_param(c, "bucket");
     if (!admin_param_bool(c, "keys", &w->keys))
@@ -572,28 +583,31 @@ static bool begin_walk(struct admin_call *c)
     return b; /* or answered that there is none */
 }
 
-static enum app_next answer(struct admin_call *c)
+/* Branches between two turns, while a bucket is looked for. */
+#define LOOKS_A_TURN 1000
+
+/* The first branch is found before anything is said: there may be none with that bucket. */
+static enum app_next find_first(struct admin_call *c)
 {
     struct walk *w = c->state;
 
-    if (!buf_ok(w->out))
-        return admin_field_error(c, 400, "InvalidArgument", w->keys ? "keys" : "branch",
-                                 "the answer is too large: ask for one branch and bucket");
-    if (w->branches == 0 && w->only_bucket.ptr)
+    for (int i = 0; i < LOOKS_A_TURN && !w->found; i++) {
+        if (look_at_branch(w))
+            continue;
+        if (!w->only_bucket.ptr)
+            break;
         return admin_field_error(c, 404, "NoSuchBucket", "bucket", "there is no bucket '%s'",
                                  w->only_bucket.ptr);
-    reply_kept_header(&c->reply, "Content-Type", "application/json");
-    return APP_REPLY;
+    }
+    if (w->found || !w->only_bucket.ptr)
+        return admin_pieces(c, "application/json", walk_next, w);
+    c->req->waker->wake(c->req->waker);
+    return APP_WAIT;
 }
 
 enum app_next admin_show_stats(struct admin_call *c)
 {
     if (!c->state && !begin_walk(c))
         return APP_REPLY;
-    if (!admin_settled(c))
-        return APP_WAIT;
-    if (walk_on(c->state, ITEMS_A_TURN))
-        return answer(c);
-    c->req->waker->wake(c->req->waker);
-    return APP_WAIT;
+    return admin_settled(c) ? find_first(c) : APP_WAIT;
 }

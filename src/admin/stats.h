@@ -15,7 +15,8 @@ struct memory_facts {
                               * nothing */
     uint64_t limit, reaping, resident;
 };
-void stats_memory(struct admin *admin, struct memory_facts *out);
+/* stored: bytes of all branches and snapshots as if they shared nothing. */
+void stats_memory(struct admin *admin, uint64_t stored, struct memory_facts *out);
 /* Zeroes when there is no journal. */
 void stats_journal(struct admin *admin, struct journal_facts *out);
 /* False: there is no state on disk. */

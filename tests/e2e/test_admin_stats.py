@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """GET stats and GET metrics."""
 
+import http.client
+import json
+import re
+import socket
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, client, http_request, refused, serving
+from harness import MIB, PART, S3MEMD, SLOW, client, http_request, refused, serving
 
 
 @pytest.fixture
@@ -259,3 +264,107 @@ def test_the_longest_turn_names_its_request(own):
     ok(admin(own, "POST", "clear", stats="reset"))
     again = stats(own)["turns"]
     assert again["overBudget"] <= turns["overBudget"]
+
+
+# ---- lists of any length: no turn of an I/O thread over 5 ms ----------------------------------------
+
+MANY = 9000
+TURN_MS = 100 if re.search("/[at]san/", S3MEMD) else 5
+
+
+def pipelined(server, method, targets, body=lambda i: b""):
+    """Sends so many requests on one connection, in bursts; all must succeed."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60 * SLOW) as s:
+        for start in range(0, len(targets), 100):
+            burst = targets[start:start + 100]
+            for i, target in enumerate(burst, start):
+                data = body(i)
+                s.sendall(f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n"
+                          "\r\n".encode() + data)
+            got = b""
+            while got.count(b"HTTP/1.1 ") < len(burst):
+                more = s.recv(1 << 16)
+                assert more, got[-500:]
+                got += more
+            assert got.count(b"HTTP/1.1 20") == len(burst), got[:500]
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """As many states, buckets, keys, requests and rules as people hardly have."""
+    with serving("--journal", "20000", "--threads", "1") as server:
+        pipelined(server, "POST", ["/_s3mem/snapshots"] * MANY,
+                  lambda i: json.dumps({"name": f"snap-{i:05}"}).encode())
+        pipelined(server, "POST", ["/_s3mem/branches"] * MANY,
+                  lambda i: json.dumps({"name": f"branch-{i:05}", "from": "snap-00000"}).encode())
+        pipelined(server, "PUT", [f"/bucket-{i:05}" for i in range(2000)])
+        pipelined(server, "PUT", [f"/bucket-00000/key-{i:05}" for i in range(MANY)])
+        ok(admin(server, "PUT", "faults", {"rules": [
+            {"key": f"k{i}", "error": "SlowDown", "bucket": "none"} for i in range(900)]}))
+        yield server
+
+
+@pytest.mark.options
+@pytest.mark.parametrize("path,query,count", [
+    ("snapshots", {}, lambda a: len(a["snapshots"]) - MANY),
+    ("branches", {}, lambda a: len(a["branches"]) - MANY - 1),
+    ("stats", {}, lambda a: len(a["branches"]) - MANY - 1 + len(a["snapshots"]) - MANY),
+    ("stats", {"keys": "true", "branch": "main"}, lambda a: len(a["branches"][0]["buckets"][0]["keys"]) - MANY),
+    ("stats", {"bucket": "bucket-01999"}, lambda a: len(a["branches"]) - 1),
+    ("requests", {"limit": 10000}, lambda a: len(a["requests"]) - 10000),
+    ("requests", {"limit": 10000, "key": "*9*9*"}, lambda a: len(a["requests"]) - a["matched"]),
+    ("faults", {}, lambda a: len(a["rules"]) - 900),
+    ("metrics", {}, None)])
+def test_long_lists_come_in_short_turns(crowded, path, query, count):
+    """Recorded by the server itself: CPU time of the longest turn of an I/O thread."""
+    ok(admin(crowded, "POST", "clear", branch="branch-00001", stats="reset"))
+    if count:
+        assert count(ok(admin(crowded, "GET", path, **query))) == 0
+    else:
+        lines = admin(crowded, "GET", path, **query).text.split("\n")
+        assert sum(line.startswith("s3mem_objects{") for line in lines) == 2000
+    turns = stats(crowded, bucket="bucket-00000")["turns"]
+    assert turns["longestCpuMs"] <= TURN_MS, turns
+
+
+@pytest.mark.options
+def test_lists_stay_whole_while_they_change(crowded):
+    """Entries that are there all the time are each in the list once, whatever comes and goes."""
+    answer = http.client.HTTPConnection("127.0.0.1", crowded.port, timeout=60 * SLOW)
+    answer.request("GET", "/_s3mem/snapshots")
+    reply = answer.getresponse()
+    text = reply.read(1000)
+    pipelined(crowded, "DELETE", [f"/_s3mem/snapshots/snap-{i:05}" for i in range(5000, 5100)])
+    pipelined(crowded, "POST", ["/_s3mem/snapshots"] * 100,
+              lambda i: json.dumps({"name": f"snap-{i + 5000:05}"}).encode())
+    names = [s["name"] for s in json.loads(text + reply.read())["snapshots"]]
+    answer.close()
+    assert names == sorted(set(names))
+    assert {f"snap-{i:05}" for i in range(MANY) if not 5000 <= i < 5100} <= set(names)
+
+
+@pytest.mark.options
+def test_a_name_is_made_up_although_many_are_taken():
+    with serving("--threads", "1") as server:
+        pipelined(server, "POST", ["/_s3mem/snapshots"] * 3000,
+                  lambda i: json.dumps({"name": f"snapshot-{i + 1}"}).encode())
+        made = admin(server, "POST", "snapshots")
+        assert made.status == 201 and re.fullmatch(r"snapshot-\d+", ok(made, 201)["name"])
+        turns = stats(server)["turns"]
+        assert turns["longest"] is None or "snapshots" not in turns["longest"]["target"] or \
+            turns["longestCpuMs"] < 100
+
+
+@pytest.mark.options
+def test_many_headers_of_a_request_cost_little():
+    """Names are put together in n log n; quadratic, one entry took tens of milliseconds."""
+    with serving("--threads", "1") as server:
+        head = "".join(f"h{i}:\r\n" for i in range(1000))
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20 * SLOW) as s:
+            s.sendall(f"GET /b/k HTTP/1.1\r\nHost: localhost\r\nA: 1\r\nb: 2\r\na: 3\r\n{head}\r\n".encode())
+            assert s.recv(65536).startswith(b"HTTP/1.1 4")
+        ok(admin(server, "POST", "clear", stats="reset"))
+        found = ok(admin(server, "GET", "requests"))["requests"]
+        if found:  # else the head was refused before it was a request
+            assert found[0]["headers"]["a"] == "1, 3" and len(found[0]["headers"]) >= 1003
+        assert stats(server)["turns"]["longestCpuMs"] <= TURN_MS
