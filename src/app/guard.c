@@ -14,7 +14,7 @@ enum seen {
     SEEN_REFERER,
     SEEN_AGENT,
     SEEN_LANGUAGE,
-    SEEN_PRIORITY,
+    SEEN_ENCODING,
     SEEN_UPGRADE,
     SEEN_COUNT
 };
@@ -39,9 +39,6 @@ static void collect(struct str seen[SEEN_COUNT], const struct request *req)
         case 7:
             take_if(seen, SEEN_REFERER, h, STR("referer"));
             break;
-        case 8:
-            take_if(seen, SEEN_PRIORITY, h, STR("priority"));
-            break;
         case 10:
             take_if(seen, SEEN_AGENT, h, STR("user-agent"));
             break;
@@ -52,6 +49,7 @@ static void collect(struct str seen[SEEN_COUNT], const struct request *req)
             break;
         case 15:
             take_if(seen, SEEN_LANGUAGE, h, STR("accept-language"));
+            take_if(seen, SEEN_ENCODING, h, STR("accept-encoding"));
             break;
         case 25:
             take_if(seen, SEEN_UPGRADE, h, STR("upgrade-insecure-requests"));
@@ -67,20 +65,30 @@ static bool names_a_browser(const struct str seen[SEEN_COUNT])
     return str_has_prefix(seen[SEEN_AGENT], STR("Mozilla/"));
 }
 
-/* Node's fetch sends Sec-Fetch-Mode, too, but no Sec-Fetch-Site. A page can put a User-Agent of
- * its own before some browsers' but cannot take away their Priority. */
+/* A page may put another User-Agent in its browser's place (Firefox), but cannot take away
+ * Accept-Language nor change Accept-Encoding, which are so at a host that the browser does not
+ * trust. Node's fetch adds Sec-Fetch-Mode, Deno's takes "br", too. */
+static bool may_be_disguised(const struct str seen[SEEN_COUNT])
+{
+    return seen[SEEN_LANGUAGE].ptr && !seen[SEEN_MODE].ptr &&
+           str_eq(seen[SEEN_ENCODING], STR("gzip, deflate"));
+}
+
+/* Node's fetch sends Sec-Fetch-Mode, too, but no Sec-Fetch-Site. */
 static bool is_browser(const struct str seen[SEEN_COUNT])
 {
-    return seen[SEEN_ORIGIN].ptr || seen[SEEN_SITE].ptr || seen[SEEN_PRIORITY].ptr ||
-           names_a_browser(seen);
+    return seen[SEEN_ORIGIN].ptr || seen[SEEN_SITE].ptr || names_a_browser(seen) ||
+           may_be_disguised(seen);
 }
 
 /* Cypress, Playwright and PowerShell send requests of their own under a browser's User-Agent;
- * what a page of a browser asks for has an Accept-Language. */
+ * what a page asks for has an Accept-Language. A page in disguise can only be one of the host
+ * that it asks: from elsewhere it would have an Origin. */
 static bool is_tool(const struct str seen[SEEN_COUNT])
 {
-    return names_a_browser(seen) && !seen[SEEN_LANGUAGE].ptr && !seen[SEEN_PRIORITY].ptr &&
-           !seen[SEEN_SITE].ptr && !seen[SEEN_REFERER].ptr;
+    if (seen[SEEN_SITE].ptr)
+        return false;
+    return !names_a_browser(seen) || (!seen[SEEN_LANGUAGE].ptr && !seen[SEEN_REFERER].ptr);
 }
 
 /* A browser says so by Fetch Metadata; to hosts that it does not trust (http, no loopback) it

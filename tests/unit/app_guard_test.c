@@ -74,12 +74,21 @@ static const struct row rows[] = {
     {&plain, "evil.example", "User-Agent: Boto3/1.44.5\nAccept-Encoding: identity\n", ALL,
      GUARD_PROGRAM},
     {&plain, "evil.example",
-     "Accept: */*\nAccept-Language: *\nSec-Fetch-Mode: cors\nUser-Agent: node\n", ALL,
+     "Accept-Language: *\nAccept-Encoding: gzip, deflate\nSec-Fetch-Mode: cors\n"
+     "User-Agent: node\n",
+     ALL, GUARD_PROGRAM},
+    {&plain, "evil.example",
+     "Accept-Language: *\nAccept-Encoding: gzip,br\nUser-Agent: Deno/2.1.4\n", ALL,
      GUARD_PROGRAM},
-    {&plain, "evil.example", "Accept-Language: *\nUser-Agent: Deno/2.1.4\n", ALL,
+    {&plain, "evil.example", "User-Agent: requests/2\nAccept-Encoding: gzip, deflate\n", ALL,
      GUARD_PROGRAM},
-    {&plain, "localhost", "Accept-Language: en-US\nUser-Agent: App/1 CFNetwork/1490\n", ALL,
-     GUARD_PROGRAM},
+    /* Apps on Apple's libraries send what Safari does: they are asked for the host. */
+    {&plain, "192.0.2.7",
+     "Accept-Language: en-US\nAccept-Encoding: gzip, deflate\nUser-Agent: App/1 CFNetwork\n",
+     ALL, GUARD_HOME},
+    {&plain, "localhost",
+     "Accept-Language: en-US\nAccept-Encoding: gzip, deflate\nReferer: http://x.example/\n",
+     ALL, GUARD_HOME},
     {&plain, "localhost", "Referer: https://evil.example/\nUser-Agent: curl/8\n", ALL,
      GUARD_PROGRAM},
 
@@ -122,7 +131,11 @@ static const struct row rows[] = {
     {&plain, "evil.example", BROWSER "Sec-Fetch-Site: same-origin\n", NO, GUARD_FOREIGN_HOST},
     {&plain, "evil.example", "User-Agent: curl/8\nOrigin: http://evil.example\n", NO,
      GUARD_FOREIGN_HOST},
-    {&plain, "evil.example", "User-Agent: node\nAccept-Language: *\nPriority: u=4\n", NO,
+    {&plain, "evil.example",
+     "User-Agent: curl/8\nAccept-Language: \nAccept-Encoding: gzip, deflate\n", NO,
+     GUARD_FOREIGN_HOST},
+    {&plain, "evil.example",
+     "User-Agent: \nAccept-Language: *\nAccept-Encoding: gzip, deflate\n", NO,
      GUARD_FOREIGN_HOST},
 
     /* Origin: the first to be asked. */
@@ -204,7 +217,7 @@ static const struct row rows[] = {
     {&plain, "s3memd:4566",
      BROWSER "Referer: http://evil.example/\nUpgrade-Insecure-Requests: 1\n", ONE,
      GUARD_FOREIGN_PAGE},
-    {&plain, "s3memd:4566", "Accept-Language: *\nPriority: u=4\n", ONE, GUARD_SILENT},
+    {&plain, "s3memd:4566", AGENT "Referer: http://s3memd:4566/\n", ALL, GUARD_HOME},
 };
 
 static void test_decisions(void **state)
