@@ -167,17 +167,15 @@ static enum guard_may judge_page(struct guard_view *view, const struct guard *gu
 void guard_look(struct guard_view *view, const struct guard *guard, const struct request *req)
 {
     struct str seen[SEEN_COUNT] = {{0}};
-    struct str host;
 
     *view = (struct guard_view){0};
     collect(seen, req);
     if (!is_browser(seen))
         return;
     view->may_be_page = may_be_page(seen[SEEN_DEST]);
-    host = request_authority(req);
-    if (!host_is_ours(guard, host))
-        found(view, GUARD_NOTHING, GUARD_FOREIGN_HOST, host_without_port(host));
-    else if (judge_page(view, guard, host, seen) == GUARD_NOTHING && is_navigation(seen))
+    if (!host_is_ours(guard, req->host))
+        found(view, GUARD_NOTHING, GUARD_FOREIGN_HOST, host_without_port(req->host));
+    else if (judge_page(view, guard, req->host, seen) == GUARD_NOTHING && is_navigation(seen))
         view->may = GUARD_ONE_OBJECT;
 }
 
@@ -245,7 +243,7 @@ void guard_explain(const struct guard_view *view, struct buf *out)
     size_t start = out->len;
 
     add_reason(view, out);
-    if (last_ns != 0 && now_ns - last_ns < NS_PER_S)
+    if (out->len == start || (last_ns != 0 && now_ns - last_ns < NS_PER_S))
         return;
     if (buf_ok(out) && atomic_compare_exchange_strong(&last_told_ns, &last_ns, now_ns))
         log_warn("refused: %.*s", (int)(out->len - start), out->ptr + start);

@@ -26,19 +26,6 @@ static struct str url_authority(struct str url)
     return before_any(str_from(url, scheme + strlen("://")), "/?#");
 }
 
-struct str request_authority(const struct request *req)
-{
-    struct str authority = STR_NONE;
-    size_t at;
-
-    if (req->target.len > 0 && req->target.ptr[0] != '/')
-        authority = url_authority(req->target);
-    if (!authority.ptr)
-        return req->host;
-    at = str_find_char(authority, '@');
-    return at == SIZE_MAX ? authority : str_from(authority, at + 1);
-}
-
 struct str host_without_port(struct str host)
 {
     size_t end = host.len;

@@ -5,9 +5,6 @@
 
 #include "s3mem/app.h"
 
-/* The host and port that a request is for: of an absolute target (RFC 9112, 3.2.2), else of the
- * Host header. */
-struct str request_authority(const struct request *req);
 /* "localhost:4566" gives "localhost", "[::1]:4566" gives "[::1]". */
 struct str host_without_port(struct str host);
 /* localhost, *.localhost, 127.0.0.0/8, [::1]; without a port. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guard's decisions as a table: what a browser's headers say, and what they may do; names
- * and origins; the headers of replies. Sources: Fetch standard, W3C Fetch Metadata, RFC 9112.
- */
+ * and origins; the headers of replies. Sources: Fetch standard, W3C Fetch Metadata. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,37 +239,6 @@ static void test_decisions(void **state)
     }
 }
 
-/* RFC 9112, 3.2.2: the authority of an absolute target counts, not Host. */
-static void test_absolute_targets(void **state)
-{
-    static const struct {
-        const char *target;
-        unsigned may;
-    } cases[] = {
-        {"http://localhost:4566/b/k", ONE},
-        {"http://evil.example/b/k", NO},
-        {"HTTPS://evil.example", NO},
-        {"http://evil.example?localhost", NO},
-        {"http://localhost@evil.example/", NO},
-        {"http://evil.example@localhost/", ONE},
-        {"*", NO}, /* no authority: Host, which is foreign */
-    };
-    struct asked a;
-    struct guard_view view;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        make_request(&a, "GET", "evil.example", BROWSER);
-        a.req.target = str_c(cases[i].target);
-        guard_look(&view, &plain, &a.req);
-        assert_int_equal(view.may, cases[i].may);
-    }
-    make_request(&a, "GET", "localhost", BROWSER);
-    a.req.target = STR("http://evil.example/b/k");
-    guard_look(&view, &plain, &a.req);
-    assert_int_equal(view.may, NO);
-}
-
 static void explains(const char *host, const char *headers, const char *wanted)
 {
     struct asked a;
@@ -464,7 +432,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
-        cmocka_unit_test(test_absolute_targets),
         cmocka_unit_test(test_reasons_name_the_option),
         cmocka_unit_test(test_objects_run_no_scripts),
         cmocka_unit_test(test_cors_headers),
