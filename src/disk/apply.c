@@ -3,12 +3,9 @@
  * kept in memory beside it (heads) is read anew when that is rolled back. */
 #include "disk/database.h"
 
-#define CHUNK_SIZE KiB(512)
-/* So much is written before the transaction is ended where it may be: a change to a few bytes
- * behind it need not wait for all of a large body. */
-#define TRANSACTION_BYTES MiB(64)
-#define ENTRY_BYTES       512 /* what a change takes beside bodies, about */
-#define EXTENTS           16
+#define CHUNK_SIZE  KiB(512)
+#define ENTRY_BYTES 512 /* what a change takes beside bodies, about */
+#define EXTENTS     16
 
 /* ---- names of an entry ------------------------------------------------------------- */
 
@@ -395,17 +392,6 @@ static bool apply_reset(struct database *db, struct head *head, const struct bat
 
 /* ---- bodies ------------------------------------------------------------------------ */
 
-bool commit_if_long(struct database *db, size_t entries)
-{
-    if (db->transaction_bytes < TRANSACTION_BYTES || db->groups > 0)
-        return true;
-    db->transaction_bytes = 0;
-    if (!sql_exec(db, "COMMIT"))
-        return false;
-    db->committed = entries;
-    return sql_exec(db, "BEGIN IMMEDIATE");
-}
-
 static bool put_chunk(struct database *db, const struct extent *x, uint64_t at)
 {
     uint64_t left = x->segment_len - at;
@@ -417,8 +403,8 @@ static bool put_chunk(struct database *db, const struct extent *x, uint64_t at)
     return sql_run(db, s);
 }
 
-/* Once, whoever refers to it. */
-static bool put_segment(struct database *db, const struct extent *x)
+/* Is all of it in the file? */
+static bool has_segment(struct database *db, const struct extent *x)
 {
     sqlite3_stmt *s = sql_begin(db, SQL_HAS_SEGMENT);
 
@@ -426,8 +412,22 @@ static bool put_segment(struct database *db, const struct extent *x)
     bool there = sql_row(db, s);
     bool same = there && (uint64_t)sqlite3_column_int64(s, 0) == x->segment_len;
     sqlite3_reset(s);
-    if (there || db->err)
-        return same || unknown(db);
+    if (there && !same)
+        unknown(db);
+    return there;
+}
+
+/* Once, whoever refers to it. */
+static bool put_segment(struct database *db, const struct extent *x)
+{
+    sqlite3_stmt *s;
+
+    if (has_segment(db, x) || db->err)
+        return !db->err;
+    s = sql_begin(db, SQL_NOT_LOOSE); /* its bytes were on their way out */
+    sqlite3_bind_int64(s, 1, (int64_t)x->segment);
+    if (!sql_run(db, s))
+        return false;
     for (uint64_t at = 0; at < x->segment_len; at += CHUNK_SIZE) {
         if (!put_chunk(db, x, at))
             return false;
@@ -479,6 +479,22 @@ static void extents_release(struct extents *x)
 {
     if (x->all != x->few)
         mem_free(x->all);
+}
+
+uint64_t unwritten_bytes(struct database *db, const struct queued *e)
+{
+    const struct part *part =
+        e->kind == CHANGE_UPLOAD_PART ? upload_part_from(e->upload, e->part_number) : NULL;
+    struct extents x;
+    uint64_t bytes = 0;
+
+    if (e->kind != CHANGE_OBJECT_PUT && !part)
+        return 0;
+    extents_of(&x, part ? NULL : e->record, part ? part->body : NULL);
+    for (size_t i = 0; i < x.count; i++)
+        bytes += has_segment(db, &x.all[i]) ? 0 : x.all[i].segment_len;
+    extents_release(&x);
+    return bytes;
 }
 
 static bool put_segments(struct database *db, const struct extents *x)

@@ -4,13 +4,28 @@
  * the writer's transactions. */
 #include "disk/database.h"
 
-bool collect_segments(struct database *db)
+/* Deleting a chunk reads all of it. As many go as come with a transaction: 4 MiB of them while
+ * others wait for it, 128 MiB else. */
+#define CHUNKS_ALWAYS  8
+#define CHUNKS_RELAXED 256
+
+bool collect_segments(struct database *db, bool *done)
 {
-    if (sql_number(db, SQL_LOOSE) == 0)
+    *done = sql_number(db, SQL_LOOSE) == 0;
+    if (*done || db->err)
         return !db->err;
-    return sql_run(db, sql_begin(db, SQL_DELETE_CHUNKS)) &&
-           sql_run(db, sql_begin(db, SQL_DELETE_SEGMENTS)) &&
-           sql_run(db, sql_begin(db, SQL_DELETE_LOOSE));
+    if (!sql_run(db, sql_begin(db, SQL_STILL_NEEDED)) ||
+        !sql_run(db, sql_begin(db, SQL_DELETE_SEGMENTS)))
+        return false;
+
+    sqlite3_stmt *s = sql_begin(db, SQL_DELETE_CHUNKS);
+
+    sqlite3_bind_int(
+        s, 1, db->options.durability == DURABILITY_ALWAYS ? CHUNKS_ALWAYS : CHUNKS_RELAXED);
+    if (!sql_run(db, s) || !sql_run(db, sql_begin(db, SQL_DELETE_LOOSE)))
+        return false;
+    *done = sql_number(db, SQL_LOOSE) == 0;
+    return !db->err;
 }
 
 /* Runs statements that take a node (and contents) and delete at most `most` rows, until one has
@@ -94,5 +109,11 @@ bool collect(struct database *db, int most, bool *done)
             most = rebase(db, most, &found);
     }
     *done = !found && !db->err && sql_run(db, sql_begin(db, SQL_DELETE_CONTENTS));
-    return !db->err && collect_segments(db);
+
+    bool none_loose = true;
+
+    if (db->err || !collect_segments(db, &none_loose))
+        return false;
+    *done = *done && none_loose;
+    return true;
 }

@@ -391,15 +391,28 @@ static bool open_file(struct database *db, struct buf *why)
     return (!empty || create(db)) && prepare_statements(db);
 }
 
-/* What a crash left behind of bodies: nothing refers to it. Other garbage is for the writer's
- * idle hours. */
+/* What a crash left behind of bodies: nothing refers to it. It is removed in the writer's idle
+ * hours, as other garbage. */
 static bool tidy_up(struct database *db)
 {
     return sql_exec(db, "BEGIN IMMEDIATE") &&
            sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
                         " (SELECT segment FROM extent)") &&
-           sql_exec(db, "DELETE FROM chunk WHERE segment NOT IN (SELECT id FROM segment)") &&
-           collect_segments(db) && sql_exec(db, "COMMIT");
+           sql_exec(db,
+                    "INSERT INTO loose SELECT DISTINCT segment FROM chunk WHERE segment NOT IN"
+                    " (SELECT id FROM segment)") &&
+           sql_exec(db, "COMMIT");
+}
+
+/* See copy_journal. */
+static int note_journal(void *arg, sqlite3 *sql, const char *name, int pages)
+{
+    struct database *db = arg;
+
+    (void)sql;
+    (void)name;
+    db->wal_pages = pages;
+    return SQLITE_OK;
 }
 
 /* The file was good: from now on it is written to. */
@@ -416,7 +429,7 @@ static bool begin_writing(struct database *db)
         return false;
     sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
                                                              : "PRAGMA synchronous = NORMAL");
-    sql_exec(db, "PRAGMA wal_autocheckpoint = 4000");
+    sqlite3_wal_hook(db->sql, note_journal, db);
     /* About as much: what a larger transaction needed is given back. */
     sql_exec(db, "PRAGMA journal_size_limit = 33554432");
     return tidy_up(db);

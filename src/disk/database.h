@@ -56,8 +56,11 @@ struct head {
 struct queued {
     enum change_kind kind;
     bool from_snapshot;
+    bool passing, passed; /* changes that came earlier: in this transaction, in one before */
+    bool done;            /* it has passed, and who waits may know */
     uint32_t part_number;
-    size_t text; /* where its names begin: branch, bucket, name */
+    const struct durable_wait *owner; /* only to be compared */
+    size_t text;                      /* where its names begin: branch, bucket, name */
     uint16_t branch_len, bucket_len, name_len;
     int64_t time_ns;
     struct record *record; /* references */
@@ -96,8 +99,10 @@ struct database {
     int err;         /* SQLite's, the first of this transaction; SQLITE_OK */
     unsigned groups; /* begun and not ended */
     uint64_t transaction_bytes;
-    size_t applying,
-        committed; /* entries of the batch: the one at hand, and how many are safe */
+    size_t committed; /* entries in hand before this one are in the file */
+    size_t applying;  /* entry in hand: the one at work */
+    bool overtaking;  /* it waits while others pass */
+    int wal_pages;    /* of the journal, since it was last copied into the file */
     struct file_id files[DATABASE_FILES]; /* as they were opened */
     bool files_gone;                      /* why err is set */
     bool has_garbage;
@@ -106,9 +111,11 @@ struct database {
     pthread_mutex_t lock; /* guards what follows; taken inside of the store's locks */
     pthread_cond_t changed;
     struct batch filling;
+    struct batch hand;     /* is being written; the writer reads it without the lock */
+    size_t hand_safe;      /* its entries up to here are on disk */
     unsigned open_groups;  /* in filling */
     bool unfilled;         /* one of them ends with database_filled */
-    uint64_t queued, safe; /* changes told so far, and those on disk */
+    uint64_t queued, safe; /* changes told so far, and those on disk before those in hand */
     uint64_t commits;
     struct durable_wait *waiting;
     enum persist_state state;
@@ -161,9 +168,12 @@ bool files_stay(const struct database *db);
 /* Reads the heads anew, after a rollback and at the start. */
 bool heads_read(struct database *db);
 void heads_free(struct database *db);
-/* Ends a long transaction and begins another, when what was written so far may stand alone:
- * then `entries` of the batch are committed. False: db->err is set. */
+/* Ends a long transaction and begins another, when what was written so far may stand alone: the
+ * entries in hand before `entries`. Others may pass the one at work meanwhile. False: db->err is
+ * set. */
 bool commit_if_long(struct database *db, size_t entries);
+/* The bytes of an entry that are not in the file yet; db->err may be set. */
+uint64_t unwritten_bytes(struct database *db, const struct queued *entry);
 /* Writes one change; false: db->err is set. */
 bool apply(struct database *db, const struct batch *batch, const struct queued *entry);
 
@@ -175,9 +185,9 @@ bool discard(struct database *db, int64_t node, int64_t contents);
 
 /* Removes at most `most` rows that are garbage; *done when there is none left. */
 bool collect(struct database *db, int most, bool *done);
-/* Segments that nothing refers to any more, once the rows that did are gone. In a transaction.
- */
-bool collect_segments(struct database *db);
+/* Some bytes of segments that nothing refers to any more, once the rows that did are gone; *done
+ * when there are none left. In a transaction. */
+bool collect_segments(struct database *db, bool *done);
 
 /* Goes on with a node that can be folded, at most `most` rows of it or a little more. Returns
  * how many rows are still allowed; *found is false when there is no such node. Heads are read

@@ -20,9 +20,21 @@
 /* A disk that is slower than its clients, or gone, must not cost all memory. */
 #define QUEUE_MAX GiB(1)
 /* Under `relaxed`: when to say that the disk does not keep up, and how often. */
-#define SLOW_NS          NS_PER_S
-#define SLOW_REMINDER_NS (30 * NS_PER_S)
-#define COLLECT_ROWS     2000
+#define SLOW_NS             NS_PER_S
+#define SLOW_REMINDER_NS    (30 * NS_PER_S)
+#define COLLECT_ROWS        2000
+#define COLLECT_ROWS_ALWAYS 200
+/* Under `always`: a change of a few bytes waits for no more of others than this, written and
+ * synced. */
+#define STEP_BYTES  MiB(4)
+#define SMALL_BYTES KiB(64)
+#define HELD_MAX    64   /* so many changes are passed at most */
+#define OWN_MAX     5000 /* a call with more changes waits for all */
+/* Under `relaxed`: so much is one transaction. */
+#define TRANSACTION_BYTES MiB(64)
+/* Pages of the journal that are copied into the file at once. */
+#define JOURNAL_PAGES_RELAXED 4000
+#define JOURNAL_PAGES_ALWAYS  512
 
 /* ---- batches ----------------------------------------------------------------------- */
 
@@ -121,6 +133,7 @@ static bool batch_add(struct batch *b, const struct change *c)
         .kind = c->kind,
         .from_snapshot = c->from_snapshot,
         .part_number = c->part_number,
+        .owner = durable_now,
         .text = b->text_len,
         .branch_len = (uint16_t)c->branch.len,
         .bucket_len = (uint16_t)c->bucket.len,
@@ -152,6 +165,46 @@ static void set_error_locked(struct database *db, enum persist_state state, cons
     snprintf(db->error, sizeof(db->error), "%s", text);
 }
 
+/* Is this change, by its number, on disk? */
+static bool change_is_safe_locked(const struct database *db, uint64_t number)
+{
+    uint64_t at = number - db->safe - 1; /* in hand */
+
+    return number <= db->safe + db->hand_safe ||
+           (at < db->hand.count && db->hand.entries[at].done);
+}
+
+/* The entry of a change that is not safe; NULL: it is not in memory any more. */
+static const struct queued *waiting_change_locked(const struct database *db, uint64_t number)
+{
+    uint64_t at = number - db->safe - 1;
+
+    if (at < db->hand.count)
+        return &db->hand.entries[at];
+    at -= db->hand.count;
+    return at < db->filling.count ? &db->filling.entries[at] : NULL;
+}
+
+/* A call with changes of its own waits for those, another one for all that were made before. */
+static bool is_safe_locked(const struct database *db, const struct durable_wait *w)
+{
+    if (db->safe + db->hand_safe + 1 >= w->ticket)
+        return true;
+    if (w->first == 0 || w->ticket - w->first > OWN_MAX)
+        return false;
+    for (uint64_t number = w->first; number < w->ticket; number++) {
+        const struct queued *e;
+
+        if (change_is_safe_locked(db, number))
+            continue;
+        e = waiting_change_locked(db, number);
+        if (!e || e->owner == w)
+            return false;
+    }
+    return true;
+}
+
+/* Those whose changes are safe; all, when nothing can be written. */
 static void wake_waiting_locked(struct database *db)
 {
     struct durable_wait *w = db->waiting;
@@ -159,11 +212,15 @@ static void wake_waiting_locked(struct database *db)
     while (w) {
         struct durable_wait *next = w->next;
 
-        w->link = NULL;
-        w->waker->wake(w->waker);
+        if (db->state != PERSIST_OK || is_safe_locked(db, w)) {
+            *w->link = next;
+            if (next)
+                next->link = w->link;
+            w->link = NULL;
+            w->waker->wake(w->waker);
+        }
         w = next;
     }
-    db->waiting = NULL;
 }
 
 /* Queues the change. Under the store's locks: nothing here waits for the disk. */
@@ -179,6 +236,11 @@ static void observe(void *arg, const struct change *change)
         wake_waiting_locked(db);
     } else {
         db->queued++;
+        if (durable_now) {
+            if (durable_now->first == 0)
+                durable_now->first = db->queued;
+            durable_now->ticket = db->queued + 1;
+        }
         if (change->kind == CHANGE_GROUP_BEGIN)
             db->open_groups++;
         else if (change->kind == CHANGE_GROUP_END)
@@ -201,6 +263,9 @@ static void roll_back(struct database *db)
         sqlite3_reset(db->statements[i]);
     db->groups = 0;
     db->transaction_bytes = 0;
+    db->overtaking = false;
+    for (size_t i = 0; i < db->hand.count; i++)
+        db->hand.entries[i].passing = false;
 }
 
 /* At least every number in the batch. */
@@ -221,29 +286,308 @@ static bool check_files(struct database *db)
     return !db->files_gone;
 }
 
-/* Writes what of the batch is not yet committed. */
-static bool write_batch(struct database *db, const struct batch *batch)
+static bool is_always(const struct database *db)
+{
+    return db->options.durability == DURABILITY_ALWAYS;
+}
+
+/* What was committed of the entries in hand is safe: that is told to those who wait. */
+static void note_safe(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    if (db->hand_safe < db->committed)
+        db->hand_safe = db->committed;
+    while (db->hand_safe < db->hand.count && db->hand.entries[db->hand_safe].done)
+        db->hand_safe++;
+    db->commits++;
+    wake_waiting_locked(db);
+    pthread_mutex_unlock(&db->lock);
+}
+
+/* Copies the journal into the file, a part at a time and when nobody waits for what was committed:
+ * a commit that does it for all that was written takes as long as that. */
+static void copy_journal(struct database *db)
+{
+    if (db->wal_pages < (is_always(db) ? JOURNAL_PAGES_ALWAYS : JOURNAL_PAGES_RELAXED))
+        return;
+    db->wal_pages = 0;
+    /* If it fails, a write will, too. */
+    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/* With the numbers that were given, and some bytes less that nothing refers to. */
+static bool commit(struct database *db, size_t entries)
+{
+    bool done;
+
+    if (!write_sequence(db) || !collect_segments(db, &done) || !sql_exec(db, "COMMIT"))
+        return false;
+    db->has_garbage = db->has_garbage || !done;
+    db->transaction_bytes = 0;
+    db->committed = entries;
+    if (!check_files(db))
+        return false;
+    note_safe(db);
+    copy_journal(db);
+    return true;
+}
+
+/* ---- small changes pass large ones ------------------------------------------------- */
+
+/* Where the group of changes ends that begins here, or this one change. */
+static size_t unit_end(const struct batch *b, size_t at)
+{
+    unsigned depth = 0;
+
+    do {
+        if (b->entries[at].kind == CHANGE_GROUP_BEGIN)
+            depth++;
+        else if (b->entries[at].kind == CHANGE_GROUP_END)
+            depth--;
+        at++;
+    } while (depth > 0 && at < b->count);
+    return at;
+}
+
+/* Does it change one key, and nothing that others stand on? */
+static bool is_of_one_key(const struct queued *e)
+{
+    return e->kind == CHANGE_OBJECT_PUT || e->kind == CHANGE_OBJECT_DELETED ||
+           e->kind == CHANGE_DELETE_MARKER || e->kind == CHANGE_UPLOAD_CREATED ||
+           e->kind == CHANGE_UPLOAD_MARKED || e->kind == CHANGE_UPLOAD_PART ||
+           e->kind == CHANGE_UPLOAD_ENDED;
+}
+
+static struct str key_of(const struct queued *e)
+{
+    return e->record ? record_key(e->record) : upload_key(e->upload);
+}
+
+static bool are_of_one_key(const struct batch *b, const struct queued *x,
+                           const struct queued *y)
+{
+    size_t place = (size_t)x->branch_len + x->bucket_len;
+
+    return x->branch_len == y->branch_len && x->bucket_len == y->bucket_len &&
+           memcmp(b->text + x->text, b->text + y->text, place) == 0 &&
+           str_eq(key_of(x), key_of(y));
+}
+
+/* Changes that others may pass: numbers of entries. */
+struct held {
+    size_t entries[HELD_MAX];
+    size_t count;
+};
+
+static bool is_held(const struct batch *b, const struct queued *e, const struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++) {
+        if (are_of_one_key(b, e, &b->entries[held->entries[i]]))
+            return true;
+    }
+    return false;
+}
+
+/* May the changes pass those that are held? *stop: they are held, and nothing may pass them. */
+static bool may_pass(struct database *db, size_t at, size_t end, struct held *held, bool *stop)
+{
+    const struct batch *b = &db->hand;
+    bool pass = true;
+
+    for (size_t i = at; i < end && !*stop; i++) {
+        const struct queued *e = &b->entries[i];
+
+        if (e->kind == CHANGE_GROUP_BEGIN || e->kind == CHANGE_GROUP_END)
+            continue;
+        if (!is_of_one_key(e))
+            *stop = true;
+        else if (is_held(b, e, held) || unwritten_bytes(db, e) > SMALL_BYTES)
+            pass = false;
+    }
+    if (pass && !*stop)
+        return !db->err;
+    for (size_t i = at; i < end && !*stop; i++) {
+        if (!is_of_one_key(&b->entries[i]))
+            continue;
+        *stop = held->count == HELD_MAX;
+        if (!*stop)
+            held->entries[held->count++] = i;
+    }
+    return false;
+}
+
+/* What came meanwhile, behind what is in hand. */
+static void take_newcomers(struct database *db)
+{
+    struct batch *from = &db->filling, *to = &db->hand;
+
+    pthread_mutex_lock(&db->lock);
+    for (size_t i = 0; i < from->count && db->open_groups == 0; i++) {
+        struct queued *e = &from->entries[i];
+        size_t len = (size_t)e->branch_len + e->bucket_len + e->name_len;
+
+        if (!batch_reserve(to, len)) {
+            /* The rest comes with the next batch. */
+            memmove(from->entries, e, (from->count - i) * sizeof(*e));
+            from->count -= i;
+            pthread_mutex_unlock(&db->lock);
+            return;
+        }
+        to->entries[to->count] = *e;
+        to->entries[to->count++].text = to->text_len;
+        add_text(to, str_of(from->text + e->text, len));
+    }
+    if (db->open_groups == 0) {
+        to->bytes += from->bytes;
+        from->count = from->text_len = 0;
+        from->bytes = 0;
+    }
+    pthread_mutex_unlock(&db->lock);
+}
+
+static bool pass_unit(struct database *db, size_t at, size_t end)
+{
+    for (; at < end; at++) {
+        if (!apply(db, &db->hand, &db->hand.entries[at]))
+            return false;
+        db->hand.entries[at].passing = true;
+    }
+    return true;
+}
+
+/* Those that passed and were committed are safe. */
+static void mark_done(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    for (size_t at = db->committed; at < db->hand.count; at++)
+        db->hand.entries[at].done = db->hand.entries[at].passed;
+    pthread_mutex_unlock(&db->lock);
+    note_safe(db);
+}
+
+/* What is safe at the front of the hand is forgotten when it is most of it: a stream of large
+ * bodies does not keep all that came and went beside it. */
+static void shrink_hand(struct database *db)
+{
+    struct batch *b = &db->hand;
+    size_t gone = db->committed < db->hand_safe ? db->committed : db->hand_safe;
+
+    if (gone == 0 || gone >= b->count || gone < b->count - gone)
+        return;
+    for (size_t i = 0; i < gone; i++)
+        entry_release(&b->entries[i]);
+    pthread_mutex_lock(&db->lock);
+    size_t text = b->entries[gone].text;
+    memmove(b->entries, b->entries + gone, (b->count - gone) * sizeof(*b->entries));
+    memmove(b->text, b->text + text, b->text_len - text);
+    b->count -= gone;
+    b->text_len -= text;
+    for (size_t i = 0; i < b->count; i++)
+        b->entries[i].text -= text;
+    db->safe += gone;
+    db->hand_safe -= gone;
+    pthread_mutex_unlock(&db->lock);
+    db->committed -= gone;
+    db->applying -= gone;
+}
+
+/* Writes small changes in a transaction of their own, though larger ones came before: from the
+ * entry at work on (`held`: it is under way), those that touch no key of a change they pass. */
+static bool let_others_pass(struct database *db, size_t from, struct held *held)
+{
+    bool ok, any = false, stop = false;
+
+    take_newcomers(db);
+    if (from >= db->hand.count)
+        return true;
+    ok = sql_exec(db, "BEGIN IMMEDIATE");
+    db->overtaking = true;
+    for (size_t at = from, end; ok && !stop && at < db->hand.count; at = end) {
+        end = unit_end(&db->hand, at);
+        if (db->hand.entries[at].passed)
+            continue;
+        if (may_pass(db, at, end, held, &stop)) {
+            ok = pass_unit(db, at, end);
+            any = true;
+            stop = db->transaction_bytes >= STEP_BYTES / 2;
+        } else {
+            ok = !db->err;
+        }
+    }
+    db->overtaking = false;
+    db->transaction_bytes = 0;
+    if (!ok || (any && !write_sequence(db)) || !sql_exec(db, "COMMIT"))
+        return false;
+    for (size_t at = from; any && at < db->hand.count; at++) {
+        struct queued *e = &db->hand.entries[at];
+
+        e->passed = e->passed || e->passing;
+        e->passing = false;
+    }
+    if (any && !check_files(db))
+        return false;
+    if (any)
+        mark_done(db);
+    return true;
+}
+
+/* The entry at work is one that others may pass: its bytes are being written. */
+static void hold_entry(struct database *db, struct held *held)
+{
+    const struct queued *e = &db->hand.entries[db->applying];
+
+    held->count = 0;
+    if (is_of_one_key(e))
+        held->entries[held->count++] = db->applying;
+}
+
+bool commit_if_long(struct database *db, size_t entries)
+{
+    struct held held = {.count = 0};
+
+    if (db->transaction_bytes < (is_always(db) ? STEP_BYTES : TRANSACTION_BYTES) ||
+        db->groups > 0 || db->overtaking)
+        return true;
+    bool midst = entries == db->applying;
+
+    if (!commit(db, entries))
+        return false;
+    if (is_always(db)) {
+        /* Of another entry at work the names are read later. */
+        if (!midst || is_of_one_key(&db->hand.entries[db->applying]))
+            shrink_hand(db);
+        if (midst)
+            hold_entry(db, &held);
+        if (!let_others_pass(db, db->applying + 1, &held))
+            return false;
+    }
+    return sql_exec(db, "BEGIN IMMEDIATE");
+}
+
+/* ---- a batch ----------------------------------------------------------------------- */
+
+/* Writes what of the entries in hand is not yet committed. */
+static bool write_hand(struct database *db)
 {
     db->err = SQLITE_OK;
     db->files_gone = false;
-    if (db->committed == batch->count)
-        return check_files(db);
+    if (!check_files(db))
+        return false;
+    mark_done(db); /* committed before, and not told */
+    if (db->hand_safe == db->hand.count)
+        return true;
     if (db->head_count == 0 && !heads_read(db))
         return false;
     db->transaction_bytes = 0;
     if (!sql_exec(db, "BEGIN IMMEDIATE"))
         return false;
-    while (db->committed < batch->count) {
-        for (db->applying = db->committed; db->applying < batch->count; db->applying++) {
-            if (!apply(db, batch, &batch->entries[db->applying]) ||
-                !commit_if_long(db, db->applying + 1))
-                return false;
-        }
-        if (!write_sequence(db) || !collect_segments(db) || !sql_exec(db, "COMMIT"))
+    for (db->applying = db->hand_safe; db->applying < db->hand.count; db->applying++) {
+        struct queued e = db->hand.entries[db->applying]; /* the array may move meanwhile */
+
+        if (!e.passed && (!apply(db, &db->hand, &e) || !commit_if_long(db, db->applying + 1)))
             return false;
-        db->committed = batch->count;
     }
-    return check_files(db);
+    return commit(db, db->hand.count);
 }
 
 static bool is_damage(int err)
@@ -292,9 +636,9 @@ static bool note_failure(struct database *db)
     return !damage;
 }
 
-static void note_success(struct database *db, const struct batch *batch)
+static void note_success(struct database *db)
 {
-    int64_t now_ns = clock_monotonic_ns(), late_ns = now_ns - batch->oldest_ns;
+    int64_t now_ns = clock_monotonic_ns(), late_ns = now_ns - db->hand.oldest_ns;
 
     if (late_ns > SLOW_NS && now_ns >= db->next_warning_ns) {
         log_warn("%s: the disk does not keep up: changes were written after %.1f s", db->path,
@@ -307,8 +651,6 @@ static void note_success(struct database *db, const struct batch *batch)
         db->state = PERSIST_OK;
         db->error[0] = '\0';
     }
-    db->safe += batch->count;
-    db->commits++;
     db->behind_since_ns = 0;
     wake_waiting_locked(db);
     pthread_mutex_unlock(&db->lock);
@@ -331,20 +673,35 @@ static bool is_broken(struct database *db)
 }
 
 /* Until it is written, or never will be. */
-static void write_out(struct database *db, const struct batch *batch)
+static void write_out(struct database *db)
 {
     int retries = 0;
 
     /* With a change missing the file would be none of the states that were. */
     if (is_broken(db))
         return;
-    db->committed = 0;
-    while (!write_batch(db, batch)) {
+    while (!write_hand(db)) {
         if (!note_failure(db) || (stopping(db) && ++retries == LAST_RETRIES))
             return;
         pause_ns(db, db->options.retry_ns > 0 ? db->options.retry_ns : RETRY_NS);
     }
-    note_success(db, batch);
+    note_success(db);
+}
+
+/* What was written of the entries in hand is safe, and they are forgotten. */
+static void drop_hand(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    struct batch done = db->hand;
+    db->safe += db->hand_safe;
+    db->hand_safe = 0;
+    db->committed = 0;
+    db->hand = (struct batch){.count = 0};
+    pthread_mutex_unlock(&db->lock);
+    batch_clear(&done); /* not under the lock: much may be freed */
+    pthread_mutex_lock(&db->lock);
+    db->hand = done;
+    pthread_mutex_unlock(&db->lock);
 }
 
 /* Removes some garbage in a transaction of its own. */
@@ -353,18 +710,20 @@ static void tidy(struct database *db)
     bool done = false;
 
     db->err = SQLITE_OK;
-    if (!sql_exec(db, "BEGIN IMMEDIATE") || !collect(db, COLLECT_ROWS, &done) ||
+    if (!sql_exec(db, "BEGIN IMMEDIATE") ||
+        !collect(db, is_always(db) ? COLLECT_ROWS_ALWAYS : COLLECT_ROWS, &done) ||
         !sql_exec(db, "COMMIT"))
         roll_back(db);
+    else
+        copy_journal(db);
     /* If it failed, the next write will find out why. */
     db->has_garbage = !done && !db->err;
 }
 
 /* The next batch, when there is one and nothing in it is half said. False: the server stops and
  * all is taken. */
-static bool take_batch(struct database *db, struct batch *out)
+static bool take_batch(struct database *db)
 {
-    struct batch empty = *out;
     bool relaxed = db->options.durability == DURABILITY_RELAXED;
 
     pthread_mutex_lock(&db->lock);
@@ -380,11 +739,12 @@ static bool take_batch(struct database *db, struct batch *out)
     }
     while (db->open_groups > 0)
         pthread_cond_wait(&db->changed, &db->lock);
-    *out = db->filling;
+    struct batch empty = db->hand;
+    db->hand = db->filling;
     db->filling = empty;
-    if (out->count > 0)
-        db->behind_since_ns = out->oldest_ns;
-    bool more = out->count > 0 || !db->stopping;
+    if (db->hand.count > 0)
+        db->behind_since_ns = db->hand.oldest_ns;
+    bool more = db->hand.count > 0 || !db->stopping;
     pthread_mutex_unlock(&db->lock);
     return more;
 }
@@ -392,17 +752,15 @@ static bool take_batch(struct database *db, struct batch *out)
 static void *write_changes(void *arg)
 {
     struct database *db = arg;
-    struct batch batch = {.count = 0};
 
     db->has_garbage = true;
-    while (take_batch(db, &batch)) {
-        if (batch.count > 0)
-            write_out(db, &batch);
+    while (take_batch(db)) {
+        if (db->hand.count > 0)
+            write_out(db);
         else if (db->has_garbage)
             tidy(db);
-        batch_clear(&batch);
+        drop_hand(db);
     }
-    batch_free(&batch);
     return NULL;
 }
 
@@ -439,7 +797,7 @@ static enum durable_state state(void *arg, struct durable_wait *w, struct waker 
         /* It may be lost. */
     } else if (db->state == PERSIST_BROKEN) {
         result = DURABLE_FAILED; /* it was not even queued */
-    } else if (db->safe + 1 >= w->ticket) {
+    } else if (is_safe_locked(db, w)) {
         /* It is. */
     } else if (db->state != PERSIST_OK) {
         result = DURABLE_FAILED;
@@ -487,7 +845,7 @@ void database_stats(struct database *db, struct persist_stats *out)
                                   .state = db->state,
                                   .durability = db->options.durability,
                                   .changes = db->queued,
-                                  .written = db->safe,
+                                  .written = db->safe + db->hand_safe,
                                   .commits = db->commits};
     int64_t since_ns = db->behind_since_ns     ? db->behind_since_ns
                        : db->filling.count > 0 ? db->filling.oldest_ns
@@ -550,6 +908,7 @@ bool follow_stop(struct database *db)
     pthread_join(db->thread, NULL);
     store_unobserve(db->options.store, observe, db);
     batch_free(&db->filling);
+    batch_free(&db->hand);
     if (db->safe < db->queued)
         log_error("%s: the last %llu changes are not in it", db->path,
                   (unsigned long long)(db->queued - db->safe));

@@ -41,10 +41,11 @@ WHERE size <> (SELECT total(length) FROM extent WHERE owner = 2 * part.id + 1);
 SELECT 'part', p.id, 'is of an upload that is gone' FROM part p JOIN upload u
 ON u.node = p.node AND u.contents = p.contents AND u.upload_id = p.upload_id WHERE u.gone;
 
+-- What is loose goes, by and by.
 SELECT 'segment', id, 'is of no object or part' FROM segment
-WHERE id NOT IN (SELECT segment FROM extent);
-SELECT 'chunk', rowid, 'is of no segment' FROM chunk WHERE segment NOT IN (SELECT id FROM segment);
-SELECT 'loose', rowid, 'was not looked at' FROM loose;
+WHERE id NOT IN (SELECT segment FROM extent) AND id NOT IN (SELECT segment FROM loose);
+SELECT 'chunk', rowid, 'is of no segment' FROM chunk
+WHERE segment NOT IN (SELECT id FROM segment) AND segment NOT IN (SELECT segment FROM loose);
 
 SELECT 'object', id, 'has a number that may be given again' FROM object
 WHERE number > (SELECT last FROM sequence);

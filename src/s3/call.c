@@ -230,7 +230,7 @@ struct call_block {
     struct arena arena;
 };
 
-static_assert(sizeof(struct call_block) + 1024 <= MEM_BLOCK, "room for an arena worth having");
+static_assert(sizeof(struct call_block) + 1000 <= MEM_BLOCK, "room for an arena worth having");
 
 static struct s3_call *call_new(struct s3_service *service, const struct request *req)
 {
@@ -569,7 +569,9 @@ static enum app_next settle(struct s3_call *c)
 static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
 {
     c->later = NULL;
+    durable_now = &c->durable_wait;
     enum s3_err err = step(c);
+    durable_now = NULL;
     if (!err && c->later) {
         c->req->waker->wake(c->req->waker);
         return APP_WAIT;

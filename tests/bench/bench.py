@@ -432,7 +432,7 @@ class Bench(DiskRows, EventRows):
             "put": lambda: self.small("PUT", 0.65, 0.50),
             "large": lambda: (self.large_get(), self.large_put()),
             "list": self.listing, "events": self.events, "store": self.store, "files": self.files,
-            "persist": self.persist, "database": self.database, "s3db": self.s3db, "start": self.start,
+            "persist": self.persist, "waits": self.waits, "database": self.database, "s3db": self.s3db, "start": self.start,
             "beside": self.rivals,
         }
         others = Others()
@@ -489,7 +489,7 @@ if __name__ == "__main__":
     parser.add_argument("--build", default="build")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 100,000 objects")
-    parser.add_argument("only", nargs="*", help="steps, all if none: get put large list events store files persist database s3db start beside")
+    parser.add_argument("only", nargs="*", help="steps, all if none: get put large list events store files persist waits database s3db start beside")
     arguments = parser.parse_args()
     # So that servers are stopped then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))

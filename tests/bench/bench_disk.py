@@ -6,9 +6,12 @@ Writes are compared by the clock, not by CPU time: waiting for the disk is what 
 folder is below the build folder, because a temporary folder is often in memory.
 """
 import json
+import os
 import pathlib
+import statistics
 import subprocess
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -36,6 +39,39 @@ class DiskRows:
             ours = self.median(got[name], "rps")
             self.row(f"PUT 1 KiB, kept on disk, {name}", ours / none, "of memory", f">= {must}",
                      ours / none >= must, a_second=ours, in_memory=none)
+
+    def waits(self):
+        """PUT of one byte that waits for the disk, beside one of 192 MiB: the worst of them by the
+        clock, beside what writing and syncing 4 MiB takes there."""
+        with tempfile.TemporaryDirectory(dir=self.build) as folder, \
+                self.s3memd(*self.kept(folder, "always")) as server:
+            server.request("PUT", "/bench")
+            probes = [self.write_and_sync(f"{folder}/probe", 4 << 20) for _ in range(8)]
+            big = threading.Thread(target=server.request,
+                                   args=("PUT", "/bench/big", os.urandom(1 << 20) * 192))
+            took = []
+            big.start()
+            while big.is_alive():
+                began = time.monotonic()
+                server.request("PUT", f"/bench/small-{len(took) % 50}", b"x")
+                took.append(time.monotonic() - began)
+            big.join()
+            probes += [self.write_and_sync(f"{folder}/probe", 4 << 20) for _ in range(8)]
+        ratio = max(took) / max(probes)
+        self.row("PUT 1 B beside 192 MiB, always, worst", ratio, "of 4 MiB synced", "<= 3",
+                 ratio <= 3, median_ms=1e3 * statistics.median(took), worst_ms=1e3 * max(took),
+                 sync_ms=1e3 * max(probes))
+
+    @staticmethod
+    def write_and_sync(path, size):
+        """Seconds that it takes."""
+        data = os.urandom(size)
+        began = time.monotonic()
+        with open(path, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return time.monotonic() - began
 
     @staticmethod
     def kept(folder, durability):
