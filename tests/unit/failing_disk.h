@@ -23,4 +23,11 @@ void failing_disk_set(enum failing_call call, uint64_t nth, bool lasting);
 /* Has one failed since then? */
 bool failing_disk_struck(void);
 
+/* Watches a database's files, until path is NULL: `before` is called, on the thread that uses them,
+ * before each write and sync. Opened by one connection, which one thread uses at a time. */
+void power_watch(const char *path, void (*before)(void *arg), void *arg);
+/* Copies the files as a power cut would leave them now: of what was not synced anything may be
+ * missing, or half there. */
+void power_cut(const char *to, uint64_t *random);
+
 #endif
