@@ -89,6 +89,7 @@ static enum app_next answer_created(struct admin_call *c, const char *kind, stru
     reply_headerf(&c->reply, "Location", "/_s3mem/%s/%s", kind, info.name);
     reply_kept_header(&c->reply, "Content-Type", "application/json");
     c->reply.status = 201;
+    buf_reset(&c->reply.text); /* of a job's answer, maybe */
     named_info_add_json(&c->reply.text, &info);
     return APP_REPLY;
 }
