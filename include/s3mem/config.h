@@ -42,6 +42,8 @@ enum settings_result {
 MUST_CHECK enum settings_result settings_load(struct settings *out, int argc,
                                               const char *const *argv, const char *const *env,
                                               struct buf *text);
+/* Is "NAME=VALUE" meant for us and no setting? Then a sentence, without the value, is appended. */
+bool settings_env_is_strange(struct str variable, struct buf *text);
 void settings_release(struct settings *s);
 
 /* What --help prints. */

@@ -18,6 +18,7 @@ struct http_listener {
     int fd;
     bool loopback; /* only this machine can reach it (loopback or Unix) */
     bool tcp;
+    bool second;                     /* the [::1] of localhost: the one before it is named */
     bool inherited;                  /* the parent listens on it, too, and goes on */
     char address[HTTP_ADDRESS_SIZE]; /* as bound: "127.0.0.1:4566", "[::1]:4566", "unix:PATH" */
     char *unix_path;                 /* owned: removed when the listener closes; else NULL */
@@ -35,10 +36,11 @@ enum http_listen_result {
     HTTP_LISTEN_FAILED,      /* in use, not ours, not permitted */
 };
 
-/* Binds and listens on "127.0.0.1:4566", "[::1]:0", "localhost:4566" (every address of the
- * name; with port 0 they share the port that the first one got) or "unix:PATH" (a socket file
- * that nobody answers on is replaced). why: filled with one sentence unless the result is OK.
- */
+/* Binds and listens on "127.0.0.1:4566", "[::1]:0", "localhost:4566" (127.0.0.1 and, where there
+ * is one, [::1], whatever the hosts file says; ":4566" and "4566" are the same), "name:4566"
+ * (every address of the name) or "unix:PATH" (a socket file that nobody answers on is replaced).
+ * With port 0 the addresses of a name share one. why: filled with one sentence unless the result
+ * is OK. */
 MUST_CHECK enum http_listen_result http_listen(struct http_listeners *listeners,
                                                struct str address, struct buf *why);
 /* Takes a listening socket that a parent made (systemd socket activation). The socket file of a

@@ -68,8 +68,9 @@ void settings_help(struct buf *out)
         else
             help_setting(out, s);
     }
-    buf_addf(out, "  --%-*s%s\n  --%-*s%s\n", HELP_INDENT - 4, "help", "show this text",
-             HELP_INDENT - 4, "version", "show the version");
+    buf_addf(out, "  --%-*s%s\n", HELP_INDENT - 4, "port=N", "the same as --listen=:N");
+    buf_addf(out, "  -%-*s%s\n  -%-*s%s\n", HELP_INDENT - 3, "h, --help", "show this text",
+             HELP_INDENT - 3, "V, --version", "show the version");
     buf_add_char(out, '\n');
     add_wrapped(
         out,

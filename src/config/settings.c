@@ -57,9 +57,11 @@ static bool load_line(struct loading *l, struct str line)
     key = str_trim(str_of(line.ptr, equals));
     s = setting_find(key);
     if (!s || str_eq(key, STR("config"))) {
-        suggestion = setting_suggest(key, false, name);
+        suggestion = setting_suggest(key, SETTING_STYLE_KEY, name);
         buf_addf(l->text, "unknown key '%.*s'", (int)key.len, key.ptr);
-        if (!s && suggestion.len)
+        if (str_eq(key, STR("port")))
+            buf_add(l->text, STR("; write listen = :PORT"));
+        else if (!s && suggestion.len)
             buf_addf(l->text, "; did you mean '%s'?", name);
         return false;
     }
@@ -139,6 +141,46 @@ static bool load_env(struct loading *l, const char *const *env)
     return true;
 }
 
+/* Kubernetes gives every container S3MEMD_PORT=tcp://10.0.0.1:4566, S3MEMD_SERVICE_HOST and more,
+ * when a service is called s3memd. */
+static bool is_service_link(struct str name, struct str value)
+{
+    return str_has_prefix(name, STR(SETTING_ENV_PREFIX "SERVICE_")) ||
+           str_has_prefix(name, STR(SETTING_ENV_PREFIX "PORT_")) ||
+           (str_eq(name, STR(SETTING_ENV_PREFIX "PORT")) &&
+            str_has_prefix(value, STR("tcp://")));
+}
+
+static bool names_setting(struct str name)
+{
+    char known[SETTING_NAME_SIZE];
+
+    for (size_t i = 0; i < settings_table_count; i++) {
+        setting_env(&settings_table[i], known);
+        if (settings_table[i].type != SETTING_GROUP && str_eq(name, str_c(known)))
+            return true;
+    }
+    return false;
+}
+
+bool settings_env_is_strange(struct str variable, struct buf *text)
+{
+    size_t equals = str_find_char(variable, '=');
+    struct str name = equals == SIZE_MAX ? variable : str_of(variable.ptr, equals);
+    struct str value = equals == SIZE_MAX ? STR("") : str_from(variable, equals + 1);
+    char close[SETTING_NAME_SIZE];
+
+    if (!str_has_prefix(name, STR(SETTING_ENV_PREFIX)) || names_setting(name) ||
+        is_service_link(name, value))
+        return false;
+    buf_addf(text, "unknown environment variable %.*s", (int)name.len, name.ptr);
+    if (str_eq(name, STR(SETTING_ENV_PREFIX "PORT")))
+        buf_add(text, STR("; write S3MEMD_LISTEN=:PORT"));
+    else if (setting_suggest(name, SETTING_STYLE_ENV, close).len)
+        buf_addf(text, "; did you mean %s?", close);
+    return true;
+}
+
 /* ---- flags ------------------------------------------------------------------------- */
 
 /* One argument, taken apart. */
@@ -152,8 +194,23 @@ static bool unknown_flag(struct str typed, struct buf *text)
     char name[SETTING_NAME_SIZE];
 
     buf_addf(text, "s3memd: unknown option '%.*s'", (int)typed.len, typed.ptr);
-    if (setting_suggest(typed, true, name).len)
+    if (setting_suggest(typed, SETTING_STYLE_FLAG, name).len)
         buf_addf(text, "; did you mean '%s'?\n", name);
+    else
+        buf_add(text, STR("; see s3memd --help\n"));
+    return false;
+}
+
+/* "s3memd 4566", "s3memd :4566" and "s3memd localhost:4566" mean an address. */
+static bool stray_argument(struct str arg, struct buf *text)
+{
+    size_t colon = str_find_char(arg, ':');
+    struct str port = colon == SIZE_MAX ? arg : str_from(arg, colon + 1);
+    uint64_t ignored;
+
+    buf_addf(text, "s3memd: unexpected argument '%.*s'", (int)arg.len, arg.ptr);
+    if (str_to_u64(port, &ignored))
+        buf_addf(text, "; write --listen %.*s\n", (int)arg.len, arg.ptr);
     else
         buf_add(text, STR("; see s3memd --help\n"));
     return false;
@@ -167,13 +224,13 @@ static bool next_flag(struct flag *out, int argc, const char *const *argv, int *
     size_t equals = str_find_char(arg, '=');
     struct str typed = equals == SIZE_MAX ? arg : str_of(arg.ptr, equals);
 
-    if (!str_has_prefix(arg, STR("-"))) {
-        buf_addf(text, "s3memd: unexpected argument '%.*s'\n", (int)arg.len, arg.ptr);
-        return false;
-    }
+    if (!str_has_prefix(arg, STR("-")))
+        return stray_argument(arg, text);
     if (!str_has_prefix(arg, STR("--")))
         return unknown_flag(typed, text);
-    out->setting = setting_find(str_from(typed, 2));
+    /* What most servers call it; ADDR:PORT may be a port alone. */
+    out->setting =
+        setting_find(str_eq(typed, STR("--port")) ? STR("listen") : str_from(typed, 2));
     out->value = equals == SIZE_MAX ? STR_NONE : str_from(arg, equals + 1);
     if (!out->setting && str_has_prefix(typed, STR("--no-")) && equals == SIZE_MAX) {
         out->setting = setting_find(str_from(typed, strlen("--no-")));
@@ -226,9 +283,9 @@ static bool show(int argc, const char *const *argv, struct buf *text)
     for (int i = 1; i < argc; i++) {
         struct str arg = str_c(argv[i]);
 
-        if (str_eq(arg, STR("--help")))
+        if (str_eq(arg, STR("--help")) || str_eq(arg, STR("-h")))
             settings_help(text);
-        else if (str_eq(arg, STR("--version")))
+        else if (str_eq(arg, STR("--version")) || str_eq(arg, STR("-V")))
             buf_add(text, STR("s3memd " S3MEM_VERSION "\n"));
         else if (str_eq(arg, STR("--help-man")))
             settings_man(text, false);

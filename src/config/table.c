@@ -30,7 +30,7 @@ void setting_key(const struct setting *s, char out[SETTING_NAME_SIZE])
 
 void setting_env(const struct setting *s, char out[SETTING_NAME_SIZE])
 {
-    snprintf(out, SETTING_NAME_SIZE, "S3MEMD_%s", s->name);
+    snprintf(out, SETTING_NAME_SIZE, SETTING_ENV_PREFIX "%s", s->name);
     for (char *c = out; *c; c++)
         *c = (char)toupper((unsigned char)*c);
 }
@@ -89,12 +89,29 @@ static void consider(struct str typed, const char *candidate, size_t *best,
     }
 }
 
-struct str setting_suggest(struct str typed, bool dashes, char out[SETTING_NAME_SIZE])
+static void setting_styled(const struct setting *s, enum setting_style style,
+                           char out[SETTING_NAME_SIZE])
 {
-    size_t letters = typed.len - (dashes && typed.len >= 2 ? 2 : 0);
+    if (style == SETTING_STYLE_ENV) {
+        setting_env(s, out);
+    } else {
+        char *name = style == SETTING_STYLE_FLAG ? out + 2 : out;
+
+        memcpy(out, "--", 2);
+        setting_key(s, name);
+    }
+}
+
+struct str setting_suggest(struct str typed, enum setting_style style,
+                           char out[SETTING_NAME_SIZE])
+{
+    size_t prefix = style == SETTING_STYLE_FLAG  ? strlen("--")
+                    : style == SETTING_STYLE_ENV ? strlen(SETTING_ENV_PREFIX)
+                                                 : 0;
+    size_t letters = typed.len > prefix ? typed.len - prefix : 0;
     /* One slip in three letters, and at least two. */
     size_t best = 1 + (letters / 3 > 2 ? letters / 3 : 2);
-    char name[SETTING_NAME_SIZE], candidate[SETTING_NAME_SIZE + 8];
+    char candidate[SETTING_NAME_SIZE * 2];
 
     out[0] = '\0';
     for (size_t i = 0; i < settings_table_count; i++) {
@@ -102,17 +119,18 @@ struct str setting_suggest(struct str typed, bool dashes, char out[SETTING_NAME_
 
         if (s->type == SETTING_GROUP)
             continue;
-        setting_key(s, name);
-        snprintf(candidate, sizeof(candidate), "%s%s", dashes ? "--" : "", name);
+        setting_styled(s, style, candidate);
         consider(typed, candidate, &best, out);
-        if (s->type != SETTING_BOOL || !dashes)
+        if (s->type != SETTING_BOOL || style != SETTING_STYLE_FLAG)
             continue;
-        snprintf(candidate, sizeof(candidate), "--no-%s", name);
+        memcpy(candidate, "--no-", 5);
+        setting_key(s, candidate + 5);
         consider(typed, candidate, &best, out);
     }
-    if (dashes) {
+    if (style == SETTING_STYLE_FLAG) {
         consider(typed, "--help", &best, out);
         consider(typed, "--version", &best, out);
+        consider(typed, "--port", &best, out);
     }
     return str_c(out);
 }

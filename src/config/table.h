@@ -34,16 +34,20 @@ static inline bool setting_value_is_optional(const struct setting *s)
 extern const struct setting settings_table[];
 extern const size_t settings_table_count;
 
-#define SETTING_NAME_SIZE 64
+#define SETTING_NAME_SIZE  64
+#define SETTING_ENV_PREFIX "S3MEMD_"
 /* "max-memory": the flag without its dashes, and the key in the file. */
 void setting_key(const struct setting *s, char out[SETTING_NAME_SIZE]);
 /* "S3MEMD_MAX_MEMORY" */
 void setting_env(const struct setting *s, char out[SETTING_NAME_SIZE]);
 /* NULL when there is none. */
 const struct setting *setting_find(struct str key);
-/* The known option closest to what was typed ("--lissten" -> "--listen"); empty when none is
- * close. dashes: both are options; else both are keys of the file. */
-struct str setting_suggest(struct str typed, bool dashes, char out[SETTING_NAME_SIZE]);
+/* How a name is written: max-memory, --max-memory, S3MEMD_MAX_MEMORY. */
+enum setting_style { SETTING_STYLE_KEY, SETTING_STYLE_FLAG, SETTING_STYLE_ENV };
+/* The known name closest to what was typed ("--lissten" -> "--listen"), in the same style; empty
+ * when none is close. */
+struct str setting_suggest(struct str typed, enum setting_style style,
+                           char out[SETTING_NAME_SIZE]);
 
 /* Parses text into the setting's field; a LIST gets one more item. False with why appended. */
 MUST_CHECK bool setting_parse(const struct setting *s, struct settings *out, struct str text,

@@ -29,6 +29,18 @@ static void setup_log(const struct settings *s)
     log_setup(level, (enum log_format)s->log_format, s->access_log || s->verbose);
 }
 
+/* Kubernetes makes some, for a service of our name; tests and scripts have their own. So they are
+ * no error. */
+static void tell_strange_variables(void)
+{
+    for (const char *const *e = (const char *const *)environ; *e; e++) {
+        AUTO_BUF(text, KiB(4));
+
+        if (settings_env_is_strange(str_c(*e), &text))
+            log_warn("%.*s", (int)text.len, text.ptr);
+    }
+}
+
 /* ---- starting ---------------------------------------------------------------------- */
 
 /* While state or a seed is loaded. */
@@ -40,11 +52,14 @@ static bool caught_signal(void *arg)
     return d->caught;
 }
 
+/* Scripts read these lines: localhost is one server, and has one. */
 static void announce(const struct server *server)
 {
     for (size_t i = 0; i < server->listeners.count; i++) {
         AUTO_BUF(url, KiB(1));
 
+        if (server->listeners.items[i].second)
+            continue;
         network_url(server, i, &url);
         printf("s3memd ready on %.*s\n", (int)url.len, url.ptr);
     }
@@ -132,6 +147,7 @@ int main(int argc, char **argv)
     d.server.interrupted = caught_signal;
     d.server.interrupted_arg = &d;
     setup_log(&d.server.settings);
+    tell_strange_variables();
     signals_setup(&d);
     status = start(&d);
     while (status == EXIT_DONE && !d.caught)

@@ -57,7 +57,15 @@ void address_format(const struct sockaddr *addr, char *out, size_t size)
     }
 }
 
-/* Splits "HOST:PORT" and "[V6]:PORT". False with a sentence in why. */
+static bool is_digits(struct str text)
+{
+    uint64_t ignored;
+
+    return str_to_u64(text, &ignored);
+}
+
+/* Splits "HOST:PORT", "[V6]:PORT", ":PORT" and "PORT"; without a host it is localhost. False with
+ * a sentence in why. */
 static bool split_address(struct str address, struct str *host, struct str *port,
                           struct buf *why)
 {
@@ -67,14 +75,15 @@ static bool split_address(struct str address, struct str *host, struct str *port
         if (address.ptr[i] == ':')
             colon = i;
     }
-    if (colon == SIZE_MAX || colon == 0 || colon + 1 == address.len) {
+    *port = colon == SIZE_MAX ? address : str_from(address, colon + 1);
+    *host = colon == SIZE_MAX || colon == 0 ? STR("localhost") : str_of(address.ptr, colon);
+    if (port->len == 0 || (colon == SIZE_MAX && !is_digits(*port))) {
         buf_addf(why,
-                 "'%.*s' is not ADDR:PORT (such as 127.0.0.1:4566, [::1]:4566) or unix:PATH",
+                 "'%.*s' is not ADDR:PORT (such as 127.0.0.1:4566, [::1]:4566), a port or "
+                 "unix:PATH",
                  (int)address.len, address.ptr);
         return false;
     }
-    *host = str_of(address.ptr, colon);
-    *port = str_from(address, colon + 1);
     if (host->ptr[0] == '[' && host->ptr[host->len - 1] == ']') {
         *host = str_of(host->ptr + 1, host->len - 2);
     } else if (str_find_char(*host, ':') != SIZE_MAX) {
@@ -85,29 +94,33 @@ static bool split_address(struct str address, struct str *host, struct str *port
     return true;
 }
 
-/* Resolves; NULL with a sentence in why and the kind of failure in *result. */
-static struct addrinfo *resolve(struct str address, enum http_listen_result *result,
+/* False with a sentence in why. */
+static bool read_port(struct str address, struct str text, in_port_t *port, struct buf *why)
+{
+    uint64_t number;
+
+    if (!str_to_u64(text, &number) || number > UINT16_MAX) {
+        buf_addf(why, "'%.*s': the port must be a number from 0 to 65535", (int)address.len,
+                 address.ptr);
+        return false;
+    }
+    *port = htons((in_port_t)number);
+    return true;
+}
+
+/* NULL with a sentence in why. */
+static struct addrinfo *resolve(struct str address, struct str host_part, in_port_t port,
                                 struct buf *why)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    struct str host_part, port_part;
-    uint64_t port;
     char host[256], port_text[8];
     int err;
 
-    *result = HTTP_LISTEN_BAD_ADDRESS;
-    if (!split_address(address, &host_part, &port_part, why))
-        return NULL;
-    if (!str_to_u64(port_part, &port) || port > UINT16_MAX) {
-        buf_addf(why, "'%.*s': the port must be a number from 0 to 65535", (int)address.len,
-                 address.ptr);
-        return NULL;
-    }
     snprintf(host, sizeof(host), "%.*s", (int)host_part.len, host_part.ptr);
-    snprintf(port_text, sizeof(port_text), "%u", (unsigned)port);
+    snprintf(port_text, sizeof(port_text), "%u", (unsigned)ntohs(port));
     err = getaddrinfo(host, port_text, &hints, &found);
     if (err) {
         buf_addf(why, "'%.*s': %s", (int)address.len, address.ptr, gai_strerror(err));
@@ -131,22 +144,22 @@ static void add_listener(struct http_listeners *l, int fd, const struct sockaddr
 }
 
 /* Binds one address; 0 or errno. */
-static int listen_tcp(struct http_listeners *l, const struct addrinfo *ai)
+static int listen_tcp(struct http_listeners *l, const struct sockaddr *addr, socklen_t len)
 {
     struct sockaddr_storage bound;
     socklen_t bound_len = sizeof(bound);
     const int on = 1;
     int err;
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return errno;
     /* A restarted server must not wait for the old one's connections in TIME_WAIT. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     /* So that 0.0.0.0:4566 and [::]:4566 can both be given. */
-    if (ai->ai_family == AF_INET6)
+    if (addr->sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
+    if (bind(fd, addr, len) < 0 || listen(fd, BACKLOG) < 0 ||
         getsockname(fd, (struct sockaddr *)&bound, &bound_len) < 0) {
         err = errno;
         close(fd);
@@ -190,7 +203,7 @@ static const char *listen_hint(int err)
     }
 }
 
-/* "localhost" also names ::1, which a machine without IPv6 does not have. */
+/* A machine without IPv6 has no ::1. */
 static bool lacks_address(int err)
 {
     return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
@@ -213,7 +226,7 @@ static enum http_listen_result listen_addresses(struct http_listeners *l, struct
             return too_many(why);
         if (port)
             set_port(ai->ai_addr, port);
-        err = listen_tcp(l, ai);
+        err = listen_tcp(l, ai->ai_addr, ai->ai_addrlen);
         if (!err)
             port = bound_port(l->items[l->count - 1].fd);
         else if (!lacks_address(err))
@@ -224,6 +237,53 @@ static enum http_listen_result listen_addresses(struct http_listeners *l, struct
     if (!err)
         return HTTP_LISTEN_OK;
     buf_addf(why, "cannot listen on %.*s: %s", (int)address.len, address.ptr, listen_hint(err));
+    return HTTP_LISTEN_FAILED;
+}
+
+/* How often a free port is looked for that is free on both loopback addresses. */
+#define PAIR_ATTEMPTS 16
+
+/* Binds 127.0.0.1 and ::1 on one port; a machine may lack one of them. 0 or errno, with the
+ * address that failed in *failed; then none is bound. */
+static int listen_loopbacks(struct http_listeners *l, in_port_t port, const char **failed)
+{
+    const struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = port, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int v4_err = listen_tcp(l, (const struct sockaddr *)&v4, sizeof(v4)), v6_err;
+
+    *failed = "127.0.0.1";
+    if (v4_err && !lacks_address(v4_err))
+        return v4_err;
+    if (!v4_err)
+        v6.sin6_port = bound_port(l->items[l->count - 1].fd);
+    v6_err = listen_tcp(l, (const struct sockaddr *)&v6, sizeof(v6));
+    if (lacks_address(v6_err))
+        return v4_err;
+    *failed = "[::1]";
+    if (v6_err && !v4_err)
+        close(l->items[--l->count].fd);
+    if (!v6_err && !v4_err)
+        l->items[l->count - 1].second = true;
+    return v6_err;
+}
+
+/* Whatever the hosts file says: clients find either address behind the name. */
+static enum http_listen_result listen_localhost(struct http_listeners *l, in_port_t port,
+                                                struct buf *why)
+{
+    const char *failed;
+    int err = EADDRINUSE;
+
+    if (l->count + 2 > HTTP_LISTENERS_MAX)
+        return too_many(why);
+    for (int i = 0; err == EADDRINUSE && i < (port ? 1 : PAIR_ATTEMPTS); i++)
+        err = listen_loopbacks(l, port, &failed);
+    if (!err)
+        return HTTP_LISTEN_OK;
+    buf_addf(why, "cannot listen on %s:%u: %s", failed, (unsigned)ntohs(port),
+             listen_hint(err));
     return HTTP_LISTEN_FAILED;
 }
 
@@ -320,15 +380,22 @@ enum http_listen_result http_listen(struct http_listeners *listeners, struct str
                                     struct buf *why)
 {
     enum http_listen_result result;
+    struct str host, port_text;
     struct addrinfo *found;
+    in_port_t port;
 
     if (listeners->count == HTTP_LISTENERS_MAX)
         return too_many(why);
     if (str_has_prefix(address, STR("unix:")))
         return listen_unix(listeners, str_from(address, strlen("unix:")), why);
-    found = resolve(address, &result, why);
+    if (!split_address(address, &host, &port_text, why) ||
+        !read_port(address, port_text, &port, why))
+        return HTTP_LISTEN_BAD_ADDRESS;
+    if (str_eq_nocase(host, STR("localhost")))
+        return listen_localhost(listeners, port, why);
+    found = resolve(address, host, port, why);
     if (!found)
-        return result;
+        return HTTP_LISTEN_BAD_ADDRESS;
     result = listen_addresses(listeners, address, found, why);
     freeaddrinfo(found);
     return result;

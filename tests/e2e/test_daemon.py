@@ -47,7 +47,7 @@ def test_every_option_is_documented(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     text = re.sub(r"\\f[BIR]", "", text.replace("\\-", "-"))
     helped = run_daemon("--help").stdout
-    options = set(re.findall(r"--(?:\[no-\])?([a-z][a-z-]+)", helped)) - {"help", "version"}
+    options = set(re.findall(r"--(?:\[no-\])?([a-z][a-z-]+)", helped)) - {"help", "version", "port"}
     assert len(options) > 30
     if document.endswith(".5"):
         options.remove("config")
@@ -118,6 +118,79 @@ def test_wrong_options(arguments, named):
     assert done.returncode == 2 or (done.returncode == 1 and "nonexistent" in named), done
     assert named in done.stderr
     assert "Ready." not in done.stdout
+
+
+@pytest.mark.parametrize("short,long", [("-h", "--help"), ("-V", "--version")])
+def test_short_options(short, long):
+    done = run_daemon(short)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run_daemon(long).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "0"], ["--port=0"], ["--listen", "0"], ["--listen", ":0"]]
+)
+def test_bare_port(arguments):
+    """A port without an address is localhost's."""
+    with serving(*arguments, listen=None) as server:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", server.url)
+        assert http_request(server, "GET", "/").status == 200
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+@pytest.mark.parametrize("listen", ["localhost:0", ":0"])
+def test_localhost_means_both(listen):
+    """Node resolves localhost to ::1, others to 127.0.0.1. There is one ready line all the same."""
+    with serving(listen=listen) as server:
+        assert server.stdout == [f"s3memd ready on http://127.0.0.1:{server.port}", "Ready."]
+        for host in ("127.0.0.1", "[::1]"):
+            url = f"http://{host}:{server.port}/_s3mem/health"
+            assert requests.get(url, timeout=PATIENCE).status_code == 200
+
+
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+
+
+def may_unshare():
+    done = subprocess.run([*NAMESPACE, "ip link set lo up"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not may_unshare(), reason="no network namespaces here")
+@pytest.mark.parametrize("options", ["", "--listen localhost:4566"])
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_default_address(options, ipv6):
+    """With and without IPv6, in a network of its own where port 4566 is free."""
+    switch = f"echo {0 if ipv6 else 1} >/proc/sys/net/ipv6/conf/lo/disable_ipv6"
+    look = f"grep -c :11D6 /proc/net/tcp6; kill -TERM $pid; wait $pid"
+    done = subprocess.run(
+        [*NAMESPACE, f"{switch} && ip link set lo up && {{ {S3MEMD} {options} >&3 & pid=$!; sleep 1; {look}; }} 3>&1"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["s3memd ready on http://127.0.0.1:4566", "Ready."]
+    assert lines[2] == ("1" if ipv6 else "0")
+
+
+def test_unknown_variable_is_told():
+    env = {"S3MEMD_MAX_MEMROY": "hush", "S3MEMD_SERVICE_HOST": "10.0.0.1"}
+    with serving(env=env) as server:
+        text = server.stderr()
+    assert "unknown environment variable S3MEMD_MAX_MEMROY; did you mean S3MEMD_MAX_MEMORY?" in text
+    assert "hush" not in text and "SERVICE" not in text
 
 
 def test_busy_port():

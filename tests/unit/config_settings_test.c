@@ -56,7 +56,7 @@ static void test_defaults(void **state)
     (void)state;
     LOAD(LIST(), LIST());
     assert_int_equal(s.listen.count, 1);
-    assert_string_equal(s.listen.items[0], "127.0.0.1:4566");
+    assert_string_equal(s.listen.items[0], "localhost:4566");
     assert_true(s.listen_is_default);
     assert_int_equal(s.domain.count, 2);
     assert_int_equal(s.bucket.count, 0);
@@ -165,8 +165,61 @@ static void test_unknown_options(void **state)
     expect_wrong(LIST("--completely-different"), LIST(),
                  "s3memd: unknown option '--completely-different'; see s3memd --help\n");
     expect_wrong(LIST("-p"), LIST(), "s3memd: unknown option '-p'; see s3memd --help\n");
-    expect_wrong(LIST("4566"), LIST(), "s3memd: unexpected argument '4566'\n");
+    expect_wrong(LIST("4566"), LIST(),
+                 "s3memd: unexpected argument '4566'; write --listen 4566\n");
+    expect_wrong(LIST("localhost:80"), LIST(),
+                 "s3memd: unexpected argument 'localhost:80'; write --listen localhost:80\n");
+    expect_wrong(LIST("serve"), LIST(),
+                 "s3memd: unexpected argument 'serve'; see s3memd --help\n");
+    expect_wrong(LIST("--prot=1"), LIST(),
+                 "s3memd: unknown option '--prot'; did you mean '--port'?\n");
     expect_wrong(LIST("--threads"), LIST(), "s3memd: --threads needs a value (N)\n");
+}
+
+static void test_port_is_listen(void **state)
+{
+    (void)state;
+    LOAD(LIST("--port", "4567", "--port=0"), LIST());
+    assert_int_equal(s.listen.count, 2);
+    assert_string_equal(s.listen.items[0], "4567");
+    assert_string_equal(s.listen.items[1], "0");
+    assert_false(s.listen_is_default);
+    settings_release(&s);
+    assert_int_equal(load(LIST("-h"), LIST()), SETTINGS_SHOWN);
+    assert_non_null(strstr(message, "Usage: s3memd"));
+    assert_int_equal(load(LIST("-V"), LIST()), SETTINGS_SHOWN);
+    assert_string_equal(message, "s3memd " S3MEM_VERSION "\n");
+}
+
+static void expect_strange(const char *variable, const char *expected)
+{
+    AUTO_BUF(text, KiB(1));
+
+    assert_int_equal(settings_env_is_strange(str_c(variable), &text), expected != NULL);
+    assert_true(str_eq(buf_str(&text), str_c(expected ? expected : "")));
+}
+
+static void test_strange_variables(void **state)
+{
+    (void)state;
+    expect_strange("S3MEMD_MAX_MEMROY=1GiB",
+                   "unknown environment variable S3MEMD_MAX_MEMROY; did you mean "
+                   "S3MEMD_MAX_MEMORY?");
+    expect_strange("S3MEMD_SECRET_KYE=hush",
+                   "unknown environment variable S3MEMD_SECRET_KYE; did you mean "
+                   "S3MEMD_SECRET_KEY?");
+    expect_strange("S3MEMD_=", "unknown environment variable S3MEMD_");
+    expect_strange("S3MEMD_PORT=80",
+                   "unknown environment variable S3MEMD_PORT; write S3MEMD_LISTEN=:PORT");
+    expect_strange("S3MEMD_QUITE_ANOTHER_THING",
+                   "unknown environment variable S3MEMD_QUITE_ANOTHER_THING");
+    expect_strange("S3MEMD_MAX_MEMORY=1", NULL);
+    expect_strange("S3MEMD=1", NULL);
+    expect_strange("PATH=S3MEMD_X", NULL);
+    /* What Kubernetes makes of a service called s3memd. */
+    expect_strange("S3MEMD_PORT=tcp://10.0.0.1:4566", NULL);
+    expect_strange("S3MEMD_PORT_4566_TCP_PROTO=tcp", NULL);
+    expect_strange("S3MEMD_SERVICE_HOST=10.0.0.1", NULL);
 }
 
 static void test_bad_values(void **state)
@@ -205,6 +258,7 @@ static void test_bad_files(void **state)
     (void)state;
     expect_wrong_file("region = x\nregoin = y\n",
                       "2: unknown key 'regoin'; did you mean 'region'?\n");
+    expect_wrong_file("port = 80\n", "1: unknown key 'port'; write listen = :PORT\n");
     expect_wrong_file("\nregion\n", "2: 'region' is not KEY = VALUE\n");
     expect_wrong_file("threads = many", "1: threads: 'many' is not a whole number\n");
     expect_wrong_file("config = other", "1: unknown key 'config'\n");
@@ -242,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_lists_are_replaced_as_a_whole),
         cmocka_unit_test(test_empty_environment_is_unset),
         cmocka_unit_test(test_unknown_options),
+        cmocka_unit_test(test_port_is_listen),
+        cmocka_unit_test(test_strange_variables),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_help_names_every_setting),
