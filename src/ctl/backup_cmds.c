@@ -344,7 +344,7 @@ static FILE *pack(const char *path)
 
     if (source && !file)
         return NULL;
-    AUTO(sink) sink = file ? sink_tar_new(write_file, file, false, &why) : NULL;
+    AUTO(sink) sink = file ? sink_tar_new(write_file, file, false) : NULL;
     if (sink && copy_all(sink, source, &why) && fflush(file) == 0)
         return file;
     complain_of(path, &why);

@@ -2,6 +2,8 @@
 /* service.c - one S3 server: its options and what every call shares. */
 #include "s3/service.h"
 
+#include "s3/xml_read.h"
+
 #define DEFAULT_OWNER DEFAULT_OWNER_ID "\n" DEFAULT_OWNER_NAME "\n" DEFAULT_OWNER_ACCOUNT
 
 static void make_host_id(char out[HOST_ID_SIZE])
@@ -25,6 +27,7 @@ struct s3_service *s3_service_new(const struct s3_options *options)
 {
     struct s3_service *service = xcalloc(1, sizeof(*service));
     service->options = *options;
+    xml_read_init();
     make_host_id(service->host_id);
     service->default_owner = default_owner(options->keyring);
     service->renames = rename_tokens_new();
