@@ -110,6 +110,7 @@ CALLS = [
     ("exportBackup", "export", {"path": "backup", "bucket": "demo"}, 200),
     ("importBackup", "import", {"path": "backup", "bucket": "copy", "atomic": True}, 200),
     ("downloadBackup", "export?bucket=demo&format=tar.gz", None, 200),
+    ("getIndex", "", None, 200),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]
