@@ -84,6 +84,7 @@ CALLS = [
     ("restoreSnapshot", "snapshots/s/restore", None, 200),
     ("forkBranch", "branches", {"name": "b", "from": "s"}, 201),
     ("listBranches", "branches", None, 200),
+    ("getBranch", "branches/b", None, 200),
     ("deleteBranch", "branches/b", None, 204),
     ("clear", "clear?bucket=demo&prefix=none", None, 200),
     ("getStats", "stats?keys=true", None, 200),
