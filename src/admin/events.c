@@ -2,7 +2,8 @@
 /* events.c - GET events: what happens, as it happens (text/event-stream). A follower is a
  * position in the journal's ring of events and the text that its client has not taken yet, of
  * TEXT_ENOUGH bytes and one event at most. The journal bounds all texts together: one that
- * finds no room is not made, and its follower falls behind. Source: WHATWG HTML, "Server-sent events". */
+ * finds no room is not made, and its follower falls behind.
+ * Source: WHATWG HTML, "Server-sent events". */
 #include "admin/journal.h"
 #include "admin/watch.h"
 

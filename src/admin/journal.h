@@ -2,8 +2,9 @@
 /* journal.h - the last S3 requests, and events of what happens to them, for whoever asks.
  *
  * An entry is made when a request begins and is listed once it has ended: the `capacity` that
- * ended last stay, or fewer, so that all entries together take no more than `bytes_max`. Events are numbered from 1 as they happen, in one ring for all readers, who
- * each keep no more than the number they want next: one that is slow finds some of them gone.
+ * ended last stay, or fewer, so that entries and rings take no more than `bytes_max`. Events
+ * are numbered from 1 as they happen, in one ring for all readers, who each keep no more than
+ * the number they want next: one that is slow finds some of them gone.
  *
  * One lock guards the rings and counts references; it is held for a few moves of pointers,
  * never while entries are copied, compared or printed. An entry nobody refers to is used again,
@@ -17,7 +18,8 @@
 #define JOURNAL_BYTES_MAX MiB(64)
 
 struct journal;
-/* capacity: 1..JOURNAL_MAX entries; bytes_max: of entries and rings, running requests' included */
+/* capacity: 1..JOURNAL_MAX entries. bytes_max: of entries and rings, those of running requests
+ * included. */
 struct journal *journal_new(size_t capacity, size_t bytes_max);
 /* When no request runs and nobody listens any more. */
 void journal_free(struct journal *j);
