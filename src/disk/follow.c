@@ -95,6 +95,8 @@ static bool batch_reserve(struct batch *b, size_t text)
 
 static void add_text(struct batch *b, struct str text)
 {
+    if (text.len == 0) /* there may be no room at all */
+        return;
     str_put(b->text + b->text_len, text);
     b->text_len += text.len;
 }

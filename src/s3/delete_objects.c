@@ -5,6 +5,8 @@
 #include "s3/xml_read.h"
 
 #define OBJECTS_MAX 1000
+/* Others get their turn in between. */
+#define OBJECTS_A_TURN 200
 
 /* One Object element, borrowed from the document. */
 struct victim {
@@ -129,18 +131,18 @@ struct deletion {
     bool quiet;
 };
 
-/* A turn's work: a few keys, fewer when objects are large. */
+/* A turn's work: a few keys. */
 static enum s3_err delete_some(struct s3_call *c)
 {
     struct deletion *d = c->state;
     struct victim victim;
     struct write_result result;
     struct buf *xml = &c->reply.text;
-    int64_t until_ns = clock_monotonic_ns() + TURN_SLICE_NS;
+    size_t count = 0;
     for (; d->next; d->next = xml_node_next(d->next)) {
         if (!xml_node_is(d->next, STR("Object")) || !read_victim(d->next, &victim))
             continue;
-        if (clock_monotonic_ns() >= until_ns)
+        if (count++ == OBJECTS_A_TURN)
             return s3_later(c, delete_some);
         enum s3_err err = delete_one(c, &victim, &result);
         if (err == S3_NO_SUCH_BUCKET)
