@@ -23,6 +23,7 @@ struct admin_options {
     void *authorise_arg;
     size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */
+    struct str address;  /* where it listens first: "127.0.0.1:4566" */
     /* Of buckets that a loaded file brings: */
     struct str region, owner;
     bool (*bucket_name_ok)(struct str name);
@@ -46,6 +47,10 @@ struct app admin_app(struct admin *admin);
     {                                                                                          \
         STR("/_s3mem/"), STR("/_localstack/"), STR("/minio/health/")                           \
     }
+
+/* GET or HEAD of /health or /healthz, which might be a bucket's name. */
+#define ADMIN_PROBE_PREFIX "/health"
+bool admin_is_probe(const struct request *req);
 
 /* What room s3 is to tell its requests to: journal, events, statistics, faults. Good until
  * admin_free. */

@@ -55,11 +55,13 @@ void http_listeners_close(struct http_listeners *listeners);
 
 /* ---- serving ----------------------------------------------------------------------- */
 
-/* Targets that start with prefix go to app; the first match wins, the last prefix must be "".
- */
+/* Targets that start with prefix go to app, if it takes them; the first match wins, the last
+ * prefix must be "". */
 struct http_mount {
     struct str prefix;
     struct app app;
+    bool (*takes)(void *arg, const struct request *req); /* NULL: all */
+    void *takes_arg;
 };
 
 struct http_options {

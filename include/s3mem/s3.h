@@ -33,6 +33,10 @@ void s3_service_free(struct s3_service *service);
 /* What to hand to http: answers every target. */
 struct app s3_service_app(struct s3_service *service);
 
+/* Is this not what an S3 client sends, for a bucket, addressed by path, that main does not have?
+ * Such a request means something else. */
+bool s3_service_has_no_use(struct s3_service *service, const struct request *req);
+
 /* Creates a bucket as CreateBucket would, for --bucket: INVALID_BUCKET_NAME,
  * BUCKET_ALREADY_OWNED_BY_YOU. */
 MUST_CHECK enum s3_err s3_service_create_bucket(struct s3_service *service, struct str name);

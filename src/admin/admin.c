@@ -269,6 +269,14 @@ static void sort_operations(struct admin *admin)
     qsort(admin->operations, count, sizeof(*admin->operations), admin_compare_operations);
 }
 
+/* Of what a server may take for its objects, a small part. */
+static size_t journal_bytes_max(uint64_t max_memory)
+{
+    uint64_t eighth = max_memory / 8;
+
+    return eighth > 0 && eighth < JOURNAL_BYTES_MAX ? (size_t)eighth : JOURNAL_BYTES_MAX;
+}
+
 struct admin *admin_new(const struct admin_options *options)
 {
     struct admin *admin = xcalloc(1, sizeof(*admin));
@@ -280,7 +288,8 @@ struct admin *admin_new(const struct admin_options *options)
     admin->faults = faults_new();
     admin->jobs = jobs_new();
     if (options->journal_size > 0)
-        admin->journal = journal_new(options->journal_size);
+        admin->journal =
+            journal_new(options->journal_size, journal_bytes_max(options->max_memory_bytes));
     sort_operations(admin);
     pthread_mutex_init(&admin->lock, NULL);
     /* So that the first requests need not race to seed jansson's hash tables. */

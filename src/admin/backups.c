@@ -357,8 +357,8 @@ static bool send_backup(void *arg, struct job *job)
     AUTO_BUF(why, KiB(8));
     json_t *result = NULL;
     enum backup_status status = export_to(
-        b, job, sink_tar_new(write_to_pipe, b->pipe, b->container == CONTAINER_TAR_GZ, &why),
-        &result, &why);
+        b, job, sink_tar_new(write_to_pipe, b->pipe, b->container == CONTAINER_TAR_GZ), &result,
+        &why);
 
     if (status) {
         fail_backup(job, status, &why, NULL);
@@ -381,9 +381,9 @@ static enum backup_status export_to_tar(struct backup_job *b, struct job *job,
         buf_addf(why, "%s: %s", at->name, strerror(err));
         return BACKUP_DISK;
     }
-    status = export_to(b, job,
-                       sink_tar_new(write_to_file, &tar, b->container == CONTAINER_TAR_GZ, why),
-                       result, why);
+    status =
+        export_to(b, job, sink_tar_new(write_to_file, &tar, b->container == CONTAINER_TAR_GZ),
+                  result, why);
     if (status) {
         new_file_drop(&tar.file);
         return status;

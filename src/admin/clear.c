@@ -2,8 +2,8 @@
 /* clear.c - emptying a branch, a bucket (both O(1)) or a prefix (in turns). */
 #include "admin/stats.h"
 
-/* Between two turns of clearing a prefix other requests of the I/O thread get theirs. */
-#define KEYS_A_TURN 1000
+/* Between two looks at the clock; others get their turn when a prefix takes longer. */
+#define KEYS_A_LOOK 16
 
 static enum app_next answer(struct admin_call *c, struct branch *b, const struct cleared *count)
 {
@@ -72,9 +72,13 @@ static enum app_next clear_prefix(struct admin_call *c, struct str bucket, struc
 {
     struct clearing *clearing = c->state;
     bool done = false;
-    enum s3_err err = bucket_clear_prefix(clearing->branch, bucket, prefix, KEYS_A_TURN,
-                                          &clearing->count, &done);
+    int64_t until_ns = clock_monotonic_ns() + TURN_SLICE_NS;
+    enum s3_err err;
 
+    do {
+        err = bucket_clear_prefix(clearing->branch, bucket, prefix, KEYS_A_LOOK,
+                                  &clearing->count, &done);
+    } while (!err && !done && clock_monotonic_ns() < until_ns);
     if (err)
         return refuse(c, err);
     if (!branch_is_current(clearing->branch, bucket))

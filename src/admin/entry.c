@@ -139,6 +139,13 @@ void entry_prefetch(const struct entry *e)
         __builtin_prefetch(at + i, 1);
 }
 
+size_t entry_bytes(const struct entry *e)
+{
+    size_t final = e->final_text ? (size_t)e->final_key_len + e->final_branch_len + 1 : 0;
+
+    return sizeof(*e) + e->room + final;
+}
+
 void entry_free(struct entry *e)
 {
     if (e)

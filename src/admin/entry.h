@@ -30,6 +30,7 @@ struct entry {
     uint32_t refs;      /* guarded by the journal's lock */
     uint32_t room;      /* bytes of text */
     uint64_t id;
+    uint64_t place_end; /* the journal's: position behind it among completed entries */
     int64_t time_ns;
     struct str operation; /* static; "-" when it was not routed */
     uint32_t ends[ENTRY_TEXTS];
@@ -61,6 +62,8 @@ struct str entry_final_branch(const struct entry *e);
 MUST_CHECK struct entry *entry_fill(struct entry *reused, const struct traffic_call *call);
 void entry_complete(struct entry *e, const struct traffic_call *call);
 void entry_free(struct entry *e);
+/* Memory that the entry takes. */
+size_t entry_bytes(const struct entry *e);
 /* It will be filled soon. */
 void entry_prefetch(const struct entry *e);
 

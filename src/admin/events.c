@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* events.c - GET events: what happens, as it happens (text/event-stream). A follower is a
  * position in the journal's ring of events and the text that its client has not taken yet, of
- * TEXT_ENOUGH bytes and one event at most. Source: WHATWG HTML, "Server-sent events". */
+ * TEXT_ENOUGH bytes and one event at most. The journal bounds all texts together: one that
+ * finds no room is not made, and its follower falls behind.
+ * Source: WHATWG HTML, "Server-sent events". */
 #include "admin/journal.h"
 #include "admin/watch.h"
 
@@ -20,16 +22,25 @@ struct follower {
     struct filter filter;
     struct buf text; /* to be sent ... */
     size_t sent;     /* ... of which so much has been */
+    size_t held;     /* the journal's room for the text */
+    uint64_t lost;   /* told in the text, not yet counted */
     int64_t keep_alive_ns;
     struct watcher reader;
 };
+
+static void forget_text(struct follower *f)
+{
+    buf_release(&f->text);
+    journal_give_text(f->journal, f->held);
+    f->held = 0;
+}
 
 static void follower_free(void *state)
 {
     struct follower *f = state;
 
     watch_leave(f->watch, &f->reader);
-    buf_release(&f->text);
+    forget_text(f);
     mem_free(f);
 }
 
@@ -39,7 +50,7 @@ static void tell_gap(struct follower *f, uint64_t number)
 
     buf_addf(&f->text, "id: %llu\nevent: lost\ndata: {\"lost\":%llu}\n\n",
              (unsigned long long)(number - 1), (unsigned long long)lost);
-    journal_count_lost(f->journal, lost);
+    f->lost += lost;
 }
 
 /* Prints of the next few events what passes, up to TEXT_ENOUGH. False: the end is reached. */
@@ -70,6 +81,34 @@ static bool print_more(struct follower *f)
     return true;
 }
 
+static bool hold_text(struct follower *f)
+{
+    size_t more = f->text.cap > f->held ? f->text.cap - f->held : 0;
+
+    if (!journal_hold_text(f->journal, more))
+        return false;
+    f->held += more;
+    return true;
+}
+
+/* False: the end is reached. When there is no room for the text, nothing was printed. */
+static bool print_held(struct follower *f)
+{
+    uint64_t from = f->reader.position;
+    bool more;
+
+    f->lost = 0;
+    more = print_more(f);
+    if (f->text.len > 0 && !hold_text(f)) {
+        forget_text(f);
+        f->reader.position = from;
+        return true;
+    }
+    if (f->lost > 0)
+        journal_count_lost(f->journal, f->lost);
+    return more;
+}
+
 static void send_text(struct follower *f, void *out, size_t max, size_t *len)
 {
     size_t allowance = f->reader.allowance;
@@ -79,7 +118,7 @@ static void send_text(struct follower *f, void *out, size_t max, size_t *len)
     f->keep_alive_ns = clock_monotonic_ns() + KEEP_ALIVE_NS;
     /* One who waits keeps no memory for what may come. */
     if (f->text.len == 0)
-        buf_release(&f->text);
+        forget_text(f);
 }
 
 /* Text to be sent; false: there is none, and the reader waits. */
@@ -89,7 +128,7 @@ static bool refill(struct follower *f, int64_t now_ns)
 
     watch_read(f->watch, &f->reader);
     if (f->reader.allowance > 0)
-        at_end = !print_more(f);
+        at_end = !print_held(f);
     if (f->text.len == 0 && now_ns >= f->keep_alive_ns)
         buf_add(&f->text, STR(": keep-alive\n\n"));
     if (f->text.len > 0 || !buf_ok(&f->text))

@@ -79,6 +79,7 @@ bool filter_read(struct admin_call *c, struct filter *out)
         .bucket = admin_param(c, "bucket"),
         .branch = admin_param(c, "branch"),
         .code = admin_param(c, "code"),
+        .request_id = admin_param(c, "requestId"),
         .key = admin_param(c, "key"),
     };
     return admin_pattern_ok(c, out->key) && read_operations(c, out) && read_types(c, out) &&
@@ -146,9 +147,11 @@ bool filter_passes_rest(const struct filter *f, const struct event *event, bool 
 
     if (f->key.ptr && !pattern_matches(f->key, event_key(event)))
         return false;
-    return is_event || (e->id > f->since_id && e->time_ns >= f->since_ns &&
-                        (!f->statuses.ptr || status_passes(f->statuses, e->status)) &&
-                        (!f->code.ptr || str_eq(f->code, e->code)));
+    return is_event ||
+           (e->id > f->since_id && e->time_ns >= f->since_ns &&
+            (!f->statuses.ptr || status_passes(f->statuses, e->status)) &&
+            (!f->code.ptr || str_eq(f->code, e->code)) &&
+            (!f->request_id.ptr || str_eq(f->request_id, entry_text(e, ENTRY_REQUEST_ID))));
 }
 
 bool filter_passes(const struct filter *f, const struct entry *e)
@@ -169,7 +172,7 @@ static const size_t texts[] = {
     offsetof(struct filter, operations), offsetof(struct filter, statuses),
     offsetof(struct filter, types),      offsetof(struct filter, bucket),
     offsetof(struct filter, branch),     offsetof(struct filter, code),
-    offsetof(struct filter, key),
+    offsetof(struct filter, key),        offsetof(struct filter, request_id),
 };
 
 static struct str *text_at(const struct filter *f, size_t i)

@@ -11,6 +11,13 @@ enum app_next admin_s3mem_health(struct admin_call *c)
                                 c->admin->options.version));
 }
 
+bool admin_is_probe(const struct request *req)
+{
+    return (str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"))) &&
+           req->query.len == 0 &&
+           (str_eq(req->path, STR("/health")) || str_eq(req->path, STR("/healthz")));
+}
+
 enum app_next admin_minio_live(struct admin_call *c)
 {
     return admin_empty(c, 200);

@@ -13,6 +13,8 @@
 
 /* A request has at most so many: the events reach as far back as the entries. */
 #define EVENTS_A_REQUEST 3
+/* No entry is smaller: the rings have no more slots than entries can be. */
+#define ENTRY_BYTES_MIN (sizeof(struct entry) + 64)
 
 struct event_slot {
     struct entry *entry;
@@ -22,6 +24,7 @@ struct event_slot {
 struct journal {
     pthread_mutex_t lock;
     size_t capacity;
+    size_t bytes, bytes_max; /* of the rings and of all entries, the free ones included */
     uint64_t last_id;
     uint64_t forgotten_id; /* up to here entries are not listed any more */
     uint64_t clearings;
@@ -36,7 +39,8 @@ struct journal {
     uint64_t lost;
     /* One free entry a stripe of threads, to be had without the lock. */
     _Atomic(struct entry *) spare[STRIPES];
-    struct watch *watch; /* who waits for more */
+    _Atomic size_t text_bytes; /* of readers, held for their clients */
+    struct watch *watch;       /* who waits for more */
 };
 
 static size_t power_of_two(size_t at_least)
@@ -61,16 +65,19 @@ static void init_lock(pthread_mutex_t *lock)
     pthread_mutexattr_destroy(&attr);
 }
 
-struct journal *journal_new(size_t capacity)
+struct journal *journal_new(size_t capacity, size_t bytes_max)
 {
     struct journal *j = xcalloc(1, sizeof(*j));
-    size_t slots = power_of_two(capacity), event_slots;
+    size_t fitting = bytes_max / ENTRY_BYTES_MIN + 1, slots, event_slots;
 
     assert(capacity > 0 && capacity <= JOURNAL_MAX);
     init_lock(&j->lock);
-    j->capacity = capacity;
-    j->event_capacity = capacity * EVENTS_A_REQUEST;
+    j->capacity = capacity < fitting ? capacity : fitting;
+    j->event_capacity = j->capacity * EVENTS_A_REQUEST;
+    slots = power_of_two(j->capacity);
     event_slots = power_of_two(j->event_capacity);
+    j->bytes = slots * sizeof(*j->completed) + event_slots * sizeof(*j->events);
+    j->bytes_max = bytes_max;
     j->completed = xcalloc(slots, sizeof(*j->completed));
     j->completed_mask = slots - 1;
     j->events = xcalloc(event_slots, sizeof(*j->events));
@@ -147,6 +154,7 @@ static void drop_oldest_locked(struct journal *j)
 /* Takes the reference that the running request had. */
 static void add_completed_locked(struct journal *j, struct entry *e)
 {
+    e->place_end = j->next;
     if (e->id <= j->forgotten_id) {
         unref_locked(j, e);
         return;
@@ -154,6 +162,54 @@ static void add_completed_locked(struct journal *j, struct entry *e)
     if (j->next - j->first == j->capacity)
         drop_oldest_locked(j);
     j->completed[j->next++ & j->completed_mask] = e;
+    e->place_end = j->next;
+}
+
+/* Drops the oldest event, and with a response the completed entries up to it. False: there is
+ * nothing left. */
+static bool drop_oldest_event_locked(struct journal *j)
+{
+    if (j->first_event == j->next_event) {
+        if (j->first == j->next)
+            return false;
+        drop_oldest_locked(j);
+        return true;
+    }
+
+    struct event_slot slot = j->events[j->first_event++ & j->event_mask];
+
+    while (slot.type == EVENT_RESPONSE && j->first < slot.entry->place_end)
+        drop_oldest_locked(j);
+    unref_locked(j, slot.entry);
+    return true;
+}
+
+/* Makes all entries fit into bytes_max again: the oldest go. Returns a list of entries to be
+ * freed without the lock. What running requests and readers hold stays. */
+static struct entry *evict_locked(struct journal *j)
+{
+    struct entry *excess = NULL, *e;
+
+    while (j->bytes > j->bytes_max) {
+        if ((e = pop_free_locked(j))) {
+            j->bytes -= entry_bytes(e);
+            e->next = excess;
+            excess = e;
+        } else if (!drop_oldest_event_locked(j)) {
+            break;
+        }
+    }
+    return excess;
+}
+
+static void free_entries(struct entry *list)
+{
+    struct entry *next;
+
+    for (; list; list = next) {
+        next = list->next;
+        entry_free(list);
+    }
 }
 
 /* After the lock was held: whoever has just said that it sleeps is seen. */
@@ -165,15 +221,22 @@ static inline void tell_watch(struct journal *j)
 
 struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
 {
-    struct entry *e = entry_fill(take_free(j), call);
+    struct entry *e = take_free(j), *excess = NULL;
+    size_t before = e ? entry_bytes(e) : 0, after;
 
-    if (!e)
-        return NULL;
-    e->refs = 1;
+    e = entry_fill(e, call);
+    after = e ? entry_bytes(e) : 0;
     pthread_mutex_lock(&j->lock);
-    e->id = ++j->last_id;
-    add_event_locked(j, EVENT_REQUEST, e);
+    j->bytes = j->bytes - before + after;
+    if (e) {
+        e->refs = 1;
+        e->id = ++j->last_id;
+        add_event_locked(j, EVENT_REQUEST, e);
+    }
+    if (j->bytes > j->bytes_max)
+        excess = evict_locked(j);
     pthread_mutex_unlock(&j->lock);
+    free_entries(excess);
     tell_watch(j);
     return e;
 }
@@ -181,16 +244,23 @@ struct entry *journal_begin(struct journal *j, const struct traffic_call *call)
 void journal_end(struct journal *j, struct entry *e, const struct traffic_call *call)
 {
     const struct entry *spare, *oldest;
+    struct entry *excess = NULL;
+    size_t before = entry_bytes(e), after;
 
     entry_complete(e, call);
+    after = entry_bytes(e);
     pthread_mutex_lock(&j->lock);
+    j->bytes = j->bytes - before + after;
     add_event_locked(j, EVENT_RESPONSE, e);
     if (e->status >= 200 && e->status < 400 && call->operation_number > 0)
         add_event_locked(j, EVENT_OPERATION, e);
     add_completed_locked(j, e);
+    if (j->bytes > j->bytes_max)
+        excess = evict_locked(j);
     spare = refill_spare_locked(j);
     oldest = j->completed[j->first & j->completed_mask];
     pthread_mutex_unlock(&j->lock);
+    free_entries(excess);
     tell_watch(j);
     /* They are touched next, and nobody has for long. Only hints: they may be gone by now. */
     __builtin_prefetch(oldest, 1);
@@ -215,6 +285,9 @@ void journal_facts(struct journal *j, struct journal_facts *out)
     pthread_mutex_lock(&j->lock);
     *out = (struct journal_facts){.capacity = j->capacity,
                                   .size = j->next - j->first,
+                                  .bytes = j->bytes,
+                                  .bytes_max = j->bytes_max,
+                                  .text_bytes = atomic_load(&j->text_bytes),
                                   .last_id = j->last_id,
                                   .clearings = j->clearings,
                                   .subscribers = subscribers,
@@ -224,16 +297,13 @@ void journal_facts(struct journal *j, struct journal_facts *out)
 
 void journal_free(struct journal *j)
 {
-    struct entry *e;
-
     if (!j)
         return;
     watch_free(j->watch);
     journal_clear(j);
     while (j->first_event < j->next_event)
         unref_locked(j, j->events[j->first_event++ & j->event_mask].entry);
-    while ((e = pop_free_locked(j)))
-        entry_free(e);
+    free_entries(j->free);
     for (size_t i = 0; i < STRIPES; i++)
         entry_free(atomic_load_explicit(&j->spare[i], memory_order_acquire));
     mem_free(j->completed);
@@ -312,6 +382,22 @@ void journal_release_events(struct journal *j, const struct event *events, size_
     for (size_t i = 0; i < count; i++)
         unref_locked(j, events[i].entry);
     pthread_mutex_unlock(&j->lock);
+}
+
+bool journal_hold_text(struct journal *j, size_t bytes)
+{
+    size_t before = atomic_fetch_add_explicit(&j->text_bytes, bytes, memory_order_relaxed);
+
+    if (before + bytes <= j->bytes_max)
+        return true;
+    journal_give_text(j, bytes);
+    return false;
+}
+
+void journal_give_text(struct journal *j, size_t bytes)
+{
+    if (bytes > 0)
+        atomic_fetch_sub_explicit(&j->text_bytes, bytes, memory_order_relaxed);
 }
 
 void journal_count_lost(struct journal *j, uint64_t lost)

@@ -214,6 +214,10 @@ static void add_server(struct buf *out, struct admin *admin)
     buf_addf(out, "s3mem_longest_turn_seconds %.6f\n", (double)turns.cpu_ns / (double)NS_PER_S);
     add_single(out, "s3mem_long_turns_total", "counter",
                "Turns of I/O threads that took more than 5 ms of CPU time.", turns.over_budget);
+    add_single(out, "s3mem_journal_bytes", "gauge", "Memory of the journal of requests.",
+               journal.bytes);
+    add_single(out, "s3mem_event_bytes", "gauge", "Text that readers of events have not taken.",
+               journal.text_bytes);
     add_single(out, "s3mem_event_subscribers", "gauge", "Readers of events.",
                journal.subscribers);
     add_single(out, "s3mem_events_lost_total", "counter",

@@ -12,7 +12,6 @@
 #define BATCH         64
 /* Between two turns other requests of the I/O thread get theirs. */
 #define BATCHES_A_TURN 64
-#define TURN_NS        (2 * NS_PER_MS)
 
 struct search {
     struct admin *admin;
@@ -136,7 +135,7 @@ static bool search_on(struct search *s)
 {
     struct entry *found[BATCH], *released[BATCH];
     size_t count, released_count;
-    int64_t until_ns = clock_monotonic_ns() + TURN_NS;
+    int64_t until_ns = clock_monotonic_ns() + TURN_SLICE_NS;
 
     for (int i = 0; i < BATCHES_A_TURN && clock_monotonic_ns() < until_ns; i++) {
         count = journal_read(s->admin->journal, &s->reader.position, found, BATCH);
@@ -234,18 +233,14 @@ enum app_next admin_list_requests(struct admin_call *c)
         return APP_WAIT;
     if (s->waits)
         watch_read(s->watch, &s->reader);
-    for (;;) {
-        if (!search_on(s)) {
-            c->req->waker->wake(c->req->waker);
-            return APP_WAIT;
-        }
-        if (was_cleared(s, &facts))
-            continue;
-        if (is_over(c))
-            return answer(c, facts.last_id);
-        watch_wait(s->watch, &s->reader, true);
+    if (!search_on(s) || was_cleared(s, &facts)) {
+        c->req->waker->wake(c->req->waker);
         return APP_WAIT;
     }
+    if (is_over(c))
+        return answer(c, facts.last_id);
+    watch_wait(s->watch, &s->reader, true);
+    return APP_WAIT;
 }
 
 enum app_next admin_forget_requests(struct admin_call *c)

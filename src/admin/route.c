@@ -81,6 +81,54 @@ void route_choose(struct admin_call *c)
         admin_error(c, 404, "NotFound", "no such endpoint");
 }
 
+/* ---- the index --------------------------------------------------------------------- */
+
+/* Parts of a path that are names are shown as such. */
+static json_t *shown_path(const char *path)
+{
+    AUTO_BUF(text, 256);
+
+    for (; *path; path++) {
+        if (*path == '*')
+            buf_add(&text, STR("{name}"));
+        else
+            buf_add_char(&text, *path);
+    }
+    return admin_string(buf_str(&text));
+}
+
+static json_t *shown_query(struct str names)
+{
+    json_t *list = json_array();
+    struct str name;
+
+    while (!str_eq(names, STR("*")) && str_split(&names, ' ', &name)) {
+        if (name.len)
+            json_array_append_new(list, admin_string(name));
+    }
+    return list;
+}
+
+enum app_next admin_index(struct admin_call *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        const struct route *r = &routes[i];
+
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "method", r->method,
+                                              "path", shown_path(r->path), "query",
+                                              shown_query(str_c(r->query)), "open",
+                                              (r->flags & OPEN) != 0));
+    }
+    return admin_json(c, 200,
+                      json_pack("{s:s, s:s, s:s, s:o}", "server", "s3memd", "version",
+                                c->admin->options.version, "description",
+                                "/_s3mem/openapi.json", "endpoints", list));
+}
+
+/* ---- the query --------------------------------------------------------------------- */
+
 static bool knows_param(const struct route *route, struct str name)
 {
     struct str names = str_c(route->query), known;

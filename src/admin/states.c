@@ -297,6 +297,19 @@ enum app_next admin_list_branches(struct admin_call *c)
     return list_states(c, "branches", store_branch_next);
 }
 
+enum app_next admin_show_branch(struct admin_call *c)
+{
+    struct named_info info;
+
+    if (!store_branch_next(c->admin->options.store, c->argument, true, &info) ||
+        !str_eq(str_c(info.name), c->argument))
+        return admin_field_error(c, 404, "NoSuchBranch", "name", "there is no branch '%s'",
+                                 c->argument.ptr);
+    reply_kept_header(&c->reply, "Content-Type", "application/json");
+    named_info_add_json(&c->reply.text, &info);
+    return APP_REPLY;
+}
+
 enum app_next admin_delete_branch(struct admin_call *c)
 {
     if (!admin_name_ok(c, "name", c->argument))

@@ -470,8 +470,11 @@ static void end_document(struct walk *w)
     add_turns(w->out, w->admin);
     add_u64(w->out, ",\"journal\":{\"capacity\":", j.capacity);
     add_u64(w->out, ",\"size\":", j.size);
+    add_u64(w->out, ",\"bytes\":", j.bytes);
+    add_u64(w->out, ",\"limit\":", j.bytes_max);
     add_u64(w->out, "},\"events\":{\"subscribers\":", j.subscribers);
     add_u64(w->out, ",\"lost\":", j.lost);
+    add_u64(w->out, ",\"bytes\":", j.text_bytes);
     buf_add(w->out, STR("}}"));
 }
 

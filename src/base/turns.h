@@ -13,6 +13,9 @@
 /* No turn may take more CPU time. */
 #define TURN_BUDGET_NS (5 * NS_PER_MS)
 
+/* Work that can be divided goes on in another turn after so long. */
+#define TURN_SLICE_NS (2 * NS_PER_MS)
+
 #define TURN_METHOD_MAX 32
 #define TURN_TARGET_MAX 512
 

@@ -313,10 +313,10 @@ static enum ctl_exit tell_import(struct ctl *c, json_t *answer)
         json_array_foreach(list, i, item) printf(
             "%s was encoded anew: %s\n", json_string_value(json_object_get(item, "resource")),
             json_string_value(json_object_get(item, "reason")));
-        printf("%lld records of %lld resources, in bucket %s\n",
+        printf("%lld records of %lld resources, in bucket %s of branch %s\n",
                (long long)json_integer_value(json_object_get(answer, "recordsImported")),
                (long long)json_integer_value(json_object_get(answer, "resourcesImported")),
-               json_string_value(json_object_get(answer, "bucket")));
+               json_string_value(json_object_get(answer, "bucket")), ctl_branch_name(c));
     }
     json_decref(answer);
     return failed ? CTL_REFUSED : CTL_DONE;
@@ -344,7 +344,7 @@ static FILE *pack(const char *path)
 
     if (source && !file)
         return NULL;
-    AUTO(sink) sink = file ? sink_tar_new(write_file, file, false, &why) : NULL;
+    AUTO(sink) sink = file ? sink_tar_new(write_file, file, false) : NULL;
     if (sink && copy_all(sink, source, &why) && fflush(file) == 0)
         return file;
     complain_of(path, &why);

@@ -2,7 +2,9 @@
 /* ctl.h - one run of s3memctl: what was asked, how to ask the server, how to show the answer.
  *
  *   main.c      command table -> options -> command -> exit status
+ *   profile.c   keys and region, of the environment and of AWS's files
  *   http.c      requests, by libcurl
+ *   trouble.c   what went wrong, in words of the command line
  *   show.c      tables, sizes, JSON
  *   *_cmds.c    the commands, by theme */
 #ifndef S3MEM_CTL_CTL_H
@@ -39,12 +41,19 @@ struct ctl_command {
     const char *summary;
     int min_args, max_args;
     enum ctl_exit (*run)(struct ctl *c);
+    /* Acts on one branch: see ctl_choose_branch. */
+    enum { CTL_ON_SERVER, CTL_ON_BRANCH } scope;
     struct ctl_option options[CTL_OPTS_MAX]; /* ended by a NULL name */
 };
 
 struct ctl {
     const char *endpoint, *branch, *region;
+    const char *endpoint_source; /* the variable or option that named it; NULL: none did */
+    const char *region_given;    /* NULL: nobody named one */
     const char *access_key, *secret_key, *session_token; /* key NULL: requests are unsigned */
+    const char *key_source;                              /* where they are from */
+    const char *profile;                                 /* --profile */
+    const char *profile_name;                            /* the one that was looked for */
     const char *ca_file;
     const char *passphrase; /* for secrets in backups; NULL: none */
     bool insecure, json, quiet, terminal;
@@ -61,17 +70,33 @@ const char *ctl_option(const struct ctl *c, const char *name);
 /* "s3memctl: ..." on standard error. Returns status, to be returned. */
 enum ctl_exit ctl_complain(enum ctl_exit status, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* ---- profile.c --------------------------------------------------------------------- */
+
+/* A profile of ~/.aws/credentials and ~/.aws/config; all owned, NULL where it says nothing. */
+struct ctl_profile {
+    char *access_key, *secret_key, *session_token, *region;
+    bool found;
+};
+void ctl_profile_read(struct ctl_profile *p, const char *name);
+void ctl_profile_release(struct ctl_profile *p);
+/* Keys and region of options, else the environment, else the profile, which lends its texts. */
+MUST_CHECK enum ctl_exit ctl_choose_keys(struct ctl *c, struct ctl_profile *p);
+
 /* ---- http.c ------------------------------------------------------------------------ */
 
 /* The path and query of an admin call, built piece by piece. */
 struct ctl_target {
     struct buf text; /* NUL-terminated by ctl_call */
     bool has_query;
+    bool is_s3;               /* an S3 request: goes to the branch, and errors are XML */
+    const char *content_type; /* of an upload; NULL: none is said */
 };
 #define AUTO_TARGET(name, path)                                                                \
     __attribute__((cleanup(ctl_target_release))) struct ctl_target name;                       \
     ctl_target_init(&name, path)
 void ctl_target_init(struct ctl_target *t, const char *path);
+/* An S3 request for a key of a bucket; key empty: for the bucket. */
+void ctl_target_init_s3(struct ctl_target *t, struct str bucket, struct str key);
 void ctl_target_release(struct ctl_target *t);
 /* "/NAME", percent-encoded */
 void ctl_target_part(struct ctl_target *t, const char *part);
@@ -93,6 +118,16 @@ MUST_CHECK enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *f
 /* Each line of an endless answer, until line() says false or the connection ends. */
 MUST_CHECK enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
                                     bool (*line)(void *arg, struct str line), void *arg);
+/* Without --branch: the branch that serves S3 requests signed with the same key, which is the
+ * one named like the access key if there is one, else main. */
+MUST_CHECK enum ctl_exit ctl_choose_branch(struct ctl *c);
+/* For messages. */
+const char *ctl_branch_name(const struct ctl *c);
+/* The version that a s3memd's health tells; NULL: it is not the health of one. */
+const char *ctl_health_version(const json_t *health);
+bool ctl_is_s3memd(struct ctl *c);
+/* "... answers, but is no s3memd" */
+enum ctl_exit ctl_no_s3memd(const struct ctl *c);
 /* Draws how far something is, on a terminal; and takes it away again. */
 void ctl_bar(struct ctl *c, int64_t done, int64_t total);
 void ctl_bar_end(struct ctl *c);

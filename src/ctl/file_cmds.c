@@ -122,8 +122,10 @@ static enum ctl_exit tell(struct ctl *c, const char *what, const char *file, jso
         return ctl_print_json(c, answer);
     ctl_format_bytes((uint64_t)number(answer, "bytes"), bytes);
     if (!c->quiet)
-        printf("%s %s: %lld objects, %s\n", file, what, (long long)number(answer, "objects"),
-               bytes);
+        printf("%s %s: %lld objects, %s, %s %s\n", file, what,
+               (long long)number(answer, "objects"), bytes,
+               ctl_option(c, "snapshot") ? "snapshot" : "branch",
+               ctl_option(c, "snapshot") ? ctl_option(c, "snapshot") : ctl_branch_name(c));
     json_decref(answer);
     return CTL_DONE;
 }

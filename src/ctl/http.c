@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* http.c - requests to the server, by libcurl; signed when there are keys. */
-#include "ctl/ctl.h"
+#include "ctl/http.h"
 #include "s3mem/auth.h"
 
-#include <curl/curl.h>
 #include <unistd.h>
 
 #define TARGET_MAX  KiB(64)
 #define ANSWER_MAX  GiB(1)
 #define UNIX_PREFIX "http+unix:"
-#define HEADERS_MAX 4
+#define HEADERS_MAX 5
 
 /* ---- targets ----------------------------------------------------------------------- */
 
 void ctl_target_init(struct ctl_target *t, const char *path)
 {
+    *t = (struct ctl_target){.has_query = false};
     buf_init(&t->text, TARGET_MAX);
-    t->has_query = false;
     buf_addf(&t->text, "/_s3mem/%s", path);
+}
+
+void ctl_target_init_s3(struct ctl_target *t, struct str bucket, struct str key)
+{
+    *t = (struct ctl_target){.is_s3 = true};
+    buf_init(&t->text, TARGET_MAX);
+    buf_add_char(&t->text, '/');
+    buf_add_uri(&t->text, bucket, false);
+    if (key.len > 0)
+        buf_add_char(&t->text, '/');
+    buf_add_uri(&t->text, key, true);
 }
 
 void ctl_target_release(struct ctl_target *t)
@@ -44,6 +54,8 @@ void ctl_target_param(struct ctl_target *t, const char *name, const char *value)
 
 struct exchange {
     struct ctl *c;
+    const struct ctl_target *target;
+    char detail[CURL_ERROR_SIZE]; /* libcurl's words */
     CURL *curl;
     struct curl_slist *headers;
     struct buf url, answer;
@@ -99,9 +111,10 @@ static void add_header(struct exchange *x, const char *name, struct str value)
 }
 
 /* hash: of the body, in hex, or UNSIGNED-PAYLOAD. */
-static void sign(struct exchange *x, const char *method, struct str target, struct str hash)
+static void sign(struct exchange *x, const char *method, struct str hash)
 {
     const struct ctl *c = x->c;
+    struct str target = buf_str(&x->target->text);
     struct credential credential = {.access_key = (char *)(uintptr_t)c->access_key,
                                     .secret_key = (char *)(uintptr_t)c->secret_key};
     struct header headers[HEADERS_MAX];
@@ -124,6 +137,8 @@ static void sign(struct exchange *x, const char *method, struct str target, stru
     if (c->passphrase)
         headers[req.header_count++] =
             (struct header){STR("x-s3mem-passphrase"), str_c(c->passphrase)};
+    if (x->target->is_s3 && c->branch)
+        headers[req.header_count++] = (struct header){STR("x-s3mem-branch"), str_c(c->branch)};
     for (size_t i = 1; i < req.header_count; i++)
         add_header(x, headers[i].name.ptr, headers[i].value);
     auth_sign(&authorization, &req, &credential, str_c(c->region));
@@ -265,12 +280,14 @@ static void set_url(struct exchange *x, struct str target)
 }
 
 static void exchange_start(struct exchange *x, struct ctl *c, const char *method,
-                           struct str target, struct str hash)
+                           const struct ctl_target *t, struct str hash)
 {
-    *x = (struct exchange){.c = c, .curl = curl_easy_init()};
+    *x = (struct exchange){.c = c, .target = t, .curl = curl_easy_init()};
     buf_init(&x->answer, ANSWER_MAX);
-    set_url(x, target);
+    set_url(x, buf_str(&t->text));
+    curl_easy_setopt(x->curl, CURLOPT_ERRORBUFFER, x->detail);
     curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(x->curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(x->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(x->curl, CURLOPT_USERAGENT, "s3memctl/" S3MEM_VERSION);
@@ -286,10 +303,16 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
     add_header(x, "Host", authority(c));
     /* No question whether the body is wanted: it is small, or checked at its end anyway. */
     add_header(x, "Expect", STR(""));
-    if (c->access_key)
-        sign(x, method, target, hash);
-    else if (c->passphrase)
+    if (t->content_type)
+        add_header(x, "Content-Type", str_c(t->content_type));
+    if (c->access_key) {
+        sign(x, method, hash);
+        return;
+    }
+    if (c->passphrase)
         add_header(x, "x-s3mem-passphrase", str_c(c->passphrase));
+    if (t->is_s3 && c->branch)
+        add_header(x, "x-s3mem-branch", str_c(c->branch));
 }
 
 static void show_progress(struct exchange *x)
@@ -310,23 +333,14 @@ static json_t *parse(const struct exchange *x)
     return answer;
 }
 
-/* The server's refusal in its own words. */
 static enum ctl_exit complain_refusal(const struct exchange *x)
 {
     json_t *answer = parse(x);
-    json_t *error = json_object_get(answer, "error");
-    const char *message = json_string_value(json_object_get(error, "message"));
-    const char *code = json_string_value(json_object_get(error, "code"));
-    const char *field = json_string_value(json_object_get(error, "field"));
+    enum ctl_exit status =
+        ctl_explain_refusal(x->c, x->target, x->status, buf_str(&x->answer), answer);
 
-    if (message)
-        ctl_complain(CTL_REFUSED, "%s (%s%s%s)", message, code ? code : "?", field ? ": " : "",
-                     field ? field : "");
-    else
-        ctl_complain(CTL_REFUSED, "the server answered %ld", x->status);
-    ctl_print_backup_errors(json_object_get(error, "result"));
     json_decref(answer);
-    return CTL_REFUSED;
+    return status;
 }
 
 static enum ctl_exit perform(struct exchange *x)
@@ -345,8 +359,7 @@ static enum ctl_exit perform(struct exchange *x)
             return CTL_UNREACHED; /* the caller asks again */
         if (x->to && ferror(x->to))
             return ctl_complain(CTL_REFUSED, "cannot write the file");
-        return ctl_complain(CTL_UNREACHED, "%s: %s", x->c->endpoint,
-                            curl_easy_strerror(result));
+        return ctl_explain_unreached(x->c, result, x->detail);
     }
     return x->status < 300 ? CTL_DONE : complain_refusal(x);
 }
@@ -364,18 +377,43 @@ enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t, 
     json_decref(body);
     sha256_once(data, digest);
     buf_add_hex(&hash, str_of((const char *)digest, sizeof(digest)));
-    exchange_start(&x, c, method, buf_str(&t->text), buf_str(&hash));
-    if (text || strcmp(method, "GET") != 0) {
+    exchange_start(&x, c, method, t, buf_str(&hash));
+    if (!t->is_s3 && (text || strcmp(method, "GET") != 0)) {
         add_header(&x, "Content-Type", STR("application/json"));
         curl_easy_setopt(x.curl, CURLOPT_POSTFIELDSIZE, (long)data.len);
         curl_easy_setopt(x.curl, CURLOPT_POSTFIELDS, data.ptr);
     }
     status = perform(&x);
-    if (out)
+    if (out) {
         *out = status == CTL_DONE ? parse(&x) : NULL;
+        if (status == CTL_DONE && !*out && x.status != 204)
+            status = ctl_no_s3memd(c);
+    }
     exchange_end(&x);
     ctl_free_json_text(text);
     return status;
+}
+
+/* ---- the branch -------------------------------------------------------------------- */
+
+enum ctl_exit ctl_choose_branch(struct ctl *c)
+{
+    AUTO_TARGET(t, "branches");
+    json_t *answer;
+
+    if (c->branch || !c->access_key || ctl_option(c, "snapshot"))
+        return CTL_DONE;
+    ctl_target_part(&t, c->access_key);
+    /* What else may be wrong the command itself will meet. */
+    if (ctl_probe(c, &t, &answer) == 200 && json_object_get(answer, "name"))
+        c->branch = c->access_key;
+    json_decref(answer);
+    return CTL_DONE;
+}
+
+const char *ctl_branch_name(const struct ctl *c)
+{
+    return c->branch ? c->branch : "main";
 }
 
 long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
@@ -383,7 +421,7 @@ long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
     struct exchange x;
     long status;
 
-    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    exchange_start(&x, c, "GET", t, STR("UNSIGNED-PAYLOAD"));
     curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, x.headers);
     curl_easy_setopt(x.curl, CURLOPT_TIMEOUT, 5L);
     if (curl_easy_perform(x.curl) != CURLE_OK)
@@ -401,7 +439,7 @@ enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to, json_t
     struct exchange x;
     enum ctl_exit status;
 
-    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    exchange_start(&x, c, "GET", t, STR("UNSIGNED-PAYLOAD"));
     x.to = to;
     curl_easy_setopt(x.curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(x.curl, CURLOPT_HEADERDATA, &x);
@@ -420,7 +458,7 @@ enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from, json_t
     enum ctl_exit status;
     off_t size;
 
-    exchange_start(&x, c, "PUT", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    exchange_start(&x, c, "PUT", t, STR("UNSIGNED-PAYLOAD"));
     x.from = from;
     curl_easy_setopt(x.curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(x.curl, CURLOPT_READFUNCTION, on_body);
@@ -431,7 +469,10 @@ enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from, json_t
     }
     show_progress(&x);
     status = perform(&x);
-    *out = status == CTL_DONE ? parse(&x) : NULL;
+    if (out)
+        *out = status == CTL_DONE ? parse(&x) : NULL;
+    if (out && status == CTL_DONE && !*out)
+        status = ctl_no_s3memd(c);
     exchange_end(&x);
     return status;
 }
@@ -442,7 +483,7 @@ enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
     struct exchange x;
     enum ctl_exit status;
 
-    exchange_start(&x, c, "GET", buf_str(&t->text), STR("UNSIGNED-PAYLOAD"));
+    exchange_start(&x, c, "GET", t, STR("UNSIGNED-PAYLOAD"));
     x.line = line;
     x.line_arg = arg;
     status = perform(&x);

@@ -220,11 +220,26 @@ static void add_filters(const struct ctl *c, struct ctl_target *t, const char *c
     ctl_target_param(t, "branch", c->branch);
 }
 
+/* All that the journal knows of the one request. Takes answer. */
+static enum ctl_exit show_request(struct ctl *c, const char *id, json_t *answer)
+{
+    json_t *found = json_incref(json_array_get(json_object_get(answer, "requests"), 0));
+
+    json_decref(answer);
+    if (found)
+        return ctl_print_json(c, found);
+    return ctl_complain(CTL_REFUSED,
+                        "no request '%s' is in the journal, which keeps the last ones "
+                        "(s3memd --journal N)",
+                        id);
+}
+
 enum ctl_exit cmd_requests(struct ctl *c)
 {
     static const char *const filters[] = {"operation", "bucket", "key",  "status", "code",
                                           "since",     "limit",  "wait", "count",  NULL};
     AUTO_TARGET(t, "requests");
+    const char *id = ctl_option(c, "id");
     json_t *answer;
     enum ctl_exit status;
     bool timed_out;
@@ -232,9 +247,12 @@ enum ctl_exit cmd_requests(struct ctl *c)
     if (ctl_option(c, "clear"))
         return ctl_call(c, "DELETE", &t, NULL, NULL);
     add_filters(c, &t, filters);
+    ctl_target_param(&t, "requestId", id);
     status = ctl_call(c, "GET", &t, NULL, &answer);
     if (status)
         return status;
+    if (id)
+        return show_request(c, id, answer);
     timed_out = json_is_true(json_object_get(answer, "timedOut"));
     if (c->json) {
         ctl_print_json(c, answer);
@@ -352,39 +370,58 @@ enum ctl_exit cmd_events(struct ctl *c)
 
 #define POLL_MS 50
 
+/* What is missing yet; NULL: nothing. */
+static const char *not_there(struct ctl *c, const char *bucket)
+{
+    AUTO_TARGET(health, "health");
+    AUTO_TARGET(stats, "stats");
+    json_t *answer;
+    long status = ctl_probe(c, &health, &answer);
+    const char *missing = status == 0                   ? "is not there"
+                          : !ctl_health_version(answer) ? "answers, but is no s3memd,"
+                          : status != 200               ? "is not ready"
+                                                        : NULL;
+
+    json_decref(answer);
+    if (missing || !bucket)
+        return missing;
+    ctl_target_param(&stats, "branch", ctl_branch_name(c));
+    ctl_target_param(&stats, "bucket", bucket);
+    status = ctl_probe(c, &stats, &answer);
+    json_decref(answer);
+    return status == 200 ? NULL
+           : status == 401 || status == 403
+               ? "does not say which buckets there are to these keys,"
+               : "has no such bucket";
+}
+
 enum ctl_exit cmd_wait(struct ctl *c)
 {
-    const char *timeout = ctl_option(c, "timeout");
+    const char *timeout = ctl_option(c, "timeout"), *bucket = ctl_option(c, "bucket"), *missing;
     uint64_t seconds = 30;
     int64_t deadline_ns;
-    AUTO_TARGET(t, "health");
 
     if (timeout && !str_to_u64(str_c(timeout), &seconds))
         return ctl_complain(CTL_USAGE, "--timeout takes seconds");
     deadline_ns = clock_monotonic_ns() + (int64_t)seconds * NS_PER_S;
-    for (;;) {
-        json_t *answer;
-        long status = ctl_probe(c, &t, &answer);
-
-        json_decref(answer);
-        if (status == 200)
-            return CTL_DONE;
+    while ((missing = not_there(c, bucket))) {
         if (clock_monotonic_ns() >= deadline_ns)
-            return ctl_complain(CTL_REFUSED,
-                                status ? "%s is not ready after %llu s"
-                                       : "%s is not there after %llu s",
-                                c->endpoint, (unsigned long long)seconds);
+            return ctl_complain(CTL_REFUSED, "%s %s after %llu s", c->endpoint, missing,
+                                (unsigned long long)seconds);
         sleep_ms(POLL_MS);
     }
+    return CTL_DONE;
 }
 
 enum ctl_exit cmd_version(struct ctl *c)
 {
     AUTO_TARGET(t, "health");
     json_t *answer;
-    long status = ctl_probe(c, &t, &answer);
-    const char *server = json_string_value(json_object_get(answer, "version"));
+    const char *server;
+    enum ctl_exit status = CTL_DONE;
+    bool there = ctl_probe(c, &t, &answer);
 
+    server = ctl_health_version(answer);
     if (c->json) {
         ctl_print_json(c, json_pack("{s:s, s:s?}", "client", S3MEM_VERSION, "server", server));
     } else {
@@ -392,6 +429,11 @@ enum ctl_exit cmd_version(struct ctl *c)
         if (server)
             printf("s3memd %s at %s\n", server, c->endpoint);
     }
+    /* What is in the way another call says. */
+    if (!there)
+        status = ctl_call(c, "GET", &t, NULL, NULL);
+    else if (!server)
+        status = ctl_no_s3memd(c);
     json_decref(answer);
-    return status ? CTL_DONE : ctl_complain(CTL_UNREACHED, "%s: nobody there", c->endpoint);
+    return status;
 }

@@ -50,11 +50,14 @@ static const struct global globals[] = {
     VALUE("endpoint", "URL", endpoint,
           "the server (S3MEMCTL_ENDPOINT, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; "
           "default " DEFAULT_ENDPOINT "); http+unix:PATH for a socket"),
-    VALUE("branch", "BRANCH", branch, "the branch (main)"),
+    VALUE("branch", "BRANCH", branch,
+          "the branch (the one named like the access key, if it exists, else main)"),
     FLAG("json", json, "print the server's JSON"),
     FLAG("quiet", quiet, "no progress bars and no remarks"),
     VALUE("access-key", "KEY", access_key, "sign requests (AWS_ACCESS_KEY_ID)"),
     VALUE("secret-key", "SECRET", secret_key, "its secret (AWS_SECRET_ACCESS_KEY)"),
+    VALUE("profile", "PROFILE", profile,
+          "sign with the keys of this profile of ~/.aws (AWS_PROFILE; default)"),
     VALUE("region", "REGION", region, "region to sign for (AWS_REGION; us-east-1)"),
     VALUE("cacert", "FILE", ca_file, "trust this certificate authority (PEM)"),
     FLAG("insecure", insecure, "trust any certificate"),
@@ -127,31 +130,25 @@ static const struct ctl_command *find_command(const char *name)
     return NULL;
 }
 
-static void from_environment(struct ctl *c)
+/* Where the server is, unless an option says so. */
+static void choose_endpoint(struct ctl *c)
 {
-    static const char *const endpoints[] = {"S3MEMCTL_ENDPOINT", "AWS_ENDPOINT_URL_S3",
+    static const char *const variables[] = {"S3MEMCTL_ENDPOINT", "AWS_ENDPOINT_URL_S3",
                                             "AWS_ENDPOINT_URL"};
-    static const char *const regions[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
 
+    if (c->endpoint) {
+        c->endpoint_source = "--endpoint";
+        return;
+    }
     c->endpoint = DEFAULT_ENDPOINT;
-    c->region = "us-east-1";
-    for (size_t i = ARRAY_LEN(endpoints); i-- > 0;) {
-        const char *value = getenv(endpoints[i]);
+    for (size_t i = ARRAY_LEN(variables); i-- > 0;) {
+        const char *value = getenv(variables[i]);
 
-        if (value && *value)
-            c->endpoint = value;
+        if (!value || !*value)
+            continue;
+        c->endpoint = value;
+        c->endpoint_source = variables[i];
     }
-    for (size_t i = ARRAY_LEN(regions); i-- > 0;) {
-        const char *value = getenv(regions[i]);
-
-        if (value && *value)
-            c->region = value;
-    }
-    c->access_key = getenv("AWS_ACCESS_KEY_ID");
-    c->secret_key = getenv("AWS_SECRET_ACCESS_KEY");
-    c->session_token = getenv("AWS_SESSION_TOKEN");
-    if (!c->access_key || !c->secret_key || !*c->access_key || !*c->secret_key)
-        c->access_key = c->secret_key = c->session_token = NULL;
 }
 
 struct arguments {
@@ -304,6 +301,25 @@ static enum ctl_exit check(const struct ctl *c)
     return check_texts(c);
 }
 
+static enum ctl_exit run_command(struct ctl *c)
+{
+    struct ctl_profile profile = {0};
+    enum ctl_exit status;
+
+    choose_endpoint(c);
+    status = ctl_choose_keys(c, &profile);
+    if (!status)
+        status = check(c);
+    ctl_http_start();
+    if (!status && c->command->scope == CTL_ON_BRANCH)
+        status = ctl_choose_branch(c);
+    if (!status)
+        status = c->command->run(c);
+    ctl_http_end();
+    ctl_profile_release(&profile);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct ctl c = {0};
@@ -314,7 +330,6 @@ int main(int argc, char **argv)
         return print_words(argc >= 3 ? find_command(argv[2]) : NULL);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return puts("s3memctl " S3MEM_VERSION) < 0;
-    from_environment(&c);
     c.terminal = isatty(STDOUT_FILENO);
     status = read_arguments(&c, &args);
     if (status)
@@ -325,12 +340,7 @@ int main(int argc, char **argv)
         print_help();
         return CTL_USAGE;
     }
-    status = check(&c);
-    if (status)
-        return status;
-    ctl_http_start();
-    status = c.command->run(&c);
-    ctl_http_end();
+    status = run_command(&c);
     if (fflush(stdout) != 0 && status == CTL_DONE)
         return ctl_complain(CTL_REFUSED, "cannot write to standard output");
     return status;

@@ -62,7 +62,12 @@ enum ctl_exit cmd_snapshot(struct ctl *c)
 
     ctl_target_param(&t, "branch", c->branch);
     status = ctl_call(c, "POST", &t, json_pack("{s:s*}", "name", c->args[0]), &answer);
-    return status ? status : tell(c, "snapshot", answer);
+    if (status || c->json || c->quiet)
+        return status ? status : tell(c, "snapshot", answer);
+    printf("snapshot %s of branch %s\n", json_string_value(json_object_get(answer, "name")),
+           ctl_branch_name(c));
+    json_decref(answer);
+    return CTL_DONE;
 }
 
 enum ctl_exit cmd_snapshots(struct ctl *c)
@@ -86,7 +91,7 @@ enum ctl_exit cmd_restore(struct ctl *c)
     if (c->json)
         return ctl_print_json(c, answer);
     if (!c->quiet)
-        printf("%s is %s again\n", json_string_value(json_object_get(answer, "branch")),
+        printf("branch %s is %s again\n", json_string_value(json_object_get(answer, "branch")),
                c->args[0]);
     json_decref(answer);
     return CTL_DONE;
@@ -219,12 +224,27 @@ enum ctl_exit cmd_branches(struct ctl *c)
     return list(c, "branches");
 }
 
+/* Before a whole branch is emptied somebody at a terminal is asked; a script is not. */
+static bool may_clear_all(const struct ctl *c)
+{
+    char reply[16] = "";
+
+    if (ctl_option(c, "yes") || ctl_option(c, "bucket") || !isatty(STDIN_FILENO) ||
+        !isatty(STDERR_FILENO))
+        return true;
+    fprintf(stderr, "Empty the whole branch %s of %s, all its buckets? [y/N] ",
+            ctl_branch_name(c), c->endpoint);
+    return fgets(reply, sizeof(reply), stdin) && (reply[0] == 'y' || reply[0] == 'Y');
+}
+
 enum ctl_exit cmd_clear(struct ctl *c)
 {
     AUTO_TARGET(t, "clear");
     json_t *answer;
     enum ctl_exit status;
 
+    if (!may_clear_all(c))
+        return ctl_complain(CTL_REFUSED, "nothing was cleared");
     ctl_target_param(&t, "branch", c->branch);
     ctl_target_param(&t, "bucket", ctl_option(c, "bucket"));
     ctl_target_param(&t, "prefix", ctl_option(c, "prefix"));
@@ -235,7 +255,8 @@ enum ctl_exit cmd_clear(struct ctl *c)
     if (c->json)
         return ctl_print_json(c, answer);
     if (!c->quiet)
-        printf("%lld objects, %lld versions, %lld uploads are gone\n",
+        printf("branch %s: %lld objects, %lld versions, %lld uploads are gone\n",
+               json_string_value(json_object_get(answer, "branch")),
                (long long)json_integer_value(json_object_get(answer, "objects")),
                (long long)json_integer_value(json_object_get(answer, "versions")),
                (long long)json_integer_value(json_object_get(answer, "uploads")));

@@ -31,8 +31,7 @@ MUST_CHECK struct sink *sink_folder_new(int dir, const char *path, bool replace,
 /* A tar, given to write() as it comes into being; false ends it. Each file waits in an unlinked
  * temporary file for its end, since a tar says sizes first. */
 typedef bool container_write(void *arg, const void *data, size_t len);
-MUST_CHECK struct sink *sink_tar_new(container_write *write, void *arg, bool gzip,
-                                     struct buf *why);
+MUST_CHECK struct sink *sink_tar_new(container_write *write, void *arg, bool gzip);
 MUST_CHECK bool sink_begin(struct sink *s, struct str name);
 MUST_CHECK bool sink_write(struct sink *s, const void *data, size_t len);
 MUST_CHECK bool sink_end(struct sink *s);

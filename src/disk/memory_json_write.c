@@ -2,17 +2,18 @@
 /* memory_json_write.c - a bucket as MemoryClient's saveToDisk writes it, made as it is taken.
  *
  *   look: all records are gone through once, to count what the file cannot hold
- *   write: HEAD -> for each object its text, its body bit by bit, its text -> TAIL
+ *   write: HEAD -> for each object its text, its body bit by bit, its metadata, its text -> TAIL
  *
- * What is composed waits in `text` until it is taken; a body is encoded PIECE bytes at a time.
- */
+ * What is composed waits in `text` until it is taken; a body and the values of metadata are
+ * encoded PIECE bytes at a time. */
 #include "s3mem/disk.h"
 
-#define TEXT_MAX MiB(1)
-#define PIECE    (KiB(16) * 3)
-#define SLICES   16
+#define TEXT_MAX                                                                               \
+    MiB(32) /* what a document allows of an attribute, each byte six when escaped */
+#define PIECE  (KiB(16) * 3)
+#define SLICES 16
 
-enum stage { STAGE_HEAD, STAGE_OBJECTS, STAGE_BODY, STAGE_DONE };
+enum stage { STAGE_HEAD, STAGE_OBJECTS, STAGE_BODY, STAGE_METADATA, STAGE_DONE };
 
 struct memory_json_writer {
     struct root *root;
@@ -25,6 +26,8 @@ struct memory_json_writer {
     size_t text_at;
     const struct record *record; /* whose body is being written, from body_at on */
     uint64_t body_at, written;
+    size_t attrs_at, metadata_count; /* where its metadata goes on, and how many there were */
+    struct str value;                /* what is left of the value that is being written */
     bool failed;
 };
 
@@ -169,24 +172,52 @@ static void add_before_body(struct memory_json_writer *w)
     buf_add(b, STR(": {\n      \"body\": \""));
 }
 
-static void add_metadata(struct buf *b, struct str attrs)
+static void begin_metadata(struct memory_json_writer *w)
+{
+    w->attrs_at = w->metadata_count = 0;
+    w->value = STR_NONE;
+    buf_add(&w->text, STR("\",\n      \"metadata\": {"));
+}
+
+/* Adds the next piece of the value, which ends between two characters. */
+static void add_value_piece(struct memory_json_writer *w)
+{
+    size_t len = w->value.len;
+
+    if (len > PIECE) {
+        len = PIECE;
+        while (len > PIECE - 3 && ((uint8_t)w->value.ptr[len] & 0xc0) == 0x80)
+            len--;
+    }
+    buf_add_json(&w->text, str_of(w->value.ptr, len));
+    w->value = str_of(w->value.ptr + len, w->value.len - len);
+    if (w->value.len == 0) {
+        buf_add_char(&w->text, '"');
+        w->value = STR_NONE;
+    }
+}
+
+/* Adds some of the metadata; false: there is no more. */
+static bool add_metadata(struct memory_json_writer *w)
 {
     struct str name, value;
-    size_t at = 0;
-    bool any = false;
     enum attr a;
 
-    buf_add(b, STR(",\n      \"metadata\": {"));
-    while (attrs_next(attrs, &at, &a, &name, &value)) {
+    if (w->value.ptr) {
+        add_value_piece(w);
+        return true;
+    }
+    while (attrs_next(record_attrs(w->record), &w->attrs_at, &a, &name, &value)) {
         if (a != ATTR_META)
             continue;
-        buf_add_c(b, any ? ",\n        " : "\n        ");
-        add_string(b, name);
-        buf_add(b, STR(": "));
-        add_string(b, value);
-        any = true;
+        buf_add_c(&w->text, w->metadata_count++ > 0 ? ",\n        " : "\n        ");
+        add_string(&w->text, name);
+        buf_add(&w->text, STR(": \""));
+        w->value = str_of(value.ptr ? value.ptr : "", value.len);
+        return true;
     }
-    buf_add_c(b, any ? "\n      }" : "}");
+    buf_add_c(&w->text, w->metadata_count > 0 ? "\n      }" : "}");
+    return false;
 }
 
 static void add_after_body(struct memory_json_writer *w)
@@ -198,8 +229,6 @@ static void add_after_body(struct memory_json_writer *w)
     char quoted[ETAG_SIZE];
     struct buf *b = &w->text;
 
-    buf_add_char(b, '"');
-    add_metadata(b, attrs);
     buf_add(b, STR(",\n      \"contentType\": "));
     /* What GET answers for one that was given none. */
     add_string(b, type.ptr ? type : STR("binary/octet-stream"));
@@ -281,6 +310,12 @@ static void step(struct memory_json_writer *w)
             add_piece(w);
             return;
         }
+        begin_metadata(w);
+        w->stage = STAGE_METADATA;
+        return;
+    case STAGE_METADATA:
+        if (add_metadata(w))
+            return;
         add_after_body(w);
         w->written++;
         work_count(w->work, 1, 0);

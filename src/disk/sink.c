@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* sink.c - files into a folder or a tar. */
-#include "disk/archive_lib.h"
 #include "disk/container.h"
 
 #include <dirent.h>
@@ -10,6 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
 
 #define COPY_SIZE KiB(64)
 
@@ -26,7 +28,6 @@ struct sink {
     bool replace;
 
     /* tar */
-    const struct archive_lib *lib;
     struct archive *archive; /* owned; NULL: it is a folder */
     container_write *write;
     void *write_arg;
@@ -297,7 +298,7 @@ static la_ssize_t on_tar_bytes(struct archive *archive, void *arg, const void *d
 
 static bool fail_tar(struct sink *s)
 {
-    const char *text = s->lib->archive_error_string(s->archive);
+    const char *text = s->archive ? archive_error_string(s->archive) : "out of memory";
 
     if (!s->failed)
         buf_addf(&s->why, "tar: %s", text ? text : "cannot be written");
@@ -305,24 +306,18 @@ static bool fail_tar(struct sink *s)
     return false;
 }
 
-struct sink *sink_tar_new(container_write *write, void *arg, bool gzip, struct buf *why)
+struct sink *sink_tar_new(container_write *write, void *arg, bool gzip)
 {
-    const struct archive_lib *lib = archive_lib(why);
-    struct sink *s;
+    struct sink *s = sink_new();
 
-    if (!lib)
-        return NULL;
-    s = sink_new();
-    s->lib = lib;
     s->write = write;
     s->write_arg = arg;
-    s->archive = lib->archive_write_new();
+    s->archive = archive_write_new();
     /* GNU's form takes names as they are; pax would convert them by the locale. */
-    if (!s->archive || lib->archive_write_set_format_gnutar(s->archive) != ARCHIVE_OK ||
-        (gzip &&
-         (lib->archive_write_add_filter_gzip(s->archive) != ARCHIVE_OK ||
-          lib->archive_write_set_options(s->archive, "gzip:!timestamp") != ARCHIVE_OK)) ||
-        lib->archive_write_open(s->archive, s, NULL, on_tar_bytes, NULL) != ARCHIVE_OK)
+    if (!s->archive || archive_write_set_format_gnutar(s->archive) != ARCHIVE_OK ||
+        (gzip && (archive_write_add_filter_gzip(s->archive) != ARCHIVE_OK ||
+                  archive_write_set_options(s->archive, "gzip:!timestamp") != ARCHIVE_OK)) ||
+        archive_write_open(s->archive, s, NULL, on_tar_bytes, NULL) != ARCHIVE_OK)
         fail_tar(s);
     return s;
 }
@@ -333,7 +328,7 @@ static bool copy_to_tar(struct sink *s)
     ssize_t n = 0;
 
     while (!s->failed && (n = read(s->file, block, COPY_SIZE)) > 0)
-        if (s->lib->archive_write_data(s->archive, block, (size_t)n) != n)
+        if (archive_write_data(s->archive, block, (size_t)n) != n)
             fail_tar(s);
     if (n < 0)
         fail(s, "temporary file", errno);
@@ -343,21 +338,21 @@ static bool copy_to_tar(struct sink *s)
 
 static bool end_in_tar(struct sink *s)
 {
-    struct archive_entry *entry = s->lib->archive_entry_new();
+    struct archive_entry *entry = archive_entry_new();
     off_t size = lseek(s->file, 0, SEEK_END);
     bool good;
 
     if (!entry || size < 0 || lseek(s->file, 0, SEEK_SET) != 0) {
-        s->lib->archive_entry_free(entry);
+        archive_entry_free(entry);
         return fail(s, "temporary file", errno);
     }
-    s->lib->archive_entry_set_pathname(entry, s->name.ptr);
-    s->lib->archive_entry_set_size(entry, size);
-    s->lib->archive_entry_set_filetype(entry, AE_IFREG);
-    s->lib->archive_entry_set_perm(entry, 0644);
-    s->lib->archive_entry_set_mtime(entry, clock_now_ns() / NS_PER_S, 0);
-    good = s->lib->archive_write_header(s->archive, entry) == ARCHIVE_OK || fail_tar(s);
-    s->lib->archive_entry_free(entry);
+    archive_entry_set_pathname(entry, s->name.ptr);
+    archive_entry_set_size(entry, size);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_mtime(entry, clock_now_ns() / NS_PER_S, 0);
+    good = archive_write_header(s->archive, entry) == ARCHIVE_OK || fail_tar(s);
+    archive_entry_free(entry);
     return good && copy_to_tar(s);
 }
 
@@ -410,7 +405,7 @@ bool sink_finish(struct sink *s)
         return false;
     if (!s->archive)
         return finish_folder(s);
-    return (s->lib->archive_write_close(s->archive) == ARCHIVE_OK || fail_tar(s)) && !s->failed;
+    return (archive_write_close(s->archive) == ARCHIVE_OK || fail_tar(s)) && !s->failed;
 }
 
 void sink_free(struct sink *s)
@@ -426,7 +421,7 @@ void sink_free(struct sink *s)
     if (s->archive) {
         /* Unless it was finished, it must not write an end that looks whole. */
         s->failed = true;
-        s->lib->archive_write_free(s->archive);
+        archive_write_free(s->archive);
     }
     if (s->dir >= 0)
         close(s->dir);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* source.c - files out of a folder, a tar, a tar.gz. */
-#include "disk/archive_lib.h"
 #include "disk/container.h"
 
 #include <dirent.h>
@@ -10,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <zlib.h>
 
 #define BLOCK_SIZE KiB(64)
@@ -188,7 +189,6 @@ struct stream {
     uint64_t in, out; /* bytes */
     bool broken;      /* read() said so */
     bool excessive;   /* what is passed over expands beyond reason */
-    const struct archive_lib *lib;
 };
 
 static bool is_too_much(uint64_t out, uint64_t in)
@@ -300,7 +300,7 @@ static la_ssize_t on_read(struct archive *archive, void *arg, const void **data)
     struct stream *stream = arg;
 
     /* Also of what is only passed over. */
-    if (is_too_much((uint64_t)stream->lib->archive_filter_bytes(archive, 0), stream->in)) {
+    if (is_too_much((uint64_t)archive_filter_bytes(archive, 0), stream->in)) {
         stream->excessive = true;
         return -1;
     }
@@ -324,32 +324,30 @@ static struct str last_part(struct str name)
     return last;
 }
 
-static bool tar_error(const struct archive_lib *lib, struct archive *archive, struct str name,
-                      struct buf *why)
+static bool tar_error(struct archive *archive, struct str name, struct buf *why)
 {
-    const char *text = lib->archive_error_string(archive);
+    const char *text = archive_error_string(archive);
 
     buf_addf(why, "%.*s%s%s", (int)name.len, name.len ? name.ptr : "", name.len ? ": " : "",
              text ? text : "the tar cannot be read");
     return false;
 }
 
-static bool spool_entry(struct source *s, const struct archive_lib *lib,
-                        struct archive *archive, struct stream *stream, struct str name,
-                        struct buf *why)
+static bool spool_entry(struct source *s, struct archive *archive, struct stream *stream,
+                        struct str name, struct buf *why)
 {
     char *block = xmalloc(BLOCK_SIZE);
     la_ssize_t n = 0;
 
     spool_begin(&s->spool);
     while (!s->spool.error && !expands_beyond_reason(stream) &&
-           (n = lib->archive_read_data(archive, block, BLOCK_SIZE)) > 0) {
+           (n = archive_read_data(archive, block, BLOCK_SIZE)) > 0) {
         stream->out += (uint64_t)n;
         (void)!spool_add(&s->spool, str_of(block, (size_t)n));
     }
     mem_free(block);
     if (n < 0)
-        return tar_error(lib, archive, name, why);
+        return tar_error(archive, name, why);
     if (!expands_beyond_reason(stream))
         return end_member(s, name, why);
     buf_addf(why, "%.*s expands to more than %d times its size", (int)name.len, name.ptr,
@@ -357,69 +355,69 @@ static bool spool_entry(struct source *s, const struct archive_lib *lib,
     return false;
 }
 
-static bool take_entry(struct source *s, const struct archive_lib *lib, struct archive *archive,
-                       struct archive_entry *entry, struct stream *stream, struct buf *why)
+static bool take_entry(struct source *s, struct archive *archive, struct archive_entry *entry,
+                       struct stream *stream, struct buf *why)
 {
-    const char *path = lib->archive_entry_pathname(entry);
+    const char *path = archive_entry_pathname(entry);
     struct str name;
 
     /* pax keeps names as UTF-8, which the C locale cannot show. */
     if (!path)
-        path = lib->archive_entry_pathname_utf8(entry);
+        path = archive_entry_pathname_utf8(entry);
     if (!path) {
         buf_add(why, STR("a file in the tar has no name"));
         return false;
     }
     name = last_part(str_c(path));
-    if (lib->archive_entry_filetype(entry) == AE_IFDIR && !lib->archive_entry_hardlink(entry) &&
+    if (archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry) &&
         (name.ptr || strspn(path, "./") == strlen(path)) && !strstr(path, ".."))
         return true;
     if (!name.ptr || !container_name_ok(name)) {
         buf_addf(why, "'%s' leads out of the tar: it is refused", path);
         return false;
     }
-    if (lib->archive_entry_hardlink(entry) || lib->archive_entry_filetype(entry) != AE_IFREG) {
+    if (archive_entry_hardlink(entry) || archive_entry_filetype(entry) != AE_IFREG) {
         buf_addf(why, "'%s' is a link or a device: only plain files are read", path);
         return false;
     }
-    return !backup_file_name(name) || spool_entry(s, lib, archive, stream, name, why);
+    return !backup_file_name(name) || spool_entry(s, archive, stream, name, why);
 }
 
-static bool read_entries(struct source *s, const struct archive_lib *lib,
-                         struct archive *archive, struct stream *stream, struct buf *why)
+static bool read_entries(struct source *s, struct archive *archive, struct stream *stream,
+                         struct buf *why)
 {
     struct archive_entry *entry;
     size_t entries = 0;
     int result;
 
-    while ((result = lib->archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
+    while ((result = archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
            result == ARCHIVE_WARN) {
         if (++entries > CONTAINER_FILES_MAX) {
             buf_addf(why, "more than %d files", CONTAINER_FILES_MAX);
             return false;
         }
-        if (!take_entry(s, lib, archive, entry, stream, why))
+        if (!take_entry(s, archive, entry, stream, why))
             return false;
     }
-    return result == ARCHIVE_EOF || tar_error(lib, archive, STR(""), why);
+    return result == ARCHIVE_EOF || tar_error(archive, STR(""), why);
 }
 
 static bool read_tar(struct source *s, struct stream *stream, struct buf *why)
 {
-    const struct archive_lib *lib = stream->lib = archive_lib(why);
-    struct archive *archive = lib ? lib->archive_read_new() : NULL;
+    struct archive *archive = archive_read_new();
     bool good;
 
-    if (!archive)
+    if (!archive) {
+        buf_add(why, STR("out of memory"));
         return false;
+    }
     /* Named, not guessed: libarchive would take off one gzip after the other. */
     good = (!is_gzip(stream) ||
-            lib->archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP) == ARCHIVE_OK) &&
-           lib->archive_read_support_format_tar(archive) == ARCHIVE_OK &&
-           lib->archive_read_open(archive, stream, NULL, on_read, NULL) == ARCHIVE_OK;
-    good = good ? read_entries(s, lib, archive, stream, why)
-                : tar_error(lib, archive, STR(""), why);
-    lib->archive_read_free(archive);
+            archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP) == ARCHIVE_OK) &&
+           archive_read_support_format_tar(archive) == ARCHIVE_OK &&
+           archive_read_open(archive, stream, NULL, on_read, NULL) == ARCHIVE_OK;
+    good = good ? read_entries(s, archive, stream, why) : tar_error(archive, STR(""), why);
+    archive_read_free(archive);
     if (!good && stream->excessive) {
         buf_reset(why);
         buf_addf(why, "it expands to more than %d times its size", EXPANSION_MAX);

@@ -136,11 +136,17 @@ static void collect_request(struct exchange *x, struct MHD_Connection *mhd, cons
         req->expects_continue = false;
 }
 
-static const struct app *choose_app(const struct http_server *server, struct str path)
+static bool takes(const struct http_mount *mount, const struct request *req)
+{
+    return str_has_prefix(req->path, mount->prefix) &&
+           (!mount->takes || mount->takes(mount->takes_arg, req));
+}
+
+static const struct app *choose_app(const struct http_server *server, const struct request *req)
 {
     size_t i = 0;
 
-    while (i + 1 < server->mount_count && !str_has_prefix(path, server->mounts[i].prefix))
+    while (i + 1 < server->mount_count && !takes(&server->mounts[i], req))
         i++;
     return &server->mounts[i].app;
 }
@@ -205,7 +211,7 @@ static enum app_next ask_app(struct exchange *x)
         refusal_fill(&x->refusal, err);
         return APP_REPLY;
     }
-    x->app = choose_app(x->server, x->req.path);
+    x->app = choose_app(x->server, &x->req);
     return x->app->begin(x->app->arg, &x->req, &x->call);
 }
 

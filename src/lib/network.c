@@ -236,11 +236,20 @@ static void tidy_memory(void *store)
     mem_trim_if_quiet();
 }
 
+/* What asks for /health and means a server, not a bucket. */
+static bool is_probe(void *s3, const struct request *req)
+{
+    return admin_is_probe(req) && s3_service_has_no_use(s3, req);
+}
+
 static void mount_apps(struct server *server)
 {
     static const struct str admin_prefixes[] = ADMIN_PREFIXES;
+    struct http_mount *mount = server->mounts;
+    struct app admin;
 
-    static_assert(ARRAY_LEN(server->mounts) == ARRAY_LEN(admin_prefixes) + 1, "and S3, last");
+    static_assert(ARRAY_LEN(server->mounts) == ARRAY_LEN(admin_prefixes) + 2,
+                  "and probes, and S3, last");
     server->operations = operation_names();
     server->turns = turns_new();
     server->admin = admin_new(&(struct admin_options){
@@ -252,6 +261,7 @@ static void mount_apps(struct server *server)
         .authorise_arg = server,
         .journal_size = server->settings.journal,
         .region = str_c(server->settings.region),
+        .address = str_c(server->listeners.count ? server->listeners.items[0].address : ""),
         .owner = s3_service_default_owner(server->s3),
         .bucket_name_ok = s3_bucket_name_ok,
         .state_dirs = server->state_dirs,
@@ -262,10 +272,14 @@ static void mount_apps(struct server *server)
         .turns = server->turns,
     });
     server->traffic = admin_traffic(server->admin);
-    for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++)
-        server->mounts[i] = (struct http_mount){admin_prefixes[i], admin_app(server->admin)};
-    server->mounts[ARRAY_LEN(admin_prefixes)] =
-        (struct http_mount){STR(""), s3_service_app(server->s3)};
+    admin = admin_app(server->admin);
+    for (size_t i = 0; i < ARRAY_LEN(admin_prefixes); i++, mount++)
+        *mount = (struct http_mount){.prefix = admin_prefixes[i], .app = admin};
+    *mount++ = (struct http_mount){.prefix = STR(ADMIN_PROBE_PREFIX),
+                                   .app = admin,
+                                   .takes = is_probe,
+                                   .takes_arg = server->s3};
+    *mount = (struct http_mount){.prefix = STR(""), .app = s3_service_app(server->s3)};
 }
 
 enum exit_status network_serve(struct server *server)

@@ -52,7 +52,7 @@ struct server {
     const char **operations; /* names of S3's, ended by NULL */
     struct guard guard;      /* against web pages */
     struct str *guard_texts; /* its hosts and origins */
-    struct http_mount mounts[4];
+    struct http_mount mounts[5];
 };
 
 /* ---- server.c ---------------------------------------------------------------------- */

@@ -5,8 +5,6 @@
 #include "s3/xml_read.h"
 
 #define OBJECTS_MAX 1000
-/* Others get their turn in between. */
-#define OBJECTS_A_TURN 200
 
 /* One Object element, borrowed from the document. */
 struct victim {
@@ -131,18 +129,18 @@ struct deletion {
     bool quiet;
 };
 
-/* A turn's work: a few keys. */
+/* A turn's work: a few keys, fewer when objects are large. */
 static enum s3_err delete_some(struct s3_call *c)
 {
     struct deletion *d = c->state;
     struct victim victim;
     struct write_result result;
     struct buf *xml = &c->reply.text;
-    size_t count = 0;
+    int64_t until_ns = clock_monotonic_ns() + TURN_SLICE_NS;
     for (; d->next; d->next = xml_node_next(d->next)) {
         if (!xml_node_is(d->next, STR("Object")) || !read_victim(d->next, &victim))
             continue;
-        if (count++ == OBJECTS_A_TURN)
+        if (clock_monotonic_ns() >= until_ns)
             return s3_later(c, delete_some);
         enum s3_err err = delete_one(c, &victim, &result);
         if (err == S3_NO_SUCH_BUCKET)

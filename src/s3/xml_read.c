@@ -9,7 +9,9 @@
 
 #include "s3/xml_encoding.h"
 #include "s3/xml_guard.h"
-#include "s3/xml_lib.h"
+
+#include <libxml/parser.h>
+#include <libxml/parserInternals.h>
 
 /* 10,000 parts with ten checksums each. */
 #define NODES_MAX (UINT32_C(1) << 17)
@@ -45,7 +47,7 @@ static void stop(struct xml_reader *r, enum s3_err err)
 {
     if (!r->err)
         r->err = err;
-    xml_lib()->xmlStopParser(r->parser);
+    xmlStopParser(r->parser);
 }
 
 static bool is_blank(struct str s)
@@ -180,17 +182,14 @@ static void free_parser(struct xml_reader *r)
 {
     if (!r->parser)
         return;
-    xml_lib()->xmlFreeDoc(r->parser->myDoc);
-    xml_lib()->xmlFreeParserCtxt(r->parser);
+    xmlFreeDoc(r->parser->myDoc);
+    xmlFreeParserCtxt(r->parser);
     r->parser = NULL;
 }
 
 static enum s3_err new_parser(struct xml_reader *r)
 {
-    const struct xml_lib *lib = xml_lib();
-    if (!lib)
-        return S3_INTERNAL_ERROR;
-    r->parser = lib->xmlCreatePushParserCtxt(NULL, r, NULL, 0, NULL);
+    r->parser = xmlCreatePushParserCtxt(NULL, r, NULL, 0, NULL);
     if (!r->parser)
         return S3_SLOW_DOWN;
     *r->parser->sax = (xmlSAXHandler){.initialized = XML_SAX2_MAGIC,
@@ -203,8 +202,8 @@ static enum s3_err new_parser(struct xml_reader *r)
                                       .serror = ignore_error};
     r->parser->userData = r;
     /* Pieces are UTF-8, whatever the document says of itself. */
-    lib->xmlCtxtUseOptions(r->parser, XML_PARSE_NONET | XML_PARSE_NOERROR |
-                                          XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC);
+    xmlCtxtUseOptions(r->parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+                                     XML_PARSE_IGNORE_ENC);
     return S3_OK;
 }
 
@@ -213,7 +212,7 @@ static enum s3_err parse(struct xml_reader *r, struct str piece, bool last)
     enum s3_err err = r->parser ? S3_OK : new_parser(r);
     if (err)
         return err;
-    int failed = xml_lib()->xmlParseChunk(r->parser, piece.ptr, (int)piece.len, last);
+    int failed = xmlParseChunk(r->parser, piece.ptr, (int)piece.len, last);
     if (r->err)
         return r->err;
     return failed || !r->parser->wellFormed ? S3_MALFORMED_XML : S3_OK;
@@ -225,6 +224,11 @@ static bool take_piece(void *arg, struct str piece)
     struct xml_reader *r = arg;
     r->err = xml_guard_pass(&r->guard, piece) ? parse(r, piece, false) : S3_MALFORMED_XML;
     return !r->err;
+}
+
+void xml_read_init(void)
+{
+    xmlInitParser();
 }
 
 struct xml_reader *xml_reader_new(void)

@@ -22,6 +22,9 @@
 struct xml_reader;
 struct xml_node;
 
+/* Before the first reader, and before there are threads. Any number of times. */
+void xml_read_init(void);
+
 /* NULL: no memory. */
 struct xml_reader *xml_reader_new(void);
 /* Accepts NULL. */

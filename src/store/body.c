@@ -226,7 +226,7 @@ void body_unref(struct body *b)
 {
     if (!b || !refs_drop(&b->refs))
         return;
-    if (b->is_rope ? b->count > REAP_PIECES : b->cap > REAP_BYTES)
+    if (b->is_rope ? b->count > REAP_PIECES || b->len > REAP_BYTES : b->cap > REAP_BYTES)
         reaper_push(b->store->reaper, &b->reap, body_reap, b->is_rope ? b->count : 1);
     else
         body_free(b);

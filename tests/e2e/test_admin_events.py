@@ -170,7 +170,7 @@ def test_resumes(own):
 @pytest.mark.options
 def test_a_slow_reader_is_told_what_it_lost():
     with serving("--journal", "20") as server, Follower(server) as slow:
-        assert ok(admin(server, "GET", "stats"))["events"] == {"subscribers": 1, "lost": 0}
+        assert ok(admin(server, "GET", "stats"))["events"].items() >= {"subscribers": 1, "lost": 0}.items()
         # A socket that nobody reads from, until all buffers between are full many times over.
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
         target = "/" + "x" * 3 + "?" + "y" * 6000
@@ -189,7 +189,7 @@ def test_a_slow_reader_is_told_what_it_lost():
                 assert number == expected
                 expected += 1
         assert lost > 0
-        assert ok(admin(server, "GET", "stats"))["events"] == {"subscribers": 1, "lost": lost}
+        assert ok(admin(server, "GET", "stats"))["events"].items() >= {"subscribers": 1, "lost": lost}.items()
         slow.connection.close()
         slow.response.close()
 

@@ -84,6 +84,7 @@ CALLS = [
     ("restoreSnapshot", "snapshots/s/restore", None, 200),
     ("forkBranch", "branches", {"name": "b", "from": "s"}, 201),
     ("listBranches", "branches", None, 200),
+    ("getBranch", "branches/b", None, 200),
     ("deleteBranch", "branches/b", None, 204),
     ("clear", "clear?bucket=demo&prefix=none", None, 200),
     ("getStats", "stats?keys=true", None, 200),
@@ -110,6 +111,7 @@ CALLS = [
     ("exportBackup", "export", {"path": "backup", "bucket": "demo"}, 200),
     ("importBackup", "import", {"path": "backup", "bucket": "copy", "atomic": True}, 200),
     ("downloadBackup", "export?bucket=demo&format=tar.gz", None, 200),
+    ("getIndex", "", None, 200),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]

@@ -208,7 +208,7 @@ def test_small_journal():
             connection.getresponse().read()
         connection.close()
         assert [r["key"] for r in requests_of(server)] == ["4", "3", "2"]
-        assert ok(admin(server, "GET", "stats"))["journal"] == {"capacity": 3, "size": 3}
+        assert ok(admin(server, "GET", "stats"))["journal"].items() >= {"capacity": 3, "size": 3}.items()
 
 
 @pytest.mark.options
@@ -218,7 +218,9 @@ def test_journal_off():
         for method, path in [("GET", "requests"), ("DELETE", "requests"), ("GET", "events")]:
             admin_refused(admin(server, method, path), 409, "JournalOff")
         stats = ok(admin(server, "GET", "stats"))
-        assert stats["requests"]["total"] == 1 and stats["journal"] == {"capacity": 0, "size": 0}
+        assert stats["requests"]["total"] == 1 and stats["journal"] == {
+            "capacity": 0, "size": 0, "bytes": 0, "limit": 0,
+        }
 
 
 # ---- secrets ------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import ROOT, S3MEMD, client, eventually, http_request, serving, unique
+from ctl import CTL, need_ctl
+from harness import ROOT, client, eventually, http_request, serving, unique
 
-S3MEMCTL = str(Path(S3MEMD).with_name("s3memctl"))
 USERS = {
     "attributes": {"id": "string|optional", "name": "string|required", "age": "number|optional",
                    "city": "string|optional"},
@@ -125,7 +125,8 @@ def exported_people(server, bucket, **query):
 
 
 def run_ctl(server, *args, status=0, env=None, **options):
-    done = subprocess.run([S3MEMCTL, "--endpoint", server.url, *map(str, args)], check=False,
+    need_ctl()
+    done = subprocess.run([CTL, "--endpoint", server.url, *map(str, args)], check=False,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
                           env={"PATH": "/usr/bin:/bin", **(env or {})}, **options)
     assert done.returncode == status, done

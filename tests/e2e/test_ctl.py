@@ -4,7 +4,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import pty
 import re
 import signal
@@ -18,31 +17,11 @@ import pytest
 
 from admin import admin, ok
 from conftest import ALICE
-from harness import (PATIENCE, ROOT, S3MEMD, SLOW, Server, client, eventually, http_request,
+from ctl import CTL, ENV, ctl, ctl_json, needs_ctl, run_ctl
+from harness import (PATIENCE, ROOT, SLOW, Server, client, eventually, http_request,
                      in_flight, keys_of, serving)
 
-CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
-ENV = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
-
-
-def run_ctl(server, *args, env=None, stdin=None):
-    endpoint = {"S3MEMCTL_ENDPOINT": server.url} if server else {}
-    return subprocess.run([CTL, *map(str, args)], capture_output=True, timeout=60 * SLOW,
-                          check=False, input=stdin, env={**ENV, **endpoint, **(env or {})})
-
-
-def ctl(server, *args, env=None, status=0, stdin=None):
-    """Runs it; returns what it printed on standard output."""
-    done = run_ctl(server, *args, env=env, stdin=stdin)
-    err = done.stderr.decode()
-    assert done.returncode == status, (args, done.returncode, done.stdout, err)
-    assert (status == 0) == (not err), err
-    ctl.stderr = err
-    return done.stdout if stdin is not None else done.stdout.decode()
-
-
-def ctl_json(server, *args, **options):
-    return json.loads(ctl(server, *args, "--json", **options))
+pytestmark = needs_ctl
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +40,7 @@ def rows(table):
 
 
 def test_snapshots_and_branches(store):
-    assert ctl(store, "snapshot", "clean") == "snapshot clean\n"
+    assert ctl(store, "snapshot", "clean") == "snapshot clean of branch main\n"
     assert ctl(store, "snapshot").startswith("snapshot snapshot-")
     listed = rows(ctl(store, "snapshots"))
     assert [r["NAME"] for r in listed] == ["clean", "snapshot-1"]
@@ -70,7 +49,7 @@ def test_snapshots_and_branches(store):
     assert ctl(store, "branch", "other", "--quiet") == ""
     http_request(store, "DELETE", "/data/b", headers={"x-s3mem-branch": "dev"})
     assert ctl(store, "ls", "data", "--branch", "dev") == "a/1\n"
-    assert ctl(store, "restore", "clean", "--branch", "dev") == "dev is clean again\n"
+    assert ctl(store, "restore", "clean", "--branch", "dev") == "branch dev is clean again\n"
     assert ctl(store, "ls", "data", "--branch=dev") == "a/1\nb\n"
     assert [b["name"] for b in ctl_json(store, "branches")["branches"]] == ["dev", "main", "other"]
     ctl(store, "branch", "-d", "dev")
@@ -220,7 +199,7 @@ def test_clock(store):
 def test_clear(store):
     ctl(store, "snapshot", "full")
     assert ctl(store, "clear", "--bucket", "data", "--prefix", "a/") == (
-        "1 objects, 0 versions, 0 uploads are gone\n")
+        "branch main: 1 objects, 0 versions, 0 uploads are gone\n")
     assert ctl_json(store, "clear", "--stats")["objects"] == 1
     ctl(store, "restore", "full")
     ctl(store, "clear", "--prefix", "a", status=1)

@@ -3,23 +3,23 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 
 import pytest
 
+from ctl import CTL, needs_ctl
 from harness import S3MEMD, SLOW, eventually
 
-CTL = str(pathlib.Path(S3MEMD).with_name("s3memctl"))
+pytestmark = needs_ctl
 
 
 @pytest.fixture
 def run(tmp_path):
     """Runs s3memctl with a folder of its own; what it started is stopped in the end."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3MEM"))}
-    env |= {"XDG_STATE_HOME": str(tmp_path), "S3MEMD": S3MEMD}
+    env |= {"XDG_STATE_HOME": str(tmp_path), "S3MEMD": S3MEMD, "HOME": str(tmp_path)}
     names = set()
 
     def call(*args, status=0):

@@ -89,6 +89,21 @@ def test_help_and_version():
     assert re.search(r"s3memd \d+\.\d+\.\d+", done.stdout)
 
 
+def loaded_libraries(server):
+    with open(f"/proc/{server.pid}/maps", encoding="utf-8") as maps:
+        return {line.split()[-1] for line in maps if ".so" in line}
+
+
+def test_every_library_is_there_at_start():
+    """What an image lacks it must say before Ready, not with the first XML body or backup."""
+    with serving("--bucket", "shop") as server:
+        before = loaded_libraries(server)
+        client(server).put_bucket_tagging(Bucket="shop", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+        reply = http_request(server, "GET", "/_s3mem/export?bucket=shop")
+        assert reply.status == 200 and len(reply.body) > 0
+        assert loaded_libraries(server) == before
+
+
 @pytest.mark.parametrize(
     "arguments,named",
     [

@@ -10,12 +10,12 @@ import pytest
 
 from admin import admin
 from conftest import ALICE
-from harness import ROOT, S3MEMD, SLOW, client, serving
+from ctl import CTL, need_ctl
+from harness import ROOT, SLOW, client, serving
 from test_backup import put_people
 
 pytestmark = pytest.mark.options
 
-S3MEMCTL = os.environ.get("S3MEMCTL", os.path.join(os.path.dirname(S3MEMD), "s3memctl"))
 PROGRAMS = {"man/s3memd-admin.7": "curl", "man/s3memctl.1": "s3memctl"}
 
 
@@ -82,6 +82,8 @@ def prepare(server, command, folder):
 
 @pytest.mark.parametrize("page, command", EVERY)
 def test_example(page, command, folder):
+    if command.startswith("s3memctl"):
+        need_ctl()
     signed = "--aws-sigv4" in command
     options = ["--access-key", ALICE["accessKey"], "--secret-key", ALICE["secretKey"]] if signed else ["--state-dir", folder]
     with serving(*options) as server:
@@ -90,7 +92,7 @@ def test_example(page, command, folder):
         script = f"""
             set -e
             curl() {{ command curl -sS --fail-with-body "$@"; }}
-            s3memctl() {{ "{S3MEMCTL}" "$@"; }}
+            s3memctl() {{ "{CTL}" "$@"; }}
             S=http://127.0.0.1:{server.port}/_s3mem
             {command}
         """

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from admin import admin, ok
+from ctl import ctl, ctl_json, run_ctl
 from harness import client, eventually, http_request, keys_of, run_daemon, serving
-from test_ctl import ctl, ctl_json, run_ctl
 
 
 def persistent(path, *args):
@@ -136,7 +136,7 @@ def test_ctl_save_and_load(store, tmp_path):
     assert "--force" in ctl.stderr
     ctl(store, "save", path, "--force", "--bucket", "data")
     assert ctl(store, "save", "-", stdin=b"").count(b'"k"') == 1
-    assert ctl(store, "load", path, "--bucket", "copy") == f"{path} loaded: 1 objects, 4 B\n"
+    assert ctl(store, "load", path, "--bucket", "copy") == f"{path} loaded: 1 objects, 4 B, branch main\n"
     loaded = ctl_json(store, "load", path, "--bucket", "copy", "--merge")
     assert loaded["created"] is False and loaded["objects"] == 1
     assert client(store).get_object(Bucket="copy", Key="k")["Body"].read() == b"body"
@@ -162,7 +162,7 @@ def test_ctl_tells_what_is_not_saved(store, tmp_path):
 
 def test_ctl_on_the_server(store):
     assert ctl(store, "save", "s.json", "--server", "--bucket", "data") == (
-        "s.json saved: 1 objects, 4 B\n")
+        "s.json saved: 1 objects, 4 B, branch main\n")
     assert list(objects_in(store.folder / "s.json")) == ["k"]
     assert ctl_json(store, "load", "s.json", "--server", "--bucket", "again")["objects"] == 1
     ctl(store, "load", "../s.json", "--server", "--bucket", "again", status=1)

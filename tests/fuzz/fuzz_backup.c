@@ -40,9 +40,9 @@ static struct str next_part(struct str *rest)
     return part;
 }
 
-static void pack(struct buf *tar, struct str parts, struct buf *why)
+static void pack(struct buf *tar, struct str parts)
 {
-    AUTO(sink) sink = sink_tar_new(add_to_tar, tar, false, why);
+    AUTO(sink) sink = sink_tar_new(add_to_tar, tar, false);
     bool ok = sink != NULL;
 
     while (ok && parts.len > 0) {
@@ -107,7 +107,7 @@ static void export_and_import(struct store *store)
     AUTO_BUF(why, KiB(16));
     AUTO(branch) b = store_branch(store, STR("main"));
     AUTO(root) root = branch_root(b);
-    AUTO(sink) sink = sink_tar_new(add_to_tar, &tar, false, &why);
+    AUTO(sink) sink = sink_tar_new(add_to_tar, &tar, false);
     struct backup_export_options options = {.choice = {.bucket = STR("fuzz")}, .plain = true};
     json_t *exported = NULL;
 
@@ -125,12 +125,11 @@ static void export_and_import(struct store *store)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_BUF(tar, MEMORY);
-    AUTO_BUF(why, KiB(16));
     struct str input = str_of((const char *)data, size);
     struct store *store = store_new(&(struct store_options){.max_memory_bytes = MEMORY});
 
     if (size > 0 && data[0] == '/') {
-        pack(&tar, str_from(input, 1), &why);
+        pack(&tar, str_from(input, 1));
         input = buf_str(&tar);
     }
     {

@@ -21,12 +21,19 @@ static struct store *store;
 static struct admin *admin;
 static struct traffic traffic;
 
+static void start_within(size_t journal_size, uint64_t max_memory)
+{
+    store = store_new(&(struct store_options){.max_memory_bytes = max_memory});
+    admin = admin_new(&(struct admin_options){.store = store,
+                                              .version = "1.2.3",
+                                              .journal_size = journal_size,
+                                              .max_memory_bytes = max_memory});
+    traffic = admin_traffic(admin);
+}
+
 static void start_with(size_t journal_size)
 {
-    store = store_new(&(struct store_options){0});
-    admin = admin_new(&(struct admin_options){
-        .store = store, .version = "1.2.3", .journal_size = journal_size});
-    traffic = admin_traffic(admin);
+    start_within(journal_size, 0);
 }
 
 static int start(void **state)
@@ -40,6 +47,14 @@ static int start_large(void **state)
 {
     (void)state;
     start_with(20000);
+    return 0;
+}
+
+/* Entries of all the memory there is: the bytes are what bounds them. */
+static int start_long(void **state)
+{
+    (void)state;
+    start_within(JOURNAL_MAX, MiB(4));
     return 0;
 }
 
@@ -778,8 +793,8 @@ static void test_a_slow_reader_is_told_what_it_lost(void **state)
     assert_string_equal(names_of(read_events(&a)),
                         "31:command.request 32:command.response 33:putObject ");
     stats = ask_text(admin, "GET", "/_s3mem/stats", &status);
-    assert_non_null(strstr(stats, "\"journal\":{\"capacity\":8,\"size\":8},"
-                                  "\"events\":{\"subscribers\":1,\"lost\":6}}"));
+    assert_non_null(strstr(stats, "\"journal\":{\"capacity\":8,\"size\":8,"));
+    assert_non_null(strstr(stats, "\"events\":{\"subscribers\":1,\"lost\":6,\"bytes\":0}}"));
     mem_free(stats);
     ask_end(&a);
     follow(&a, "?lastEventId=2&type=putObject", NULL);
@@ -914,8 +929,109 @@ static void test_threads(void **state)
     ask_end(&a);
 }
 
+/* ---- bytes ------------------------------------------------------------------------- */
+
+static char long_key[KiB(16)];
+
+static void run_numbered(int number, size_t key_len)
+{
+    snprintf(long_key, sizeof(long_key), "%05d", number);
+    memset(long_key + 5, 'k', key_len - 5);
+    long_key[key_len] = '\0';
+    fake_run(&traffic, "PutObject", 3, long_key, number % 3 ? 200 : 404);
+}
+
+static void test_bytes_are_bounded(void **state)
+{
+    struct journal_facts facts;
+    struct event event;
+    uint64_t number = 0;
+    struct entry *e;
+    struct ask a;
+
+    (void)state;
+    for (int i = 1; i <= 10000; i++)
+        run_numbered(i, i % 10 ? 10 : sizeof(long_key) - 1);
+    journal_facts(admin->journal, &facts);
+    assert_int_equal(facts.bytes_max, MiB(4) / 8);
+    assert_in_range(facts.bytes, facts.bytes_max / 2, facts.bytes_max);
+    assert_in_range(facts.size, 20, 1000);
+    assert_int_equal(facts.last_id, 10000);
+    /* The oldest of both rings is the same request, and the newest is there. */
+    assert_int_equal(journal_read_events(admin->journal, &number, &event, 1), 1);
+    number = 0;
+    assert_int_equal(journal_read(admin->journal, &number, &e, 1), 1);
+    assert_in_range(e->id, 10000 - facts.size + 1, 10000 - facts.size + 1);
+    assert_in_range(event.entry->id, e->id - 1, e->id);
+    journal_release(admin->journal, &e, 1);
+    journal_release_events(admin->journal, &event, 1);
+    ask_begin(&a, admin, "GET", "/_s3mem/requests?limit=1", NULL, NULL);
+    assert_non_null(strstr(a.reply->text.ptr, "\"last\":10000}"));
+    ask_end(&a);
+}
+
+/* What readers hold stays, is counted, and comes back. */
+static void test_bytes_held_by_readers(void **state)
+{
+    struct entry *held[64];
+    struct journal_facts facts;
+    uint64_t position = 0;
+    size_t count;
+
+    (void)state;
+    for (int i = 1; i <= 64; i++)
+        run_numbered(i, sizeof(long_key) - 1);
+    count = journal_read(admin->journal, &position, held, ARRAY_LEN(held));
+    assert_in_range(count, 10, 40);
+    for (int i = 0; i < 64; i++)
+        run_numbered(i, sizeof(long_key) - 1);
+    assert_int_equal(entry_text(held[0], ENTRY_KEY).len, sizeof(long_key) - 1);
+    journal_release(admin->journal, held, count);
+    for (int i = 0; i < 64; i++)
+        run_numbered(i, 10);
+    journal_facts(admin->journal, &facts);
+    assert_in_range(facts.bytes, 1, facts.bytes_max);
+    assert_in_range(facts.size, 64, 100);
+}
+
+/* Readers whose clients take nothing: together no more text than there is room for; one that
+ * found none falls behind, and goes on when there is room again. */
+static void test_text_of_readers_is_bounded(void **state)
+{
+    enum { READERS = 64 };
+    static struct ask readers[READERS];
+    struct journal_facts facts;
+    char text[8];
+    size_t len, waiting = 0;
+
+    (void)state;
+    for (size_t i = 0; i < READERS; i++)
+        follow(&readers[i], "", NULL);
+    for (int i = 1; i <= 64; i++)
+        run_numbered(i, 1000);
+    for (size_t i = 0; i < READERS; i++) {
+        enum stream_next next =
+            readers[i].reply->stream(readers[i].reply->stream_arg, text, sizeof(text), &len);
+
+        waiting += next == STREAM_WAIT;
+        journal_facts(admin->journal, &facts);
+        assert_in_range(facts.text_bytes, 1, facts.bytes_max);
+    }
+    assert_in_range(waiting, READERS / 2, READERS - 8);
+    for (size_t i = 0; i + 1 < READERS; i++)
+        ask_end(&readers[i]);
+    assert_int_equal(woken_within(&readers[READERS - 1], WAIT_MS), 1);
+    assert_int_equal(readers[READERS - 1].reply->stream(readers[READERS - 1].reply->stream_arg,
+                                                        text, sizeof(text), &len),
+                     STREAM_MORE);
+    ask_end(&readers[READERS - 1]);
+    journal_facts(admin->journal, &facts);
+    assert_int_equal(facts.text_bytes, 0);
+}
+
 #define TEST(name)       cmocka_unit_test_setup_teardown(name, start, stop)
 #define TEST_LARGE(name) cmocka_unit_test_setup_teardown(name, start_large, stop)
+#define TEST_LONG(name)  cmocka_unit_test_setup_teardown(name, start_long, stop)
 #define TEST_OFF(name)   cmocka_unit_test_setup_teardown(name, start_off, stop)
 
 int main(void)
@@ -949,6 +1065,9 @@ int main(void)
         TEST(test_a_slow_reader_is_told_what_it_lost),
         TEST(test_head_of_events),
         TEST(test_threads),
+        TEST_LONG(test_bytes_are_bounded),
+        TEST_LONG(test_bytes_held_by_readers),
+        TEST_LONG(test_text_of_readers_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

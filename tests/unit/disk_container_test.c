@@ -231,8 +231,7 @@ static void test_bad_names(void **state)
 
 static void make_tar(struct memory *m, bool gzip)
 {
-    AUTO_BUF(why, KiB(4));
-    AUTO(sink) sink = sink_tar_new(keep, m, gzip, &why);
+    AUTO(sink) sink = sink_tar_new(keep, m, gzip);
 
     assert_non_null(sink);
     fill(sink);
@@ -287,8 +286,7 @@ static void test_tar_nobody_takes(void **state)
     for (int gzip = 0; gzip < 2; gzip++) {
         size_t left = KiB(100);
         char block[KiB(4)];
-        AUTO_BUF(why, KiB(4));
-        AUTO(sink) sink = sink_tar_new(take_some, &left, gzip, &why);
+        AUTO(sink) sink = sink_tar_new(take_some, &left, gzip);
 
         assert_true(sink_begin(sink, STR("users.jsonl")));
         for (int i = 0; i < 1000; i++) {

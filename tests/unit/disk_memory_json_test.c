@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "s3mem/disk.h"
 
@@ -97,6 +98,54 @@ static void assert_written(struct store *store, size_t piece)
     assert_string_equal(strstr(out.ptr, "\"bucket\""), written);
 }
 
+/* Metadata of any size goes out, in pieces that end between two characters. */
+static void test_long_metadata(void **state)
+{
+    enum { LONG = 600001, MANY = 2000 };
+    struct store *store = store_new(&(struct store_options){0});
+    AUTO(branch) b = store_branch(store, STR("main"));
+    struct record_spec spec = {.key = STR("k")};
+    AUTO_BUF(attrs, MiB(4));
+    AUTO_BUF(value, MiB(2));
+    AUTO_BUF(out, MiB(16));
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < LONG; i++)
+        buf_add_c(&value, i % 5 == 0 ? "\x01" : i % 5 == 1 ? "\xf0\x9f\x98\x80" : "\xc3\xa9");
+    attrs_add_meta(&attrs, STR("long"), buf_str(&value));
+    attrs_add_meta(&attrs, STR("empty"), STR(""));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof(name), "m%d", i);
+        attrs_add_meta(&attrs, str_c(name), STR("x"));
+    }
+    spec.attrs = buf_str(&attrs);
+    assert_int_equal(bucket_create(b, &(struct bucket_spec){.name = STR("vec"),
+                                                            .region = STR("us-east-1"),
+                                                            .owner = STR("o\no\n1")}),
+                     S3_OK);
+
+    struct record *r = record_new(store, &spec, body_new(store, 0));
+
+    assert_non_null(r);
+    assert_int_equal(object_put(b, STR("vec"), r, NULL, NULL), S3_OK);
+    write_bucket(store, 1000, &out);
+    assert_true(buf_ok(&out));
+
+    json_t *document = json_loadb(out.ptr, out.len, 0, NULL);
+    json_t *metadata =
+        json_object_get(json_object_get(json_object_get(document, "objects"), "k"), "metadata");
+    json_t *text = json_object_get(metadata, "long");
+
+    assert_int_equal(json_object_size(metadata), MANY + 2);
+    assert_int_equal(json_string_length(text), value.len);
+    assert_memory_equal(json_string_value(text), value.ptr, value.len);
+    assert_string_equal(json_string_value(json_object_get(metadata, "empty")), "");
+    json_decref(document);
+    branch_unref(TAKE(b));
+    store_free(store);
+}
+
 static void test_in_pieces(void **state)
 {
     (void)state;
@@ -180,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_pieces),
+        cmocka_unit_test(test_long_metadata),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_every_allocation_fails),
     };
