@@ -95,28 +95,45 @@ static void name_difference(struct str ours, struct str theirs, struct buf *why)
     buf_add_c(why, extra ? " that is not s3memd's, or was altered" : ", or it was altered");
 }
 
-bool check_schema(struct database *db, int64_t version, struct buf *why)
+/* What a file of that version consists of. */
+static bool describe_ours(struct database *db, const char *without, struct buf *out)
 {
-    AUTO_BUF(ours, MiB(1));
-    AUTO_BUF(theirs, MiB(1));
     sqlite3 *fresh = NULL;
     int err =
         sqlite3_open_v2(":memory:", &fresh, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (!err)
         err = sqlite3_exec(fresh, schema, NULL, NULL, NULL);
-    if (!err && version == 1)
-        err = sqlite3_exec(fresh, "DROP TRIGGER object_replaced", NULL, NULL, NULL);
+    if (!err)
+        err = sqlite3_exec(fresh, without, NULL, NULL, NULL);
     if (err && !db->err)
         db->err = err;
-    if (!db->err && describe_schema(db, fresh, &ours) &&
-        describe_schema(db, db->sql, &theirs) &&
-        (!buf_ok(&theirs) || !str_eq(buf_str(&ours), buf_str(&theirs)))) {
-        buf_addf(why, "%s ", db->path);
-        name_difference(buf_str(&ours), buf_str(&theirs), why);
-    }
+    if (!db->err)
+        describe_schema(db, fresh, out);
     sqlite3_close(fresh);
-    return !db->err && why->len == 0;
+    return !db->err;
+}
+
+bool check_schema(struct database *db, int64_t version, struct buf *why)
+{
+    AUTO_BUF(ours, MiB(1));
+    AUTO_BUF(early, MiB(1));
+    AUTO_BUF(theirs, MiB(1));
+
+    if (!describe_ours(db, "", &ours) || !describe_schema(db, db->sql, &theirs))
+        return false;
+    if (buf_ok(&theirs) && str_eq(buf_str(&ours), buf_str(&theirs)))
+        return true;
+    /* The trigger is what version 2 brought; it was there shortly before the number was. */
+    if (version == 1) {
+        if (!describe_ours(db, "DROP TRIGGER object_replaced", &early))
+            return false;
+        if (buf_ok(&theirs) && str_eq(buf_str(&early), buf_str(&theirs)))
+            return true;
+    }
+    buf_addf(why, "%s ", db->path);
+    name_difference(buf_str(version == 1 ? &early : &ours), buf_str(&theirs), why);
+    return false;
 }
 
 /* ---- rows -------------------------------------------------------------------------- */

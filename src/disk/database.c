@@ -10,25 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
-#define APPLICATION_ID 0x73336d65
-#define ROW_MAX        MiB(32)
+#define ROW_MAX MiB(32)
 
 static const char schema[] = {
 #include "disk/schema.inc"
     0};
-
-/* What takes a file from version 1 of the schema to 2, and so on. schema.sql has all of it. */
-static const char *const migrations[] = {
-    /* Also: a base may be younger than the node that has it. */
-    "CREATE TRIGGER object_replaced AFTER UPDATE OF body ON object"
-    " WHEN old.kind = 0 AND old.body IS NULL"
-    " BEGIN"
-    "  INSERT INTO loose SELECT segment FROM extent WHERE owner = 2 * old.id;"
-    "  DELETE FROM extent WHERE owner = 2 * old.id;"
-    " END",
-};
-#define SCHEMA_VERSION (1 + (int)ARRAY_LEN(migrations))
 
 static const char *const sql_texts[SQL_COUNT] = {
 #define X(name, sql) [SQL_##name] = sql,
@@ -164,7 +150,7 @@ static bool write_attributes(struct database *db)
     return !db->err;
 }
 
-static bool write_numbers(struct database *db)
+bool write_numbers(struct database *db)
 {
     char numbers[96];
 
@@ -184,26 +170,6 @@ static bool create(struct database *db)
                      " CAST(strftime('%s', 'now') AS INTEGER) * 1000000000, 1)") &&
         write_attributes(db) && sql_exec(db, "COMMIT"))
         return true;
-    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
-    return false;
-}
-
-/* Brings a file of an older version to ours, in one transaction. */
-static bool migrate(struct database *db)
-{
-    int64_t version = pragma(db, "PRAGMA user_version");
-
-    if (db->err || version == SCHEMA_VERSION)
-        return !db->err;
-    if (!sql_exec(db, "BEGIN IMMEDIATE"))
-        return false;
-    for (int64_t v = version; v < SCHEMA_VERSION && !db->err; v++)
-        sql_exec(db, migrations[v - 1]);
-    if (!db->err && write_numbers(db) && sql_exec(db, "COMMIT")) {
-        log_info("%s: its format is now version %d, it was %" PRId64, db->path, SCHEMA_VERSION,
-                 version);
-        return true;
-    }
     sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
@@ -416,17 +382,21 @@ static int note_journal(void *arg, sqlite3 *sql, const char *name, int pages)
 }
 
 /* The file was good: from now on it is written to. */
-static bool begin_writing(struct database *db)
+static bool begin_writing(struct database *db, struct buf *why)
 {
+    int64_t version;
+
     sqlite3_progress_handler(db->sql, 0, NULL, NULL);
     if (!db->options.follow)
         return true;
     db->is_new = is_untouched(db);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     sql_exec(db, "PRAGMA journal_mode = WAL");
-    if (db->err || !migrate(db) ||
+    version = pragma(db, "PRAGMA user_version");
+    if (db->err || !migrate(db, version, why) ||
         !write_attributes(db)) /* those that are newer than the file */
         return false;
+    old_find(db);
     sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
                                                              : "PRAGMA synchronous = NORMAL");
     sqlite3_wal_hook(db->sql, note_journal, db);
@@ -478,8 +448,8 @@ struct database *database_open(const struct database_options *options, struct bu
 {
     struct database *db = database_new(options);
 
-    if (!take_lock(db, why) || !open_file(db, why) || !reload(db, why) || !begin_writing(db) ||
-        !heads_read(db)) {
+    if (!take_lock(db, why) || !open_file(db, why) || !reload(db, why) ||
+        !begin_writing(db, why) || !heads_read(db)) {
         explain(db, why);
         close_file(db);
         return NULL;

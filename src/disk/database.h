@@ -4,6 +4,7 @@
  * schema.sql   the tables, and how states share rows
  * database.c   opening, locking, closing; statements
  * check.c      is the file what we would have written?
+ * migrate.c    a file of an older version of the schema becomes one of ours
  * apply.c      one change -> rows (the writer's thread)
  * collect.c    rows that nothing refers to any more (likewise)
  * fold.c       nodes that nobody names become one with their only child (likewise)
@@ -19,6 +20,10 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
+
+/* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
+#define APPLICATION_ID 0x73336d65
+#define SCHEMA_VERSION 2
 
 /* Every statement, by its name; see statements.def. */
 enum statement {
@@ -106,6 +111,7 @@ struct database {
     struct file_id files[DATABASE_FILES]; /* as they were opened */
     bool files_gone;                      /* why err is set */
     bool has_garbage;
+    bool old_stands;         /* FILE.N, of a migration that nothing was written since */
     int64_t next_warning_ns; /* monotonic; that it is slow */
 
     pthread_mutex_t lock; /* guards what follows; taken inside of the store's locks */
@@ -158,6 +164,16 @@ bool check_schema(struct database *db, int64_t version, struct buf *why);
 bool check_columns(struct database *db, struct buf *why);
 /* Are all rows together a state? For tests: it may take longer than loading. As above. */
 bool check_invariants(struct database *db, struct buf *why);
+
+/* Writes the numbers by which the file is known, as of our version. */
+bool write_numbers(struct database *db);
+/* Brings a file of that version to ours and keeps it as FILE.N. False: it is as it was; why
+ * tells, or db->err is set. */
+bool migrate(struct database *db, int64_t version, struct buf *why);
+/* Are there files FILE.N? */
+void old_find(struct database *db);
+/* Something was written: they go. */
+void old_remove(struct database *db);
 
 /* Remembers which files these are; false: one cannot be seen. */
 bool files_note(struct database *db);

@@ -5,8 +5,9 @@
 
 #include "s3mem/disk.h"
 
-/* The number is the format's version. */
-#define DOCUMENT_MAGIC STR("s3mem snapshot 1\n")
+#define DOCUMENT_VERSION     1
+#define DOCUMENT_MAGIC       STR("s3mem snapshot 1\n")
+#define DOCUMENT_VERSION_LEN 2 /* of "1\n" */
 
 /* Of an R. */
 enum document_flags { DOCUMENT_CURRENT = 1, DOCUMENT_NULL = 2, DOCUMENT_MARKER = 4 };

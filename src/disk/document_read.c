@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <zlib.h>
 
-#define FIELDS_MAX  MiB(4)
-#define EXACT_MAX   MiB(64) /* longer bodies grow as they come */
-#define INFLATE_OUT KiB(64)
-#define TEXT_MAX    MiB(1)
+#define FIELDS_MAX     MiB(4)
+#define VERSION_DIGITS 9
+#define EXACT_MAX      MiB(64) /* longer bodies grow as they come */
+#define INFLATE_OUT    KiB(64)
+#define TEXT_MAX       MiB(1)
 
 enum reading { READ_MAGIC, READ_FIELDS, READ_BYTES, READ_SUM, READ_OVER };
 
@@ -23,6 +24,7 @@ struct document_reader {
     struct store *store;
     struct loader *loader;
     enum reading reading;
+    uint32_t version; /* as far as its digits have come; 0: none has */
     enum s3_err err;
     char why[200];
     uint64_t at; /* offset in the plain document, of the next byte */
@@ -488,22 +490,39 @@ static enum s3_err feed_bytes(struct document_reader *r, struct str *data)
     return S3_OK;
 }
 
+static enum s3_err other_version(struct document_reader *r)
+{
+    return fail(r, S3_INVALID_ARGUMENT,
+                "a snapshot document of version %u%s: this s3memd reads version %u",
+                (unsigned)r->version,
+                r->version > DOCUMENT_VERSION ? ", written by a newer s3memd" : "",
+                (unsigned)DOCUMENT_VERSION);
+}
+
+/* "s3mem snapshot ", a number, LF. */
 static enum s3_err feed_magic(struct document_reader *r, struct str *data)
 {
     struct str magic = DOCUMENT_MAGIC;
-    size_t digit = magic.len - 2;
+    size_t number_at = magic.len - DOCUMENT_VERSION_LEN;
 
-    for (; data->len > 0 && r->at < magic.len; r->at++, *data = str_from(*data, 1)) {
-        if (data->ptr[0] == magic.ptr[r->at])
+    for (; data->len > 0 && r->reading == READ_MAGIC; r->at++, *data = str_from(*data, 1)) {
+        char c = data->ptr[0];
+
+        if (r->at < number_at && c == magic.ptr[r->at])
             continue;
-        if (r->at == digit)
-            return fail(r, S3_INVALID_ARGUMENT, "a snapshot document of another version");
-        return fail(r, S3_INVALID_ARGUMENT, "no snapshot document");
+        if (r->at < number_at)
+            return fail(r, S3_INVALID_ARGUMENT, "no snapshot document");
+        if (c >= (r->version ? '0' : '1') && c <= '9' && r->at < number_at + VERSION_DIGITS)
+            r->version = 10 * r->version + (uint32_t)(c - '0');
+        else if (c != '\n' || r->version == 0)
+            return fail(r, S3_INVALID_ARGUMENT, "no snapshot document");
+        else if (r->version != DOCUMENT_VERSION)
+            return other_version(r);
+        else
+            r->reading = READ_FIELDS;
     }
-    if (r->at == magic.len) {
+    if (r->reading == READ_FIELDS)
         digest_update(&r->digest, magic.ptr, magic.len);
-        r->reading = READ_FIELDS;
-    }
     return S3_OK;
 }
 

@@ -330,6 +330,7 @@ static bool commit(struct database *db, size_t entries)
     if (!check_files(db))
         return false;
     note_safe(db);
+    old_remove(db);
     copy_journal(db);
     return true;
 }

@@ -342,7 +342,13 @@ static void test_foreign(void **state)
         {{"s", 1}, "truncated"},
         {{"PK\3\4 a zip archive", 18}, "no snapshot document"},
         {{"{\"buckets\":[]}", 14}, "no snapshot document"},
-        {{"s3mem snapshot 2\nB", 18}, "another version"},
+        {{"s3mem snapshot 2\nB", 18},
+         "of version 2, written by a newer s3memd: this s3memd reads version 1"},
+        {{"s3mem snapshot 4711\nB", 21}, "of version 4711, written by a newer"},
+        {{"s3mem snapshot 1234567890\n", 26}, "no snapshot document"},
+        {{"s3mem snapshot 01\nB", 19}, "no snapshot document"},
+        {{"s3mem snapshot 0\nB", 18}, "no snapshot document"},
+        {{"s3mem snapshot \nB", 17}, "no snapshot document"},
         {{"\x1f\x8bgarbage and more", 18}, "gzip data is broken"},
     };
     struct store *store = test_store(0);
