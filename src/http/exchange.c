@@ -26,7 +26,6 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     struct conn *conn =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     struct exchange *x = &conn->x;
-    char *query;
 
     x->state = EXCHANGE_HEADERS;
     x->mhd = mhd;
@@ -41,12 +40,8 @@ void *exchange_start(void *arg, const char *target, struct MHD_Connection *mhd)
     x->sent_target = target;
     keep_target(x, target ? target : "");
     target_split(&x->req);
-    /* Next libmicrohttpd would take the query apart, in place, into one pool entry a parameter:
-     * work for nothing, and a query of many '&' would exhaust the pool and hang the connection.
-     * The text is its own writable buffer, so the query can be ended here. */
-    query = target ? strchr(target, '?') : NULL;
-    if (query)
-        query[1] = '\0';
+    if (target)
+        query_hide(target);
     /* Should it be too late for that, the next callback hears of it. */
     (void)conn_expect(conn, server->header_timeout_ms);
     atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
@@ -92,25 +87,6 @@ static bool has_body(const struct request *req)
 {
     return req->chunked ||
            (req->content_length != CONTENT_LENGTH_NONE && req->content_length > 0);
-}
-
-/* Who sends no body waits for no 100 (RFC 9110, 10.1.1). libmicrohttpd would send one all the
- * same and, with the next request there already, call back for a reply while it takes none. So
- * the expectation is made illegible where it reads it. */
-static void hide_expectation(struct exchange *x)
-{
-    for (size_t i = 0; i < x->header_count; i++) {
-        struct str *value = &x->headers[i].value;
-
-        if (!str_eq_nocase(x->headers[i].name, STR("expect")) ||
-            !str_eq_nocase(*value, STR("100-continue")))
-            continue;
-        memcpy(x->expectation, value->ptr, sizeof(x->expectation));
-        *(char *)(uintptr_t)value->ptr = '-';
-        value->ptr = x->expectation;
-        x->req.expects_continue = false;
-        return;
-    }
 }
 
 static void collect_request(struct exchange *x, struct MHD_Connection *mhd, const char *method,
@@ -230,7 +206,7 @@ static enum MHD_Result exchange_begin(struct exchange *x, struct MHD_Connection 
         return exchange_reply(x, mhd);
     }
     if (x->req.expects_continue && !has_body(&x->req))
-        hide_expectation(x);
+        expectation_hide(x);
     conn->step_received = 0;
     /* Without a body the next callback comes at once. */
     if (has_body(&x->req) && !conn_expect(conn, x->server->body_timeout_ms))
@@ -315,7 +291,7 @@ enum MHD_Result exchange_handle(void *arg, struct MHD_Connection *mhd, const cha
 
 static void log_refusal(struct exchange *x, uint64_t sent)
 {
-    if (!log_access_enabled())
+    if (!log_access_enabled() || x->server->is_trial)
         return;
     log_access(&(struct log_access_entry){
         .request_id = STR("-"),

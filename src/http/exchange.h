@@ -145,6 +145,23 @@ void target_split(struct request *req);
 /* Does it name something, and whom it is asked of? S3_OK, BAD_REQUEST or INVALID_URI. */
 enum s3_err target_check(const struct request *req);
 
+/* ---- quirks.c ---------------------------------------------------------------------- */
+
+#define QUIRKS_OPTIONS 7
+/* Fills in the options that decide how libmicrohttpd reads a request. */
+void quirks_options(struct MHD_OptionItem options[QUIRKS_OPTIONS], struct http_server *server);
+/* Does the library at hand read requests as this server relies on? Takes less than a
+ * millisecond. False: it would not be safe to serve; why is filled with one sentence. */
+MUST_CHECK bool quirks_check(struct buf *why);
+/* Has the line of the header reached the server as it was sent, in one piece? next: the header
+ * behind it, or NULL. Names and values must be libmicrohttpd's own memory, here and below. */
+bool header_is_whole(const struct header *h, const struct header *next);
+bool line_is_whole(const struct request *req, const char *sent_target, const char *version);
+/* Keeps libmicrohttpd from taking the query apart. In exchange_start only. */
+void query_hide(const char *sent_target);
+/* Keeps libmicrohttpd from sending a 100; the request's header still has its value. */
+void expectation_hide(struct exchange *x);
+
 /* ---- framing.c --------------------------------------------------------------------- */
 
 /* Can there be no doubt what the request line and the headers say and where the body ends?

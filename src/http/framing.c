@@ -12,29 +12,6 @@
 /* Of everything but a read: those have the headers of an object. */
 #define USUAL_REPLY_HEAD KiB(1)
 
-/* libmicrohttpd takes header lines apart in place, by NULs, so what became of a line can be
- * seen around its name and value:
- *
- *   name NUL blanks value NUL LF           a line as it should be
- *   (the name lies elsewhere)              a folded line (RFC 9112, 5.2) has lost its value
- *   name NUL blanks value NUL value ...    a NUL that the client sent has cut the value short
- */
-static bool is_whole(const struct header *h, const struct header *next)
-{
-    const char *value_end = h->value.ptr + strlen(h->value.ptr);
-    const char *at = h->name.ptr + h->name.len + 1;
-
-    if (h->value.ptr < at)
-        return false;
-    while (at < h->value.ptr && (*at == ' ' || *at == '\t'))
-        at++;
-    if (at != h->value.ptr)
-        return false;
-    /* Behind the NUL that ends the value: the rest of the line's end, or, after a bare LF, the
-     * next line. */
-    return strchr(" \t\r\n", value_end[1]) || (next && value_end + 1 == next->name.ptr);
-}
-
 /* The headers that tell where a body ends, and whose it is. */
 struct framing {
     size_t hosts, encodings, lengths;
@@ -71,20 +48,11 @@ static bool read_framing(const struct request *req, struct framing *f)
 
         /* A bare CR ends a line for some readers (RFC 9112, 2.2). */
         if (!str_is_token(h->name) || memchr(h->value.ptr, '\r', h->value.len) ||
-            !is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
+            !header_is_whole(h, i + 1 < req->header_count ? &req->headers[i + 1] : NULL))
             return false;
         note_framing(f, h);
     }
     return true;
-}
-
-/* libmicrohttpd puts a NUL in place of the blank behind the method, and of the one between the
- * target and the version. It passes over further blanks before the target. */
-static bool line_is_whole(const struct request *req, const char *sent_target,
-                          const char *version)
-{
-    return str_is_token(req->method) && sent_target == req->method.ptr + req->method.len + 1 &&
-           sent_target + req->target.len + 1 == version;
 }
 
 /* libmicrohttpd takes any minor version. None has a meaning but these two. */

@@ -44,14 +44,6 @@ static void panic_from_mhd(void *arg, const char *file, unsigned line, const cha
     abort();
 }
 
-/* The target is kept raw: SigV4 signs it so. */
-static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
-{
-    (void)arg;
-    (void)mhd;
-    return strlen(text);
-}
-
 /* ---- resources --------------------------------------------------------------------- */
 
 static unsigned default_threads(void)
@@ -95,6 +87,7 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
     /* Out of reach, even if one worker had them all: at its limit 0.9.75 forgets to unlock a
      * mutex and hangs. The front thread keeps the real limit. */
     unsigned mhd_limit = server->connection_limit * (threads + 1);
+    struct MHD_OptionItem reading[QUIRKS_OPTIONS];
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->tls_cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->tls_key},
@@ -107,20 +100,18 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, const struct htt
         {MHD_OPTION_END, 0, NULL},
     };
 
+    quirks_options(reading, server);
     if (server->tls)
         flags |= MHD_USE_TLS;
     else
         tls[0].option = MHD_OPTION_END;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, exchange_handle, server,
-        /* First, so that complaints about the others are heard. */
-        MHD_OPTION_EXTERNAL_LOGGER, log_from_mhd, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-        exchange_start, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_NOTIFY_CONNECTION,
-        conn_notify, server, MHD_OPTION_CONNECTION_LIMIT, mhd_limit,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_BUFFER,
-        MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, server,
+                            /* First, so that complaints about the others are heard. */
+                            MHD_OPTION_EXTERNAL_LOGGER, log_from_mhd, NULL, MHD_OPTION_ARRAY,
+                            reading, MHD_OPTION_CONNECTION_LIMIT, mhd_limit,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s,
+                            MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_BUFFER,
+                            MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static void server_destroy(struct http_server *server)
@@ -171,6 +162,10 @@ struct http_server *http_server_start(const struct http_options *options, struct
         return NULL;
     }
     MHD_set_panic_func(panic_from_mhd, NULL);
+    if (!quirks_check(why)) {
+        server_destroy(server);
+        return NULL;
+    }
     start_log = why;
     server->mhd = start_mhd(server, options);
     start_log = NULL;

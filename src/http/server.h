@@ -33,6 +33,7 @@ struct http_server {
     unsigned connection_limit;
     int64_t idle_timeout_ms, header_timeout_ms, body_timeout_ms;
     bool tls;
+    bool is_trial;                 /* quirks_check asks: nothing is logged */
     struct tls_identity *identity; /* under the lock: of the next connection */
     struct turns *turns;           /* may be NULL */
     void (*tidy)(void *arg);       /* may be NULL */

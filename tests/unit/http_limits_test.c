@@ -2,6 +2,7 @@
 /* http_limits_test.c - malformed requests, slow clients, many clients, stopping. */
 #include "http_fixture.h"
 
+#include <microhttpd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -44,6 +45,13 @@ static void expect_served(void)
 
 /* ---- framing ----------------------------------------------------------------------- */
 
+/* libmicrohttpd 1.0 refuses by itself, before any callback and with a page of HTML, what the
+ * front end has to refuse in front of 0.9.75. */
+static bool refused_by_library(const struct answer *a)
+{
+    return MHD_get_version()[0] != '0' && a->status == 400 && strstr(a->body, "<html>");
+}
+
 /* Refused by the front end, in S3's words, and the connection ends. */
 static void expect_refused(const char *request, unsigned status, const char *code)
 {
@@ -52,9 +60,11 @@ static void expect_refused(const char *request, unsigned status, const char *cod
 
     client_send(fd, request);
     client_read(fd, &a, false);
-    assert_int_equal(a.status, status);
-    if (code)
-        assert_non_null(strstr(a.body, code));
+    if (!refused_by_library(&a)) {
+        assert_int_equal(a.status, status);
+        if (code)
+            assert_non_null(strstr(a.body, code));
+    }
     client_free(&a);
     assert_true(client_sees_end(fd, WAIT_MS));
     close(fd);
@@ -73,8 +83,6 @@ static void test_ambiguous_framing(void **state)
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc", 400,
                    "<Code>BadRequest</Code>");
     expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-                   501, "<Code>NotImplemented</Code>");
-    expect_refused("PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n",
                    501, "<Code>NotImplemented</Code>");
     expect_refused("PUT /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 400,
                    "<Code>BadRequest</Code>");
@@ -116,20 +124,59 @@ static void test_nul_in_header(void **state)
     assert_int_equal(counts.begun, 0);
 }
 
-/* Bare line feeds, blanks around values and empty values are no reason to refuse. */
+/* Blanks around values and empty values are no reason to refuse. */
 static void test_loose_header_lines(void **state)
 {
     struct answer a;
     int fd = client_connect(f);
 
     (void)state;
-    client_send(fd, "GET /x HTTP/1.1\nHost: h\na:b\nc:\nd:  e \t\r\nf: \r\n\n"
+    client_send(fd, "GET /x HTTP/1.1\r\nHost: h\r\na:b\r\nc:\r\nd:  e \t\r\nf: \r\n\r\n"
                     "GET /y HTTP/1.1\r\nHost:h\r\n\r\n");
     client_read(fd, &a, false);
     assert_string_equal(a.body, "GET /x 0");
     client_free(&a);
     client_read(fd, &a, false);
     assert_string_equal(a.body, "GET /y 0");
+    client_free(&a);
+    close(fd);
+}
+
+/* A server may take a bare line feed for a line's end (RFC 9112, 2.2). 0.9.75 cannot be told
+ * not to; 1.0 would also take it for one where it breaks the framing of chunks. */
+static void test_bare_line_feeds(void **state)
+{
+    struct answer a;
+    int fd = client_connect(f);
+
+    (void)state;
+    client_send(fd, "GET /x HTTP/1.1\nHost: h\na:b\nc:\nd:  e \t\nf: \r\n\n");
+    client_read(fd, &a, false);
+    if (!refused_by_library(&a))
+        assert_string_equal(a.body, "GET /x 0");
+    client_free(&a);
+    close(fd);
+}
+
+/* 0.9.75 takes "chunked " for another encoding; 1.0 reads a value without the blanks around it.
+ * Either way the body ends where its chunks do. */
+static void test_blank_behind_encoding(void **state)
+{
+    struct answer a;
+    int fd = client_connect(f);
+
+    (void)state;
+    client_send(fd, "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n"
+                    "1\r\na\r\n0\r\n\r\n");
+    client_read(fd, &a, false);
+    if (MHD_get_version()[0] == '0') {
+        assert_int_equal(a.status, 501);
+        assert_non_null(strstr(a.body, "<Code>NotImplemented</Code>"));
+        assert_true(client_sees_end(fd, WAIT_MS));
+        assert_int_equal(counts.begun, 0);
+    } else {
+        assert_string_equal(a.body, "PUT /x 1");
+    }
     client_free(&a);
     close(fd);
 }
@@ -186,7 +233,8 @@ static void test_oversized_headers(void **state)
 
     (void)state;
     memset(request, 'a', size);
-    memcpy(request, "GET /x HTTP/1.1\r\nHost: ", 23);
+    /* Not the Host, for which 1.0 says 414 URI Too Long. */
+    memcpy(request, "GET /x HTTP/1.1\r\nHost: h\r\nx: ", 29);
     request[size] = '\0';
     /* It may be cut while we still send. */
     if (send(fd, request, size, MSG_NOSIGNAL) == (ssize_t)size &&
@@ -394,6 +442,8 @@ int main(void)
         CASE(test_ambiguous_framing),
         CASE(test_nul_in_header),
         CASE(test_loose_header_lines),
+        CASE(test_bare_line_feeds),
+        CASE(test_blank_behind_encoding),
         CASE(test_equal_lengths_are_one),
         CASE(test_large_headers),
         CASE(test_oversized_headers),
