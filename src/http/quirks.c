@@ -92,7 +92,7 @@ bool line_is_whole(const struct request *req, const char *sent_target, const cha
  * is its own writable buffer, so the query can be ended here. */
 void query_hide(const char *sent_target)
 {
-    char *query = strchr(sent_target, '?');
+    char *query = strchr((char *)(uintptr_t)sent_target, '?');
 
     if (query)
         query[1] = '\0';
