@@ -292,7 +292,8 @@ bool quirks_check(struct buf *why)
 
     buf_init(&t->seen, SEEN_MAX);
     t->mount = (struct http_mount){
-        STR(""), {t, trial_begin, trial_body, trial_finish, trial_reply, trial_done}};
+        .prefix = STR(""),
+        .app = {t, trial_begin, trial_body, trial_finish, trial_reply, trial_done}};
     t->server.mounts = &t->mount;
     t->server.mount_count = 1;
     t->server.header_timeout_ms = t->server.body_timeout_ms = NS_PER_S / NS_PER_MS;

@@ -171,7 +171,12 @@ static void on_dtd(void *arg, const xmlChar *name, const xmlChar *external,
     stop(arg, S3_MALFORMED_XML);
 }
 
-static void ignore_error(void *arg, xmlErrorPtr error)
+/* libxml2 2.12 made the error const. */
+#if LIBXML_VERSION >= 21200
+static void ignore_error(void *arg, const xmlError *error)
+#else
+static void ignore_error(void *arg, xmlError *error)
+#endif
 {
     (void)arg, (void)error;
 }

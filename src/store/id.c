@@ -4,7 +4,7 @@
 #include "store/id.h"
 #include "store/core.h"
 
-static const char alphabet[64] =
+static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
 
 #define VERSION_WORDS 3

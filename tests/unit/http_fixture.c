@@ -160,8 +160,9 @@ struct fixture *fixture_start(int64_t header_timeout_ms, int64_t body_timeout_ms
                               unsigned connection_limit)
 {
     static const struct http_mount mounts[] = {
-        {STR("/nowhere/"), {0}},
-        {STR(""), {NULL, test_begin, test_body, test_finish, test_reply, test_done}},
+        {.prefix = STR("/nowhere/")},
+        {.prefix = STR(""),
+         .app = {NULL, test_begin, test_body, test_finish, test_reply, test_done}},
     };
 
     return start(mounts, ARRAY_LEN(mounts),

@@ -102,7 +102,7 @@ static void test_changed_libraries(void **state)
 /* A server in front of such a library does not start. */
 static void test_no_start(void **state)
 {
-    static const struct http_mount mount = {STR(""), {0}};
+    static const struct http_mount mount = {.prefix = STR("")};
     struct http_listeners listeners = {0};
     const struct http_options options = {.listeners = &listeners,
                                          .mounts = &mount,

@@ -252,7 +252,8 @@ static void wait_done(void *call, uint64_t sent, bool aborted)
 static int start(void **state)
 {
     static const struct http_mount mounts[] = {
-        {STR(""), {NULL, wait_begin, wait_body, wait_finish, wait_reply, wait_done}}};
+        {.prefix = STR(""),
+         .app = {NULL, wait_begin, wait_body, wait_finish, wait_reply, wait_done}}};
 
     (void)state;
     waiters = NULL;
