@@ -3,7 +3,7 @@
 # installed into the build folder to stand beside us.
 #
 #   make bench BENCH_ARGS="--quick get"   a part, with fewer rounds
-#   make bench BENCH_ARGS=--readme        and write the table into README.md
+#   make bench BENCH_ARGS=--publish       and write the table into doc/bench.md
 
 BENCH_BIN = $(addprefix $(BUILD)/tests/bench/,load bare store_bench)
 

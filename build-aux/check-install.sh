@@ -17,6 +17,7 @@ for program in "$prefix"/bin/*; do
     "$program" --version >/dev/null
     [ -z "$(nm "$program" 2>/dev/null)" ] || fail "$program has symbols"
 done
+[ -e "$prefix/share/doc/s3memd/doc/operations.md" ] || fail "README links pages that are not there"
 [ -z "$(nm "$prefix"/lib/libs3mem.so.?.*.* 2>/dev/null)" ] || fail "libs3mem.so has symbols"
 has "$prefix/lib/systemd/system/s3memd.service" "ExecStart=$prefix/bin/s3memd"
 has "$prefix/lib/systemd/system/s3memd.service" "EnvironmentFile=-$prefix/etc/default/s3memd"

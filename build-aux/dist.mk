@@ -37,7 +37,7 @@ zsh_dir ?= $(datarootdir)/zsh/site-functions
 STRIP ?= strip
 
 DOCS := $(wildcard $(addprefix $(SRC)/,README.md ARCHITECTURE.md CHANGELOG.md COPYING SECURITY.md \
-            THIRD-PARTY.md))
+            THIRD-PARTY.md doc/bench.md doc/operations.md))
 MAN_INSTALLED = $(foreach p,$(MAN_PAGES),$(mandir)/man$(lastword $(subst ., ,$p))/$(notdir $p))
 
 # SOURCE:DIRECTORY/NAME of each text file.
@@ -49,7 +49,7 @@ INSTALLED_TEXTS = \
     $(SRC)/systemd/s3memd.socket:$(systemdsystemunitdir)/s3memd.socket \
     $(BUILD)/s3memd-user.service:$(datarootdir)/systemd/user/s3memd.service \
     $(foreach p,$(MAN_PAGES),$(SRC)/$p:$(mandir)/man$(lastword $(subst ., ,$p))/$(notdir $p)) \
-    $(foreach d,$(DOCS),$d:$(docdir)/$(notdir $d))
+    $(foreach d,$(DOCS),$d:$(docdir)/$(d:$(SRC)/%=%))
 text_source = $(firstword $(subst :, ,$1))
 text_target = $(lastword $(subst :, ,$1))
 
@@ -69,7 +69,7 @@ install: all $(BUILD)/s3memd.service $(BUILD)/s3memd-user.service
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/s3memd $(DESTDIR)$(bindir)/s3memctl \
 	    $(foreach t,$(INSTALLED_TEXTS),$(DESTDIR)$(call text_target,$t))
-	-rmdir $(DESTDIR)$(docdir)
+	-rmdir $(DESTDIR)$(docdir)/doc $(DESTDIR)$(docdir)
 
 # ---- dist: what is committed, and configure, so that it builds without autoconf ------------------
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# matrix.sh - README's support matrix, generated from src/s3/ops.def between its two markers.
-#   matrix.sh          rewrites README.md
-#   matrix.sh --check  exits 1 when README.md is not what ops.def says
+# matrix.sh - the table of doc/operations.md, generated from src/s3/ops.def between its two markers.
+#   matrix.sh          rewrites doc/operations.md
+#   matrix.sh --check  exits 1 when it is not what ops.def says
 set -eu
 cd "$(dirname "$0")/.."
+page=doc/operations.md
 table() {
     echo '| operation | method | scope | sub-resource or header | state |'
     echo '| --- | --- | --- | --- | --- |'
@@ -18,9 +19,9 @@ table() {
 out=$(awk -v table="$(table)" '
     /<!-- matrix -->/ { print; print table; skip = 1; next }
     /<!-- \/matrix -->/ { skip = 0 }
-    !skip' README.md)
+    !skip' "$page")
 if [ "${1:-}" = --check ]; then
-    [ "$out" = "$(cat README.md)" ]
+    [ "$out" = "$(cat "$page")" ]
 else
-    printf '%s\n' "$out" > README.md
+    printf '%s\n' "$out" > "$page"
 fi

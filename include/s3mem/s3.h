@@ -45,7 +45,7 @@ MUST_CHECK enum s3_err s3_service_create_bucket(struct s3_service *service, stru
 struct str s3_service_default_owner(const struct s3_service *service);
 bool s3_bucket_name_ok(struct str name);
 
-/* The operation table, for the README's support matrix and tests: row by row; false at the end.
+/* The operation table, for tests: row by row; false at the end.
  */
 struct s3_op_info {
     const char *name, *method, *scope, *query, *header, *action;

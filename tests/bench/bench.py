@@ -119,7 +119,7 @@ class Bench(DiskRows, EventRows):
         self.objects = 100_000 if args.quick else 1_000_000
         self.rows = []
         self.beside = {}
-        self.readme = args.readme
+        self.publish = args.publish
 
     # ---- servers ------------------------------------------------------------------------------
     @contextlib.contextmanager
@@ -402,8 +402,8 @@ class Bench(DiskRows, EventRows):
         lib.s3mem_stop(server)
         return took
 
-    def write_readme(self):
-        """The table of README.md, between its markers: only ever what this run measured."""
+    def write_table(self):
+        """The table of doc/bench.md, between its markers: only ever what this run measured."""
         lines = [f"One run of `make bench` on {os.cpu_count()} cores ({cpu_name()}), server and client "
                  "pinned to a core each, the server with one I/O thread. *Bare* is a libmicrohttpd "
                  "program that answers the same bytes with the same headers; rates are those of a "
@@ -424,10 +424,10 @@ class Bench(DiskRows, EventRows):
                   "| requests a second, 1 KiB | PUT | GET |", "| --- | --- | --- |"]
         lines += [f"| {name} | {rps['PUT']:,.0f} | {rps['GET']:,.0f} |"
                   for name, rps in self.beside.items()]
-        readme = HERE.parents[1] / "README.md"
-        text = readme.read_text()
+        page = HERE.parents[1] / "doc/bench.md"
+        text = page.read_text()
         table = "<!-- bench -->\n" + "\n".join(lines) + "\n<!-- /bench -->"
-        readme.write_text(re.sub(r"<!-- bench -->.*?<!-- /bench -->", lambda _: table, text,
+        page.write_text(re.sub(r"<!-- bench -->.*?<!-- /bench -->", lambda _: table, text,
                                  flags=re.S))
 
     def run(self, only):
@@ -450,12 +450,12 @@ class Bench(DiskRows, EventRows):
         missed = [r["what"] for r in self.rows if not r["holds"]]
         print(f"{len(self.rows) - len(missed)} of {len(self.rows)} rows hold; written to {out}; other "
               f"programs took {busy:.0%} of the machine meanwhile")
-        if not self.readme:
+        if not self.publish:
             return 1 if missed else 0
         if self.quick or only or busy > OTHERS_MAX or not self.beside.keys() >= {"moto", "s3rver"}:
-            print("README.md is written only by a full run, with moto and s3rver, on a calm machine")
+            print("doc/bench.md is written only by a full run, with moto and s3rver, on a calm machine")
             return 1
-        self.write_readme()
+        self.write_table()
         return 0
 
 
@@ -491,7 +491,7 @@ def cpu_name():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--publish", action="store_true", help="write the table into doc/bench.md")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 100,000 objects")
     parser.add_argument("only", nargs="*", help="steps, all if none: get put large list events store files persist waits database s3db start beside")
     arguments = parser.parse_args()

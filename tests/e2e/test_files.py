@@ -30,7 +30,7 @@ def shell(script, folder, server, real):
         ["bash", "-euxc", script.replace("http://127.0.0.1:4566", server.url)],
         cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False,
         env={**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "HOME": str(folder),
-             "AWS_ENDPOINT_URL": server.url, "AWS_CONFIG_FILE": str(settings), "RCLONE_CONFIG": "",
+             "AWS_ENDPOINT_URL_S3": server.url, "AWS_CONFIG_FILE": str(settings), "RCLONE_CONFIG": "",
              "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "LC_ALL": "C.UTF-8",
              "AWS_DEFAULT_REGION": "us-east-1",
              **{f"RCLONE_CONFIG_REAL_{k}": v for k, v in remote.items()}})

@@ -33,7 +33,7 @@ def run(commands, servers, folder):
     path = f"{Path(S3MEMD).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder, text=True,
                           capture_output=True, check=False, timeout=100 * SLOW, stdin=subprocess.DEVNULL,
-                          env={"PATH": path, "AWS_ENDPOINT_URL": mine.url, "PRODUCTION": other.url})
+                          env={"PATH": path, "AWS_ENDPOINT_URL": mine.url, "STAGING": other.url})
     assert done.returncode == 0, done
     return done.stdout
 
