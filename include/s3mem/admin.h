@@ -21,9 +21,10 @@ struct admin_options {
      * OPEN; NULL: authentication is off. On an error `message` may say more than its code. */
     enum s3_err (*authorise)(void *arg, const struct request *req, struct buf *message);
     void *authorise_arg;
-    size_t journal_size; /* requests that are remembered, at most 1000000; 0: none are, and
+    struct str metrics_token; /* whoever shows it may read the metrics; empty: nobody */
+    size_t journal_size;      /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */
-    struct str address;  /* where it listens first: "127.0.0.1:4566" */
+    struct str address;       /* where it listens first: "127.0.0.1:4566" */
     /* Of buckets that a loaded file brings: */
     struct str region, owner;
     bool (*bucket_name_ok)(struct str name);

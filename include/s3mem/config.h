@@ -27,7 +27,7 @@ struct settings {
 #undef SET
 #undef GROUP
     bool listen_is_default; /* nobody named an address */
-    bool file_has_secret;   /* the --config file gives a secret key */
+    bool file_has_secret;   /* the --config file gives a secret key or token */
 };
 
 enum settings_result {

@@ -10,15 +10,35 @@
 
 /* ---- life -------------------------------------------------------------------------- */
 
+/* What the client shows as "Authorization: Bearer ..." (RFC 6750), where that is looked at. */
+static struct str bearer_token(const struct admin_call *c)
+{
+    struct str shown = request_header(c->req, STR("authorization"));
+
+    if (!(c->route->flags & BEARER) || c->admin->options.metrics_token.len == 0 ||
+        !str_has_prefix_nocase(shown, STR("Bearer ")))
+        return STR_NONE;
+    return str_trim(str_from(shown, strlen("Bearer ")));
+}
+
 /* False: answered. */
 static bool may_proceed(struct admin_call *c)
 {
     const struct admin_options *o = &c->admin->options;
+    struct str token;
     AUTO_BUF(message, KiB(4));
     enum s3_err err;
 
     if ((c->route->flags & OPEN) || !o->authorise)
         return true;
+    token = bearer_token(c);
+    if (token.ptr && str_eq_constant_time(token, o->metrics_token))
+        return true;
+    if (token.ptr) {
+        reply_header(&c->reply, "WWW-Authenticate", STR("Bearer error=\"invalid_token\""));
+        admin_error(c, 401, "InvalidToken", "this is not the server's --metrics-token");
+        return false;
+    }
     err = o->authorise(o->authorise_arg, c->req, &message);
     if (!err)
         return true;

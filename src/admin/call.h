@@ -54,7 +54,8 @@ struct admin_call;
 enum route_flags {
     OPEN = 1 << 0,       /* needs no signature, even when authentication is on */
     TAKES_JSON = 1 << 1, /* c->json is the body, NULL when there is none */
-    CHANGES = 1 << 2     /* changes the store */
+    CHANGES = 1 << 2,    /* changes the store */
+    BEARER = 1 << 3      /* may be asked for with the metrics token in place of a signature */
 };
 
 /* A row of admin.def. */

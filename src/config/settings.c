@@ -66,7 +66,8 @@ static bool load_line(struct loading *l, struct str line)
         return false;
     }
     take_over(l, s, SOURCE_FILE);
-    l->settings.file_has_secret |= str_eq(key, STR("secret-key"));
+    l->settings.file_has_secret |=
+        str_eq(key, STR("secret-key")) || str_eq(key, STR("metrics-token"));
     buf_addf(l->text, "%.*s: ", (int)key.len, key.ptr);
     if (!setting_parse(s, &l->settings, str_trim(str_from(line, equals + 1)), l->text))
         return false;
@@ -358,6 +359,8 @@ void settings_release(struct settings *s)
 {
     if (s->secret_key)
         mem_wipe(s->secret_key, strlen(s->secret_key));
+    if (s->metrics_token)
+        mem_wipe(s->metrics_token, strlen(s->metrics_token));
     for (size_t i = 0; i < settings_table_count; i++)
         setting_clear(&settings_table[i], s);
 }

@@ -259,6 +259,7 @@ static void mount_apps(struct server *server)
         .guard = server->guard,
         .authorise = server->keyring ? authorise : NULL,
         .authorise_arg = server,
+        .metrics_token = str_c(server->settings.metrics_token),
         .journal_size = server->settings.journal,
         .region = str_c(server->settings.region),
         .address = str_c(server->listeners.count ? server->listeners.items[0].address : ""),

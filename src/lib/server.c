@@ -120,16 +120,34 @@ static struct credentials *read_credentials(const struct settings *s, struct buf
     return TAKE(set);
 }
 
+/* Appends what is wrong with it. It stands in a header, behind a blank. */
+static void check_token(const char *token, bool has_credentials, struct buf *why)
+{
+    if (!has_credentials)
+        buf_add(why, STR("--metrics-token needs credentials: without them everybody may read "
+                         "the metrics"));
+    for (const char *c = token; *c; c++) {
+        if (*c <= ' ' || *c > '~') {
+            buf_add(why, STR("--metrics-token: only visible ASCII characters may stand in it"));
+            return;
+        }
+    }
+}
+
 static enum exit_status load_credentials(struct server *server)
 {
     AUTO_BUF(why, KiB(4));
     struct credentials *set = read_credentials(&server->settings, &why);
 
-    if (set)
+    if (set) {
         server->keyring = keyring_new(set);
-    else if (why.len)
+        buf_reset(&why);
+    }
+    if (!why.len && server->settings.metrics_token[0])
+        check_token(server->settings.metrics_token, set != NULL, &why);
+    if (why.len)
         server_complain(server, "%.*s", (int)why.len, why.ptr);
-    return why.len && !set ? EXIT_USAGE : EXIT_DONE;
+    return why.len ? EXIT_USAGE : EXIT_DONE;
 }
 
 static enum exit_status open_state_dirs(struct server *server)
