@@ -34,6 +34,9 @@ AUTO_DEFINE(json_t, json_decref)
  * U+FFFD. NULL: no JSON text, not UTF-8, deeper than S3DB_JSON_DEPTH_MAX, a number beyond the
  * range of a double (JavaScript: Infinity), or a member name with a NUL. */
 MUST_CHECK json_t *js_parse(struct str text, struct buf *why);
+/* At most so many bytes of memory js_parse makes of a text: of "[[],[],...", fifty times its
+ * length. */
+size_t js_parse_memory(struct str text);
 /* As JSON.stringify(value) and JSON.stringify(value, null, 2): no newline at the end. Numbers
  * are printed as Number.prototype.toString does; what is no number JSON has prints as null. */
 void js_write(struct buf *out, const json_t *value);

@@ -314,6 +314,22 @@ MUST_CHECK bool intake_hold(struct intake *in, uint64_t bytes);
 MUST_CHECK enum s3_err intake_add(struct intake *in, struct buf *document, struct str bytes);
 void intake_release(struct intake *in);
 
+/* Memory of one job whose size a file or a client chooses: lines, manifests and what is parsed
+ * of them. Counted, refused beyond max_memory_bytes, and at most WORKSPACE_MAX. One thread at a
+ * time. */
+#define WORKSPACE_MAX MiB(256)
+struct workspace {
+    struct store *store;
+    uint64_t held;
+    bool refused; /* once there was no room */
+};
+void workspace_init(struct workspace *w, struct store *store);
+/* False: there is no room, nothing was taken, and refused is set. */
+MUST_CHECK bool workspace_take(struct workspace *w, uint64_t bytes);
+void workspace_give(struct workspace *w, uint64_t bytes);
+/* Gives back all that is held. */
+void workspace_release(struct workspace *w);
+
 /* ---- bodies ------------------------------------------------------------------------ */
 
 /* A body under construction or finished. Appended by one thread, then never changed. */

@@ -7,10 +7,11 @@
 #include "disk/json_walk.h"
 
 #define NAME_BYTES_MAX KiB(4)
+#define DEFINITION_MAX MiB(4)
 
-void archive_parts_init(struct archive_parts *parts)
+void archive_parts_init(struct archive_parts *parts, struct workspace *workspace)
 {
-    *parts = (struct archive_parts){.count = 0};
+    *parts = (struct archive_parts){.workspace = workspace};
     spool_init(&parts->spool);
 }
 
@@ -103,15 +104,18 @@ static void add_part(struct reading *r, struct str file, struct part_facts *f,
                      struct stretch lines)
 {
     struct archive_parts *out = r->out;
+    struct str definition = buf_str(&f->definition);
     AUTO_BUF(why, 512);
 
+    if (!workspace_take(out->workspace, js_parse_memory(definition)))
+        definition.len = 0;
     if ((out->count & (out->count - 1)) == 0)
         out->list = xrealloc(out->list, (out->count ? out->count * 2 : 1) * sizeof(*out->list));
-    out->list[out->count++] = (struct archive_part){
-        .name = xstrndup(buf_str(&f->resource)),
-        .file = xstrndup(file),
-        .definition = f->definition.len ? js_parse(buf_str(&f->definition), &why) : NULL,
-        .lines = lines};
+    out->list[out->count++] =
+        (struct archive_part){.name = xstrndup(buf_str(&f->resource)),
+                              .file = xstrndup(file),
+                              .definition = definition.len ? js_parse(definition, &why) : NULL,
+                              .lines = lines};
 }
 
 static void skip_part(struct reading *r, struct str file, struct str why)
@@ -136,7 +140,7 @@ static bool read_part(struct reading *r, struct str file, const struct stretch *
 
     json_walk_init(&in, text);
     buf_init(&f.resource, NAME_BYTES_MAX);
-    buf_init(&f.definition, LINE_MAX_BYTES);
+    buf_init(&f.definition, DEFINITION_MAX);
     spool_begin(spool);
     good = read_content(&in, r, &f) && f.has_records && f.resource.len > 0;
     if (spool->error) {
@@ -249,7 +253,7 @@ bool archive_read(struct archive_parts *out, struct source *source, struct str n
     AUTO(lines) text = lines_new(from, work);
     spool_init(&r.content);
     json_walk_init(&in, text);
-    good = read_archive(&in, &r);
+    good = read_archive(&in, &r) && !out->workspace->refused;
     if (!good) {
         buf_addf(why, "%.*s: ", (int)name.len, name.ptr);
         buf_add(why, detail.len   ? buf_str(&detail)

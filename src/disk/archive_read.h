@@ -16,10 +16,12 @@ struct archive_parts {
     struct archive_part *list; /* owned */
     size_t count;
     struct spool spool;
+    struct workspace *workspace; /* for the definitions; borrowed */
 };
-void archive_parts_init(struct archive_parts *parts);
-/* Once, into parts that were initialised. False: why. Files that hold no records of a resource,
- * as restore's own eyes see it, are passed over and named in skipped. */
+void archive_parts_init(struct archive_parts *parts, struct workspace *workspace);
+/* Once, into parts that were initialised. False: why, or the workspace has refused. Files that
+ * hold no records of a resource, as restore's own eyes see it, are passed over and named in
+ * skipped. */
 MUST_CHECK bool archive_read(struct archive_parts *out, struct source *source, struct str name,
                              struct told *skipped, struct work *work, struct buf *why);
 void archive_parts_release(struct archive_parts *parts);

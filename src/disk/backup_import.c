@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #define KEYS_A_TURN 1000
+/* What is parsed of no longer ones is small. */
+#define LINE_USUAL KiB(16)
 
 /* ---- what is told ------------------------------------------------------------------ */
 
@@ -77,6 +79,38 @@ bool import_go_on(struct import *x)
     return !x->status;
 }
 
+bool import_no_memory(struct import *x)
+{
+    return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+}
+
+static bool take_room(struct import *x, size_t bytes)
+{
+    return workspace_take(&x->workspace, bytes) ||
+           import_stop(
+               x, BACKUP_NO_MEMORY,
+               "a JSON text takes more memory than there is: at most %zu MiB an import, "
+               "and what --max-memory leaves",
+               (size_t)(WORKSPACE_MAX / MiB(1)));
+}
+
+bool import_may_parse(struct import *x, struct str text)
+{
+    return take_room(x, js_parse_memory(text));
+}
+
+bool import_may_parse_line(struct import *x, struct str line)
+{
+    size_t bytes = line.len > LINE_USUAL ? js_parse_memory(line) : 0;
+
+    workspace_give(&x->workspace, x->parsed);
+    x->parsed = 0;
+    if (bytes > 0 && !take_room(x, bytes))
+        return false;
+    x->parsed = bytes;
+    return true;
+}
+
 struct import_resource *import_find(struct import *x, struct str name)
 {
     size_t place = names_find(x->names, name);
@@ -110,12 +144,12 @@ bool import_put(struct import *x, const struct record_spec *spec, struct body *b
     }
     record = record_new(x->store, spec, body);
     if (!record)
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     err = object_put(x->branch, buf_str(&x->bucket), record, NULL, NULL);
     if (err == S3_NO_SUCH_BUCKET)
         return import_stop(x, BACKUP_NO_BUCKET, "the bucket was deleted meanwhile");
     if (err)
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     work_count(x->options->work, 1, 0);
     return ++x->objects % PUTS_A_LOOK > 0 || check_branch(x, x->branch);
 }
@@ -130,7 +164,7 @@ static bool make_bucket(struct import *x)
                                                        .owner = x->options->owner});
 
     if (err && err != S3_BUCKET_ALREADY_EXISTS)
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     return true;
 }
 
@@ -143,7 +177,7 @@ static bool open_branch(struct import *x, const char *aside)
         enum named named = store_fork(x->store, str_c(aside), branch, STR_NONE);
 
         if (named == NAMED_NO_MEMORY)
-            return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+            return import_no_memory(x);
         if (named == NAMED_TOO_MANY)
             return import_stop(x, BACKUP_NO_MEMORY,
                                "there are as many branches as --branch-limit allows");
@@ -167,7 +201,7 @@ static bool clear_prefix(struct import *x, struct str prefix)
     while (!done && import_go_on(x))
         if (bucket_clear_prefix(x->branch, buf_str(&x->bucket), prefix, KEYS_A_TURN, &count,
                                 &done))
-            return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+            return import_no_memory(x);
     return done;
 }
 
@@ -220,10 +254,10 @@ static bool read_descriptor(struct import *x)
     if (err)
         return true;
     object_view_init(&v);
-    if (object_view_set(&v, r))
+    if (object_view_set(&v, r) && import_may_parse(x, v.object.body))
         x->before = s3db_descriptor_parse(v.object.body, &why);
     object_view_release(&v);
-    if (!x->before)
+    if (!x->before && import_go_on(x))
         return import_stop(x, BACKUP_INVALID,
                            "%.*s in the bucket is no descriptor of s3db.js (%.*s); clear "
                            "replaces it",
@@ -240,7 +274,7 @@ static bool put_json(struct import *x, struct str key, struct str text)
 
     if (!body || !body_append(body, text.ptr, text.len)) {
         body_unref(body);
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     }
     md5_once(text, spec.md5);
     attrs_add(&attrs, ATTR_CONTENT_TYPE, STR("application/json"));
@@ -328,7 +362,7 @@ static bool swap(struct import *x, struct str aside, struct root *before)
         return import_stop(x, BACKUP_CONFLICT, "the branch was deleted meanwhile");
     named = store_snapshot_take(x->store, x->branch, aside);
     if (named)
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     named = store_snapshot_swap_bucket(x->store, &target, aside, buf_str(&x->bucket), before);
     if (store_snapshot_drop(x->store, aside))
         log_warn("the snapshot of an import was dropped by somebody else");
@@ -336,7 +370,7 @@ static bool swap(struct import *x, struct str aside, struct root *before)
         return import_stop(x, BACKUP_CONFLICT,
                            "somebody else wrote to the bucket meanwhile: nothing was imported");
     if (named)
-        return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
+        return import_no_memory(x);
     return check_branch(x, target);
 }
 
@@ -405,6 +439,7 @@ static void release(struct import *x)
     buf_release(&x->bucket);
     buf_release(&x->prefix);
     buf_release(&x->sidecar);
+    workspace_release(&x->workspace);
 }
 
 enum backup_status backup_import(struct store *store, struct source *source,
@@ -422,7 +457,8 @@ enum backup_status backup_import(struct store *store, struct source *source,
     x.errors.list = json_array();
     x.reencoded.list = json_array();
     x.warnings.list = json_array();
-    archive_parts_init(&x.parts);
+    workspace_init(&x.workspace, store);
+    archive_parts_init(&x.parts, &x.workspace);
     if (import_plan(&x)) {
         if (!options->bucket_name_ok(buf_str(&x.bucket)))
             import_stop(&x, BACKUP_INVALID, "'%.*s' cannot be the name of a bucket",

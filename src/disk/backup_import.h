@@ -49,6 +49,8 @@ struct import {
     json_t *descriptor;    /* the sidecar's, owned; NULL */
     bool descriptor_whole; /* the sidecar's goes in as it is */
 
+    struct workspace workspace;
+    size_t parsed;  /* of it, for the line that is worked on */
     json_t *agreed; /* owned: what import_agrees has said of a name */
 
     struct told errors, reencoded, warnings;
@@ -71,6 +73,12 @@ bool import_stop(struct import *x, enum backup_status status, const char *fmt, .
 MUST_CHECK bool import_put(struct import *x, const struct record_spec *spec, struct body *body,
                            struct buf *why);
 MUST_CHECK bool import_go_on(struct import *x);
+/* Takes memory for what will be parsed of a line, until the next line; of another text, until
+ * the import is over. False: stopped, there is no room. */
+MUST_CHECK bool import_may_parse_line(struct import *x, struct str line);
+MUST_CHECK bool import_may_parse(struct import *x, struct str text);
+/* Stops because there is no room. */
+bool import_no_memory(struct import *x);
 
 /* Reads the manifest or the archive, finds the files. False: stopped. */
 MUST_CHECK bool import_plan(struct import *x);

@@ -452,6 +452,8 @@ static bool read_lines(struct reader *in, struct lines *l)
         uint64_t number = lines_number(l);
 
         if (next == LINES_FAILED) {
+            if (in->x->workspace.refused)
+                return import_no_memory(in->x);
             import_error(in->x, in->r, number + 1, "%.*s", (int)lines_why(l).len,
                          lines_why(l).ptr);
             break;
@@ -462,6 +464,8 @@ static bool read_lines(struct reader *in, struct lines *l)
             continue;
         }
         buf_reset(&in->why);
+        if (!import_may_parse_line(in->x, text))
+            return false;
         if (!is_blank(text) && !take_line(in, text, number) && import_go_on(in->x))
             import_error(in->x, in->r, number, "%.*s", (int)in->why.len,
                          in->why.ptr ? in->why.ptr : "");

@@ -7,8 +7,12 @@ static struct lines *open_sidecar(struct import *x)
     AUTO_BUF(why, KiB(1));
     struct stretch text;
 
-    if (source_open(x->source, buf_str(&x->sidecar), &text, &why))
-        return lines_new(text, x->options->work);
+    if (source_open(x->source, buf_str(&x->sidecar), &text, &why)) {
+        struct lines *l = lines_new(text, x->options->work);
+
+        lines_set_workspace(l, &x->workspace);
+        return l;
+    }
     import_sidecar_error(x, 0, buf_str(&why));
     return NULL;
 }
@@ -27,6 +31,8 @@ static bool next_object(struct import *x, struct lines *l, struct sidecar_object
         if (next == LINES_END)
             return false;
         if (next == LINES_FAILED) {
+            if (x->workspace.refused)
+                return import_no_memory(x);
             import_sidecar_error(x, lines_number(l) + 1, lines_why(l));
             return false;
         }
@@ -34,6 +40,8 @@ static bool next_object(struct import *x, struct lines *l, struct sidecar_object
             import_sidecar_error(x, lines_number(l), STR("the line is too long"));
             continue;
         }
+        if (!import_may_parse_line(x, text))
+            return false;
         err = sidecar_read(o, x->store, text, &whole, &why);
         if (err == S3_SLOW_DOWN)
             return import_stop(x, BACKUP_NO_MEMORY, "memory is out (see --max-memory)");
@@ -73,8 +81,9 @@ bool import_read_descriptor(struct import *x)
         AUTO_BUF(why, KiB(1));
 
         body_text(o.body, &text);
-        x->descriptor = s3db_descriptor_parse(buf_str(&text), &why);
-        if (!x->descriptor)
+        if (import_may_parse(x, buf_str(&text)))
+            x->descriptor = s3db_descriptor_parse(buf_str(&text), &why);
+        if (!x->descriptor && import_go_on(x))
             import_sidecar_error(x, 1, buf_str(&why));
     }
     sidecar_object_release(&o);

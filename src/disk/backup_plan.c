@@ -9,18 +9,27 @@
 
 /* ---- the manifest ------------------------------------------------------------------ */
 
-static bool read_whole(struct import *x, struct str name, struct buf *out)
+/* Into *out, whose memory is *held by the workspace. */
+static bool read_whole(struct import *x, struct str name, struct buf *out, size_t *held)
 {
     AUTO_BUF(why, KiB(1));
     struct stretch text;
     char block[KiB(16)];
+    bool room = true;
     ssize_t n;
 
     if (!source_open(x->source, name, &text, &why))
         return import_stop(x, BACKUP_INVALID, "%.*s", (int)why.len, why.ptr);
-    while ((n = stretch_read(&text, block, sizeof(block))) > 0 && buf_ok(out))
+    while ((n = stretch_read(&text, block, sizeof(block))) > 0 && buf_ok(out) && room) {
         buf_add(out, str_of(block, (size_t)n));
+        if (out->cap > *held) {
+            room = workspace_take(&x->workspace, out->cap - *held);
+            *held = room ? out->cap : *held;
+        }
+    }
     stretch_close(&text);
+    if (!room)
+        return import_no_memory(x);
     if (n < 0)
         return import_stop(x, BACKUP_DISK, "%.*s: %s", (int)name.len, name.ptr,
                            strerror(errno));
@@ -61,12 +70,14 @@ static bool read_manifest(struct import *x)
 {
     AUTO_BUF(text, MANIFEST_MAX);
     AUTO_BUF(why, KiB(1));
+    size_t held = 0;
 
     if (!source_has(x->source, BACKUP_MANIFEST))
         return import_stop(x, BACKUP_INVALID, "s3db.json is missing: it is not a backup");
-    if (!read_whole(x, BACKUP_MANIFEST, &text))
+    if (!read_whole(x, BACKUP_MANIFEST, &text, &held) || !import_may_parse(x, buf_str(&text)))
         return false;
     x->manifest = js_parse(buf_str(&text), &why);
+    workspace_give(&x->workspace, held);
     if (!json_is_object(x->manifest))
         return import_stop(x, BACKUP_INVALID, "s3db.json: %.*s",
                            why.len ? (int)why.len : (int)strlen("it has to be a JSON object"),
@@ -209,8 +220,12 @@ struct lines *import_open(struct import *x, const struct import_resource *r)
     } else if (!source_open(x->source, str_c(r->file), &text, &why)) {
         text = STRETCH_NONE;
     }
-    if (text.fd >= 0)
-        return lines_new(text, x->options->work);
+    if (text.fd >= 0) {
+        struct lines *l = lines_new(text, x->options->work);
+
+        lines_set_workspace(l, &x->workspace);
+        return l;
+    }
     import_error(x, r, 0, "%.*s", (int)why.len, why.ptr ? why.ptr : "");
     return NULL;
 }
@@ -312,7 +327,7 @@ static bool plan_archive(struct import *x, struct str name)
 
     x->manifest = json_object();
     if (!archive_read(&x->parts, x->source, name, &x->warnings, x->options->work, &why))
-        return import_go_on(x) &&
+        return import_go_on(x) && (!x->workspace.refused || import_no_memory(x)) &&
                import_stop(x, BACKUP_INVALID, "%.*s", (int)why.len, why.ptr ? why.ptr : "");
     for (size_t i = 0; i < x->parts.count; i++) {
         struct archive_part *part = &x->parts.list[i];

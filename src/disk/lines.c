@@ -25,6 +25,8 @@ struct lines {
     size_t at, len;
     uint64_t in, out;
     struct buf line;
+    struct workspace *workspace; /* NULL: not counted */
+    size_t held;                 /* of it, for line */
     uint64_t number;
     struct digest digest;
     struct buf why;
@@ -44,6 +46,19 @@ struct lines *lines_new(struct stretch text, const struct work *work)
     return l;
 }
 
+void lines_set_workspace(struct lines *l, struct workspace *workspace)
+{
+    l->workspace = workspace;
+}
+
+static void forget_line(struct lines *l)
+{
+    buf_release(&l->line);
+    if (l->workspace)
+        workspace_give(l->workspace, l->held);
+    l->held = 0;
+}
+
 void lines_free(struct lines *l)
 {
     if (!l)
@@ -53,7 +68,7 @@ void lines_free(struct lines *l)
         inflateEnd(&l->z);
     mem_free(l->raw);
     mem_free(l->plain);
-    buf_release(&l->line);
+    forget_line(l);
     buf_release(&l->why);
     digest_release(&l->digest);
     mem_free(l);
@@ -65,6 +80,18 @@ static bool fail(struct lines *l, const char *why)
         buf_add_c(&l->why, why);
     l->failed = true;
     return false;
+}
+
+/* Appends to the line, and takes its memory. */
+static void add_to_line(struct lines *l, struct str piece)
+{
+    buf_add(&l->line, piece);
+    if (!l->workspace || l->line.cap <= l->held)
+        return;
+    if (workspace_take(l->workspace, l->line.cap - l->held))
+        l->held = l->line.cap;
+    else
+        fail(l, "memory is out (see --max-memory)");
 }
 
 /* More raw bytes; false at the end or on failure. */
@@ -173,7 +200,7 @@ enum lines_next lines_next(struct lines *l, struct str *line)
 
         ended = lf != SIZE_MAX;
         any = true;
-        buf_add(&l->line, str_of(rest.ptr, ended ? lf : rest.len));
+        add_to_line(l, str_of(rest.ptr, ended ? lf : rest.len));
         l->at += ended ? lf + 1 : rest.len;
     }
     if (l->failed)
@@ -182,7 +209,7 @@ enum lines_next lines_next(struct lines *l, struct str *line)
         return LINES_END;
     l->number++;
     if (!buf_ok(&l->line)) {
-        buf_release(&l->line);
+        forget_line(l);
         buf_reset(&l->line);
         return LINES_LONG;
     }

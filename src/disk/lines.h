@@ -5,6 +5,7 @@
 #define S3MEM_DISK_LINES_H
 
 #include "disk/container.h"
+#include "s3mem/store.h"
 
 /* ---- reading ----------------------------------------------------------------------- */
 
@@ -15,6 +16,8 @@ struct lines;
  * be NULL. */
 struct lines *lines_new(struct stretch text, const struct work *work);
 void lines_free(struct lines *l);
+/* Takes the memory of lines from there; when there is no room, reading fails. Borrowed. */
+void lines_set_workspace(struct lines *l, struct workspace *workspace);
 enum lines_next {
     LINES_ONE,
     LINES_LONG, /* the line was longer than LINE_MAX_BYTES: it has been passed over */

@@ -12,6 +12,7 @@ enum account_kind {
     ACCOUNT_RECORD,
     ACCOUNT_BODY,
     ACCOUNT_REQUEST,
+    ACCOUNT_WORK, /* of jobs */
     ACCOUNT_KINDS
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* intake.c - the documents that requests bring, counted together. */
+/* intake.c - the documents that requests bring, counted together; the memory of jobs. */
 #include "store/core.h"
 
 #define INTAKE_MAX MiB(64)
@@ -54,4 +54,36 @@ void intake_release(struct intake *in)
     account_give(&in->store->account, ACCOUNT_REQUEST, in->held);
     mem_freed(in->held);
     in->held = 0;
+}
+
+/* ---- jobs -------------------------------------------------------------------------- */
+
+void workspace_init(struct workspace *w, struct store *store)
+{
+    *w = (struct workspace){.store = store};
+}
+
+bool workspace_take(struct workspace *w, uint64_t bytes)
+{
+    if (bytes > WORKSPACE_MAX - w->held ||
+        !account_take(&w->store->account, ACCOUNT_WORK, bytes)) {
+        w->refused = true;
+        return false;
+    }
+    w->held += bytes;
+    return true;
+}
+
+void workspace_give(struct workspace *w, uint64_t bytes)
+{
+    if (bytes == 0)
+        return;
+    account_give(&w->store->account, ACCOUNT_WORK, bytes);
+    mem_freed(bytes);
+    w->held -= bytes;
+}
+
+void workspace_release(struct workspace *w)
+{
+    workspace_give(w, w->held);
 }

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from admin import admin, admin_refused, ok
 from ctl import CTL, need_ctl
-from harness import ROOT, client, eventually, http_request, serving, unique
+from harness import ROOT, S3MEMD, client, eventually, http_request, serving, unique
 
 USERS = {
     "attributes": {"id": "string|optional", "name": "string|required", "age": "number|optional",
@@ -606,6 +607,41 @@ def test_bombs(server):
     tar = gzip.compress(tar_of({"s3db.json": manifest, "users.jsonl": b"\0" * (200 << 20)}))
     error = admin_refused(put_tar(server, tar, bucket=unique("bomb")), 400, "InvalidBackup")
     assert "expands" in error["message"]
+
+
+def peak(server):
+    with open(f"/proc/{server.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmHWM"))
+
+
+def empties(count, what):
+    return "[" + ",".join([what] * count) + "]"
+
+
+@pytest.mark.parametrize("where", ["manifest", "line", "record of raw", "definition", "long line"])
+@pytest.mark.parametrize("what", ["[]", "{}", '{"a":1}'])
+def test_memory_of_an_import_is_counted(where, what):
+    """Three bytes of JSON can become two hundred in memory."""
+    many = empties(700000, what)
+    manifest = {"version": "1.0", "resources": {"users": {"schema": USERS}}}
+    head = json.dumps(manifest)
+    if where == "manifest":
+        tar = tar_of({"s3db.json": f'{head[:-1]},"x":{many}}}'.encode(), "users.jsonl": b""})
+    elif where == "definition":
+        tar = archive_of([("users.json", f'{{"resourceName":"users","definition":{{"x":{many}}},"records":[]}}')])
+    elif where == "long line":
+        tar = tar_of({"s3db.json": head.encode(), "users.jsonl": b'{"id":"u","name":"' + b"x" * (30 << 20) + b'"}\n'})
+    else:
+        tar = tar_of({"s3db.json": head.encode(), "users.jsonl": f'{{"id":"u1","x":{many}}}\n'.encode()})
+    query = {"raw": "true"} if where == "record of raw" else {}
+    with serving("--max-memory", "24MiB") as server:
+        before = peak(server)
+        error = admin_refused(put_tar(server, tar, bucket="bbb", **query), 503, "SlowDown")
+        assert "memory" in error["message"]
+        assert peak(server) < before + (60 << 20) * (4 if re.search("/[at]san/", S3MEMD) else 1)
+        eventually(lambda: ok(admin(server, "GET", "stats"))["memory"]["requests"] == 0)
+        good = tar_of({"s3db.json": head.encode(), "users.jsonl": lines_of(PEOPLE)})
+        assert ok(put_tar(server, good, bucket="bbb"))["recordsImported"] == 3
 
 
 def test_bombs_that_hide(server, tmp_path):
