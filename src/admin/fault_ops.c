@@ -253,39 +253,47 @@ static struct fault_rule *read_rule(struct admin_call *c, const json_t *value)
 /* ---- endpoints --------------------------------------------------------------------- */
 
 struct rule_list {
-    struct faults *faults;
-    uint64_t last;
-    bool began;
+    struct faults_view *view;
+    size_t next; /* to be written */
 };
 
 static bool next_rule(void *arg, struct buf *out)
 {
     struct rule_list *list = arg;
-    json_t *shown = faults_next(list->faults, &list->last);
+    json_t *rule;
 
-    if (!list->began) {
+    if (list->next == 0) {
         buf_add(out, STR("{\"seed\":"));
-        buf_add_u64(out, faults_seed(list->faults));
+        buf_add_u64(out, list->view->seed);
         buf_add(out, STR(",\"rules\":["));
-    } else if (shown) {
-        buf_add_char(out, ',');
     }
-    list->began = true;
-    if (shown)
-        buf_add_dump(out, shown);
-    else
+    if (list->next == list->view->count) {
         buf_add(out, STR("]}"));
-    json_decref(shown);
-    return shown;
+        return false;
+    }
+    if (list->next > 0)
+        buf_add_char(out, ',');
+    rule = fault_shown_json(&list->view->rules[list->next++]);
+    buf_add_dump(out, rule);
+    json_decref(rule);
+    return true;
+}
+
+static void free_rule_list(void *arg)
+{
+    struct rule_list *list = arg;
+
+    faults_view_free(list->view);
+    mem_free(list);
 }
 
 enum app_next admin_list_faults(struct admin_call *c)
 {
     struct rule_list *list = xcalloc(1, sizeof(*list));
 
-    list->faults = c->admin->faults;
+    list->view = faults_view(c->admin->faults);
     c->state = list;
-    c->state_free = mem_free;
+    c->state_free = free_rule_list;
     return admin_pieces(c, "application/json", next_rule, list);
 }
 

@@ -158,7 +158,7 @@ void faults_clear(struct faults *f)
 }
 
 /* A copy to the last leaf: jansson's counts do not order what threads that share values do. */
-static json_t *rule_json(const struct fault_rule *rule)
+json_t *fault_shown_json(const struct fault_shown *rule)
 {
     json_t *shown = json_pack("{s:I}", "id", (json_int_t)rule->id);
     json_t *text = json_deep_copy(rule->text);
@@ -168,6 +168,21 @@ static json_t *rule_json(const struct fault_rule *rule)
     json_object_set_new(shown, "matched", json_integer((json_int_t)rule->matched));
     json_object_set_new(shown, "fired", json_integer((json_int_t)rule->fired));
     return shown;
+}
+
+/* With a reference on its text. */
+static struct fault_shown show_rule(const struct fault_rule *rule)
+{
+    return (struct fault_shown){rule->id, rule->matched, rule->fired, json_incref(rule->text)};
+}
+
+static json_t *rule_json(const struct fault_rule *rule)
+{
+    struct fault_shown shown = show_rule(rule);
+    json_t *json = fault_shown_json(&shown);
+
+    json_decref(shown.text);
+    return json;
 }
 
 json_t *faults_add(struct faults *f, struct fault_rule *rule)
@@ -191,35 +206,26 @@ json_t *faults_add(struct faults *f, struct fault_rule *rule)
     return shown;
 }
 
-uint64_t faults_seed(struct faults *f)
+struct faults_view *faults_view(struct faults *f)
 {
-    uint64_t seed;
+    struct faults_view *view;
 
     pthread_mutex_lock(&f->lock);
-    seed = f->seed;
+    size_t count = atomic_load(&f->count);
+    view = xmalloc(sizeof(*view) + count * sizeof(view->rules[0]));
+    view->seed = f->seed;
+    view->count = count;
+    for (size_t i = 0; i < count; i++)
+        view->rules[i] = show_rule(f->rules[i]);
     pthread_mutex_unlock(&f->lock);
-    return seed;
+    return view;
 }
 
-json_t *faults_next(struct faults *f, uint64_t *id)
+void faults_view_free(void *arg)
 {
-    size_t first = 0, end;
-    json_t *shown = NULL;
+    struct faults_view *view = arg;
 
-    pthread_mutex_lock(&f->lock);
-    /* They stand in the order of their numbers. */
-    for (end = atomic_load(&f->count); first < end;) {
-        size_t middle = first + (end - first) / 2;
-
-        if (f->rules[middle]->id <= *id)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    if (first < atomic_load(&f->count)) {
-        *id = f->rules[first]->id;
-        shown = rule_json(f->rules[first]);
-    }
-    pthread_mutex_unlock(&f->lock);
-    return shown;
+    for (size_t i = 0; i < view->count; i++)
+        json_decref(view->rules[i].text);
+    mem_free(view);
 }

@@ -38,9 +38,20 @@ MUST_CHECK json_t *faults_add(struct faults *f, struct fault_rule *rule);
 /* False: there is no rule of that number. */
 MUST_CHECK bool faults_remove(struct faults *f, uint64_t id);
 void faults_clear(struct faults *f);
-uint64_t faults_seed(struct faults *f);
-/* How the first rule beyond *id is shown; *id becomes its. NULL: there is none. */
-json_t *faults_next(struct faults *f, uint64_t *id);
+
+/* All rules as they are at one moment, to be shown in as many turns as that takes. */
+struct faults_view {
+    uint64_t seed;
+    size_t count;
+    struct fault_shown {
+        uint64_t id, matched, fired;
+        json_t *text; /* a reference */
+    } rules[];
+};
+struct faults_view *faults_view(struct faults *f);
+void faults_view_free(void *view);
+/* A new reference. */
+json_t *fault_shown_json(const struct fault_shown *rule);
 
 #define FAULTS_SEED 1
 

@@ -60,6 +60,12 @@ struct create_request {
     struct buf tags;
 };
 
+static enum s3_err invalid_location(struct s3_call *c, struct str location)
+{
+    s3_error_field(c, "LocationConstraint", location);
+    return s3_fail(c, S3_INVALID_LOCATION_CONSTRAINT, "%.*s", (int)location.len, location.ptr);
+}
+
 static enum s3_err read_create_body(struct s3_call *c, struct create_request *request)
 {
     const struct xml_node *root;
@@ -73,15 +79,12 @@ static enum s3_err read_create_body(struct s3_call *c, struct create_request *re
     if (xml_child(root, STR("Location")) || xml_child(root, STR("Bucket")))
         return s3_fail_message(c, S3_NOT_IMPLEMENTED, "Directory buckets are not implemented");
     struct str location = xml_child_text(root, STR("LocationConstraint"));
+    /* versitygw issue 1644 */
+    if (location.ptr && !location.len)
+        return invalid_location(c, location);
     if (location.len)
         request->location = s3_copy(c, location);
     return s3_read_tag_set(c, xml_child(root, STR("Tags")), TAGS_OF_NEW_BUCKET, &request->tags);
-}
-
-static enum s3_err invalid_location(struct s3_call *c, struct str location)
-{
-    s3_error_field(c, "LocationConstraint", location);
-    return s3_fail(c, S3_INVALID_LOCATION_CONSTRAINT, "%.*s", (int)location.len, location.ptr);
 }
 
 /* The region of the new bucket. The endpoint of us-east-1 makes buckets anywhere; that of

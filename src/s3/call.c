@@ -118,12 +118,29 @@ struct str s3_param(const struct s3_call *c, struct str name)
     return STR_NONE;
 }
 
+/* Listings of objects call the parameter by another name, and versions have words of their own.
+ * Source: backlot issue 192 (measured), versitygw issues 1383, 1809. */
+static enum s3_err negative_count(struct s3_call *c, struct str name, struct str text)
+{
+    if (str_eq(name, STR("max-keys"))) {
+        if (c->op->handler == op_list_object_versions)
+            return s3_invalid_argument(c, "max-keys cannot be negative", name, text);
+        name = STR("maxKeys");
+    }
+    return s3_invalid_argument(
+        c,
+        s3_printf(c, "Argument %s must be an integer between 0 and 2147483647", name.ptr).ptr,
+        name, text);
+}
+
 enum s3_err s3_param_count(struct s3_call *c, struct str name, uint32_t max, uint32_t *out)
 {
     struct str text = s3_param(c, name);
     uint64_t value;
     if (!text.len)
         return S3_OK;
+    if (str_has_prefix(text, STR("-")) && str_to_u64(str_from(text, 1), &value))
+        return negative_count(c, name, text);
     if (!str_to_u64(text, &value) || value > INT32_MAX)
         return s3_invalid_argument(
             c, s3_printf(c, "Provided %s not an integer or within integer range", name.ptr).ptr,
@@ -485,6 +502,14 @@ static enum s3_err identify(struct s3_call *c)
     return s3_choose_branch(c);
 }
 
+/* Source: versitygw issue 1242. */
+static enum s3_err unwanted_body(struct s3_call *c)
+{
+    return s3_fail_message(c, S3_INVALID_REQUEST,
+                           "The request included a body. Requests of this type must not "
+                           "include a non-empty body.");
+}
+
 static enum s3_err begin(struct s3_call *c)
 {
     enum s3_err err = identify(c);
@@ -493,6 +518,9 @@ static enum s3_err begin(struct s3_call *c)
         return c->err;
     if (c->op->handler == op_not_implemented)
         return op_not_implemented(c); /* before a body is asked for */
+    if ((c->op->flags & NO_BODY) && c->req->content_length != CONTENT_LENGTH_NONE &&
+        c->req->content_length > 0)
+        return unwanted_body(c);
     if ((c->op->flags & BODY_DOCUMENT) && begin_document(c))
         return c->err;
     return c->op->begin ? c->op->begin(c) : S3_OK;
@@ -527,9 +555,11 @@ static enum app_next call_body(void *call, const char *data, size_t len)
     struct s3_call *c = call;
     c->bytes_in += len;
     enum s3_err err = S3_OK;
-    /* An operation without a body ignores one. */
+    /* Most operations without a body ignore one. */
     if (c->op->flags & (BODY_DOCUMENT | BODY_STREAM | BODY_FORM))
         err = payload_feed(c, data, len);
+    else if (c->op->flags & NO_BODY)
+        err = unwanted_body(c);
     if (!err)
         return c->faulty && fault_holds_body(c) ? APP_WAIT : APP_WANT_BODY;
     answer(c, err);

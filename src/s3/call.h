@@ -28,6 +28,7 @@ enum op_flags {
     OBJECT_CHECKSUM =
         1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
     LARGE_DOCUMENT = 1 << 6, /* with BODY_DOCUMENT: at most 8 MiB */
+    NO_BODY = 1 << 7,        /* refuses one; most operations without a body ignore it */
 };
 
 /* A row of ops.def. */

@@ -283,10 +283,10 @@ static enum s3_err check_payload_hash(struct s3_call *c, struct payload *p,
     return s3_fail(c, S3_X_AMZ_CONTENT_SHA256_MISMATCH, "payload hash");
 }
 
-/* The last one counts, and only the announced one may come. */
+/* The last one counts, and only the announced one may come (versitygw issue 1691). */
 static enum s3_err read_trailer(struct s3_call *c, struct payload *p)
 {
-    struct str wanted = checksum_header(p->sum.alg);
+    struct str wanted = p->claimed_in_trailer ? checksum_header(p->sum.alg) : STR("");
     for (size_t i = 0; p->chunked && i < chunked_trailer_count(p->chunked); i++) {
         struct header trailer = chunked_trailer(p->chunked, i);
         if (!str_eq_nocase(trailer.name, wanted))
@@ -298,7 +298,7 @@ static enum s3_err read_trailer(struct s3_call *c, struct payload *p)
                                    wanted.ptr);
         p->claimed.alg = (uint8_t)p->sum.alg;
     }
-    return p->claimed.alg != CHECKSUM_NONE
+    return !p->claimed_in_trailer || p->claimed.alg != CHECKSUM_NONE
                ? S3_OK
                : s3_fail(c, S3_MALFORMED_TRAILER_ERROR, "the announced trailer is missing");
 }
@@ -306,7 +306,7 @@ static enum s3_err read_trailer(struct s3_call *c, struct payload *p)
 static enum s3_err check_checksum(struct s3_call *c, struct payload *p,
                                   const uint8_t sha256[SHA256_SIZE])
 {
-    if (p->claimed_in_trailer && read_trailer(c, p))
+    if (read_trailer(c, p))
         return c->err;
     if (p->has_crc64) {
         p->crc64_value.alg = CHECKSUM_CRC64NVME;

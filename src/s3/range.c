@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* range.c - the Range header as S3 reads it: one range is served, several or a malformed one
  * mean the whole object, and one that starts behind the end is refused. Sources: aws-recorded
- * test_get_object_range; RFC 9110 section 14. */
+ * test_get_object_range; RFC 9110 section 14; S3Mock issue 2789 (the last bytes of nothing). */
 #include <inttypes.h>
 
 #include "s3/call.h"
@@ -32,7 +32,7 @@ static struct range_spec read_spec(struct str header)
     struct range_spec whole = {.kind = RANGE_WHOLE}, spec = {.kind = RANGE_FROM};
     if (!str_has_prefix_nocase(header, STR("bytes=")))
         return whole;
-    struct str text = str_trim(str_from(header, strlen("bytes=")));
+    struct str text = str_from(header, strlen("bytes="));
     size_t dash = str_find_char(text, '-');
     if (dash == SIZE_MAX)
         return whole;
@@ -66,8 +66,10 @@ enum s3_err s3_parse_range(struct s3_call *c, struct str header, uint64_t size,
     if (spec.kind == RANGE_WHOLE)
         return S3_OK;
     if (spec.kind == RANGE_LAST) {
-        if (!spec.last || !size)
+        if (!spec.last)
             return not_satisfiable(c, header, size);
+        if (!size)
+            return S3_OK;
         out->len = spec.last < size ? spec.last : size;
         out->first = size - out->len;
     } else {

@@ -98,8 +98,9 @@ struct str route_virtual_bucket(struct str host, const struct str *domains, size
 
 /* ---- names of parameters ------------------------------------------------------------ */
 
-/* Parameters that qualify an operation rather than choose one. Anything else without a value
- * might be a sub-resource S3 adds tomorrow: it is refused, not ignored. */
+/* Parameters that qualify an operation rather than choose one. Reads ignore all others, as S3
+ * does: a page adds what it likes against caches. A write that asks for a sub-resource S3 adds
+ * tomorrow is refused: it must not overwrite the object. */
 static const char *const qualifiers[] = {
     "prefix",
     "delimiter",
@@ -370,10 +371,32 @@ static enum op_scope scope_of(const struct s3_call *c)
     return c->at.bucket.len ? SCOPE_BUCKET : SCOPE_SERVICE;
 }
 
-static enum s3_err method_not_allowed(struct s3_call *c, const char *resource)
+/* Allow: the methods that rows of this scope have for the sub-resource (NULL: for none). */
+static void say_allowed(struct s3_call *c, enum op_scope scope, const char *sub_resource)
 {
+    AUTO_BUF(methods, 128);
+    for (size_t i = ARRAY_LEN(operations); i-- > 0;) {
+        const struct op *op = &operations[i];
+        bool fits = sub_resource ? str_eq(str_c(op->query), str_c(sub_resource)) : !op->query;
+        if (fits && op->scope == scope && op->handler != op_preflight &&
+            str_find(buf_str(&methods), str_c(op->method)) == SIZE_MAX)
+            buf_addf(&methods, "%s%s", methods.len ? ", " : "", op->method);
+    }
+    if (methods.len)
+        s3_reply_header(c, "Allow", s3_copy(c, buf_str(&methods)));
+}
+
+/* Source: versitygw issues 1236, 1487, 1810, which quote S3. */
+static enum s3_err method_not_allowed(struct s3_call *c, enum op_scope scope,
+                                      const char *sub_resource)
+{
+    static const char *const types[] = {"SERVICE", "BUCKET", "OBJECT"};
+    const char *type = sub_resource ? sub_resource : types[scope];
+    if (sub_resource && strcmp(sub_resource, "uploadId") == 0)
+        type = "UPLOAD";
     s3_error_field(c, "Method", c->req->method);
-    s3_error_field(c, "ResourceType", str_c(resource));
+    s3_error_field(c, "ResourceType", str_c(type));
+    say_allowed(c, scope, sub_resource);
     return s3_fail(c, S3_METHOD_NOT_ALLOWED, "no such operation");
 }
 
@@ -390,12 +413,12 @@ static enum s3_err check_leftovers(struct s3_call *c)
             continue;
         if (known) {
             if (!c->op->query)
-                return method_not_allowed(c, s3_printf(c, "%.*s", (int)name.len, name.ptr).ptr);
+                return method_not_allowed(c, c->op->scope, s3_copy(c, name).ptr);
             return s3_fail_message(c, S3_INVALID_REQUEST,
                                    "Conflicting query string parameters: %s, %.*s",
                                    c->op->query, (int)name.len, name.ptr);
         }
-        if (!c->params[i].value.len) {
+        if (!c->params[i].value.len && (c->op->flags & WRITES)) {
             s3_error_field(c, "Resource", name);
             return s3_fail_message(c, S3_NOT_IMPLEMENTED,
                                    "The sub-resource you requested is not implemented");
@@ -404,16 +427,39 @@ static enum s3_err check_leftovers(struct s3_call *c)
     return S3_OK;
 }
 
-/* partNumber alone qualifies reads of one part; on a write it is half of UploadPart. */
+/* partNumber alone qualifies reads of one part; on a write it is half of UploadPart or of
+ * UploadPartCopy. Source: versitygw issues 1226, 1237. */
 static bool half_upload_part(const struct s3_call *c)
 {
     return known_param(c, STR("partNumber")).ptr && !known_param(c, STR("uploadId")).ptr &&
-           (c->op->flags & BODY_STREAM);
+           (c->op->handler == op_put_object || c->op->handler == op_copy_object);
+}
+
+/* Source: versitygw issue 1612. Of the PUTs, those that copy nothing ignore it. */
+static bool stray_copy_source(const struct s3_call *c)
+{
+    return c->op->handler != op_preflight && !str_eq(c->req->method, STR("PUT")) &&
+           s3_header(c, STR("x-amz-copy-source")).ptr;
+}
+
+/* The row is chosen; what else the request brings must fit it. */
+static enum s3_err check_request(struct s3_call *c)
+{
+    struct str source = STR("x-amz-copy-source");
+    if (half_upload_part(c))
+        return s3_invalid_argument(c,
+                                   "This operation does not accept partNumber without uploadId",
+                                   STR("partNumber"), s3_param(c, STR("partNumber")));
+    if (stray_copy_source(c))
+        return s3_invalid_argument(c,
+                                   "You can only specify a copy source header for copy "
+                                   "requests.",
+                                   source, s3_header(c, source));
+    return c->param_count ? check_leftovers(c) : S3_OK;
 }
 
 enum s3_err route_operation(struct s3_call *c)
 {
-    static const char *const types[] = {"SERVICE", "BUCKET", "OBJECT"};
     enum op_scope scope = scope_of(c);
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         const struct op *op = &operations[i];
@@ -423,13 +469,10 @@ enum s3_err route_operation(struct s3_call *c)
             (!op->query || query_matches(c, op->query)) &&
             (!op->header || header_matches(c, op->header))) {
             c->op = op;
-            if (half_upload_part(c))
-                return s3_invalid_argument(c, "This operation does not accept a query-string.",
-                                           STR("partNumber"), s3_param(c, STR("partNumber")));
-            return c->param_count ? check_leftovers(c) : S3_OK;
+            return check_request(c);
         }
     }
-    return method_not_allowed(c, types[scope]);
+    return method_not_allowed(c, scope, NULL);
 }
 
 enum s3_err op_not_implemented(struct s3_call *c)

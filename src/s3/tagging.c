@@ -68,12 +68,14 @@ static bool is_tag_text(struct str s, size_t max)
 
 enum tag_fault { TAG_OK, TAG_BAD_KEY, TAG_BAD_VALUE, TAG_OF_THE_SYSTEM, TAG_TWICE };
 
-/* Takes the first tag off a query, still escaped. */
+/* Takes the first tag off a query, still escaped. "a=1&&b=2" are two tags; "=" is one without
+ * a key, and so refused (versitygw issue 1215). */
 static bool next_tag(struct str *query, struct str *key, struct str *value)
 {
-    struct str part;
-    if (!query->len || !str_split(query, '&', &part))
-        return false;
+    struct str part = STR("");
+    while (!part.len)
+        if (!query->len || !str_split(query, '&', &part))
+            return false;
     size_t equals = str_find_char(part, '=');
     *key = equals == SIZE_MAX ? part : str_of(part.ptr, equals);
     *value = equals == SIZE_MAX ? STR("") : str_from(part, equals + 1);
@@ -208,8 +210,6 @@ enum s3_err s3_check_tag_query(struct s3_call *c, struct str query, struct buf *
     while (next_tag(&rest, &key, &value)) {
         AUTO_BUF(plain_key, TAG_TEXT_MAX);
         AUTO_BUF(plain_value, TAG_TEXT_MAX);
-        if (!key.len && !value.len)
-            continue; /* "a=1&&b=2" */
         if (!buf_add_unescaped(&plain_key, key, true) ||
             !buf_add_unescaped(&plain_value, value, true) || !buf_ok(&plain_key) ||
             !buf_ok(&plain_value))

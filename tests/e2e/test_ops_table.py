@@ -124,7 +124,7 @@ def test_unbuilt(server, kept, operation):
 
 
 SUBRESOURCES = [
-    "abac", "accelerate", "acl", "analytics", "annotation", "annotations", "cors", "encryption",
+    "abac", "accelerate", "acl", "analytics", "annotation", "cors", "encryption",
     "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging",
     "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
     "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
