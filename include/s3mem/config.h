@@ -33,6 +33,7 @@ struct settings {
 enum settings_result {
     SETTINGS_OK,
     SETTINGS_SHOWN, /* --help or --version: print text on standard output, exit 0 */
+    SETTINGS_CHECK, /* --check: text is the file's path, ended by NUL */
     SETTINGS_WRONG, /* text says what was wrong: print it on standard error, exit 2 */
 };
 

@@ -4,6 +4,7 @@
  *   document  one state in a portable stream of bytes, to be kept, sent and loaded elsewhere
  *   memory    one bucket in the JSON file of s3db.js's MemoryClient
  *   database  a SQLite file that follows every change of a store
+ *   check     what a file of any of these holds, or what is wrong with it
  *   paths     files that clients name, which must lie below --state-dir
  */
 #ifndef S3MEM_DISK_H
@@ -179,6 +180,22 @@ bool database_is_new(const struct database *db);
 void database_filled(struct database *db);
 
 void database_stats(struct database *db, struct persist_stats *out);
+
+/* ---- a look at what there is -------------------------------------------------------- */
+
+enum state_check {
+    STATE_GOOD,
+    STATE_BAD,        /* why names what is wrong, and where; several lines for several things */
+    STATE_UNREADABLE, /* why: the system's reason */
+};
+struct state_check_options {
+    bool (*bucket_name_ok)(struct str bucket);
+};
+/* A database, snapshot document, JSON file of MemoryClient's or backup: is it good, and what does
+ * it hold (lines in report)? It is read whole, into memory, and nothing is written. */
+MUST_CHECK enum state_check state_check(const char *path,
+                                        const struct state_check_options *options,
+                                        struct buf *report, struct buf *why);
 
 /* ---- paths that clients give ------------------------------------------------------- */
 

@@ -69,6 +69,13 @@ void settings_help(struct buf *out)
             help_setting(out, s);
     }
     buf_addf(out, "  --%-*s%s\n", HELP_INDENT - 4, "port=N", "the same as --listen=:N");
+    buf_addf(out, "  --%-*s", HELP_INDENT - 4, "check=FILE");
+    add_wrapped(
+        out,
+        STR("instead of serving, say what this database, snapshot document, MemoryClient's "
+            "JSON "
+            "file or backup holds, or what is wrong with it; it goes with no other option"),
+        HELP_INDENT, HELP_INDENT);
     buf_addf(out, "  -%-*s%s\n  -%-*s%s\n", HELP_INDENT - 3, "h, --help", "show this text",
              HELP_INDENT - 3, "V, --version", "show the version");
     buf_add_char(out, '\n');
@@ -82,7 +89,7 @@ void settings_help(struct buf *out)
     add_wrapped(
         out,
         STR("Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 for wrong "
-            "settings."),
+            "settings, 3 when --check finds a file that is not good."),
         0, 0);
 }
 

@@ -278,6 +278,30 @@ static bool load_flags(struct loading *l, int argc, const char *const *argv)
     return true;
 }
 
+/* --check FILE, which goes with no other option. OK: it is not asked for. */
+static enum settings_result find_check(int argc, const char *const *argv, struct buf *text)
+{
+    for (int i = 1; i < argc; i++) {
+        struct str arg = str_c(argv[i]), path = STR("");
+        bool joined = str_has_prefix(arg, STR("--check="));
+
+        if (joined)
+            path = str_from(arg, strlen("--check="));
+        else if (!str_eq(arg, STR("--check")))
+            continue;
+        else if (i + 1 < argc)
+            path = str_c(argv[i + 1]);
+        if (path.len == 0 || argc != (joined ? 2 : 3)) {
+            buf_add(text, STR("s3memd: --check needs a FILE, and goes with no other option\n"));
+            return SETTINGS_WRONG;
+        }
+        buf_add(text, path);
+        buf_add_char(text, '\0');
+        return SETTINGS_CHECK;
+    }
+    return SETTINGS_OK;
+}
+
 /* --help, --version, and the manual's source. */
 static bool show(int argc, const char *const *argv, struct buf *text)
 {
@@ -338,10 +362,14 @@ enum settings_result settings_load(struct settings *out, int argc, const char *c
                                    const char *const *env, struct buf *text)
 {
     struct loading l = {.text = text};
+    enum settings_result check;
     bool ok;
 
     if (show(argc, argv, text))
         return SETTINGS_SHOWN;
+    check = find_check(argc, argv, text);
+    if (check != SETTINGS_OK)
+        return check;
     l.sources = xcalloc(settings_table_count, sizeof(*l.sources));
     ok = load_all(&l, argc, argv, env);
     l.settings.listen_is_default =

@@ -130,6 +130,7 @@ struct str setting_suggest(struct str typed, enum setting_style style,
     if (style == SETTING_STYLE_FLAG) {
         consider(typed, "--help", &best, out);
         consider(typed, "--version", &best, out);
+        consider(typed, "--check", &best, out);
         consider(typed, "--port", &best, out);
     }
     return str_c(out);

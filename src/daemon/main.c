@@ -122,6 +122,29 @@ static void drain(struct daemon *d)
                  DRAIN_S);
 }
 
+/* ---- --check ----------------------------------------------------------------------- */
+
+static enum exit_status check_file(const char *path)
+{
+    AUTO_BUF(report, MiB(64));
+    AUTO_BUF(why, MiB(1));
+    struct str rest, line;
+    enum state_check result;
+
+    log_setup(LOG_LEVEL_WARN, LOG_FORMAT_TEXT, false);
+    result =
+        state_check(path, &(struct state_check_options){.bucket_name_ok = s3_bucket_name_ok},
+                    &report, &why);
+    if (result == STATE_GOOD)
+        return fwrite(report.ptr, 1, report.len, stdout) == report.len && fflush(stdout) == 0
+                   ? EXIT_DONE
+                   : EXIT_FAILED;
+    rest = buf_str(&why);
+    while (str_split(&rest, '\n', &line))
+        complain("%.*s", (int)line.len, line.ptr);
+    return result == STATE_BAD ? EXIT_BAD : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct daemon d = {0};
@@ -136,6 +159,8 @@ int main(int argc, char **argv)
         return fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0
                    ? EXIT_DONE
                    : EXIT_FAILED;
+    case SETTINGS_CHECK:
+        return check_file(text.ptr);
     case SETTINGS_WRONG:
         fwrite(text.ptr, 1, text.len, stderr);
         return EXIT_USAGE;

@@ -212,6 +212,7 @@ static bool recognise(struct database *db, bool *empty, struct buf *why)
         return false;
     if (*empty)
         return true;
+    db->version = (int)version;
     if (application != APPLICATION_ID)
         buf_addf(why, "%s is a database of something else", db->path);
     else if (version < 1)
@@ -293,12 +294,12 @@ static bool has_journal(const struct database *db)
     return buf_ok(&path) && stat(path.ptr, &st) == 0 && st.st_size > 0;
 }
 
-/* A file that is complete in itself and that nobody writes to is read without the files that
- * SQLite would make beside it: its folder may be one that nobody may write to. */
+/* A file that nobody writes to is read without the files that SQLite would make beside it: its
+ * folder may be one that nobody may write to. The index of a journal that a crash left is made in
+ * memory then, which SQLite does for who has the file to itself. */
 static bool connect_to_file(struct database *db)
 {
-    bool alone =
-        !db->options.follow && flock(db->lock_fd, LOCK_SH | LOCK_NB) == 0 && !has_journal(db);
+    bool alone = !db->options.follow && flock(db->lock_fd, LOCK_SH | LOCK_NB) == 0;
     bool journal = has_journal(db);
     int flags = db->options.follow ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     AUTO_BUF(uri, KiB(32));
@@ -306,7 +307,7 @@ static bool connect_to_file(struct database *db)
     buf_add(&uri, STR("file:"));
     buf_add_uri(&uri, str_c(db->path), true);
     if (alone)
-        buf_add(&uri, STR("?immutable=1"));
+        buf_add_c(&uri, journal ? "?vfs=unix-none" : "?immutable=1");
     buf_add_char(&uri, '\0');
     if (!buf_ok(&uri) ||
         failed(db, sqlite3_open_v2(uri.ptr, &db->sql,
@@ -315,7 +316,7 @@ static bool connect_to_file(struct database *db)
     sqlite3_extended_result_codes(db->sql, 1);
     /* What is refused is left as it was, its journal too. */
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, journal, NULL);
-    return true;
+    return !alone || !journal || sql_exec(db, "PRAGMA locking_mode = EXCLUSIVE");
 }
 
 static int is_interrupted(void *arg)
@@ -384,16 +385,13 @@ static int note_journal(void *arg, sqlite3 *sql, const char *name, int pages)
 /* The file was good: from now on it is written to. */
 static bool begin_writing(struct database *db, struct buf *why)
 {
-    int64_t version;
-
     sqlite3_progress_handler(db->sql, 0, NULL, NULL);
     if (!db->options.follow)
         return true;
     db->is_new = is_untouched(db);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     sql_exec(db, "PRAGMA journal_mode = WAL");
-    version = pragma(db, "PRAGMA user_version");
-    if (db->err || !migrate(db, version, why) ||
+    if (db->err || (db->version && !migrate(db, db->version, why)) ||
         !write_attributes(db)) /* those that are newer than the file */
         return false;
     old_find(db);

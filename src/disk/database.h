@@ -95,6 +95,7 @@ struct database {
     struct database_options options;
     char *path; /* owned */
     int lock_fd;
+    int version; /* of the schema, as the file was found; 0: it was empty */
     sqlite3 *sql;
     sqlite3_stmt *statements[SQL_COUNT];
 

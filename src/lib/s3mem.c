@@ -76,9 +76,9 @@ static bool load_settings(struct settings *out, const char *const *options, stru
         argv[n++] = options[i];
     result = settings_load(out, (int)n, argv, no_environment, text);
     mem_free(argv);
-    if (result == SETTINGS_SHOWN) {
+    if (result == SETTINGS_SHOWN || result == SETTINGS_CHECK) {
         buf_reset(text);
-        buf_add(text, STR("--help and --version are s3memd's"));
+        buf_add(text, STR("--help, --version and --check are s3memd's"));
     }
     return result == SETTINGS_OK;
 }

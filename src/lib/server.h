@@ -24,6 +24,7 @@ enum exit_status {
     EXIT_DONE = 0,
     EXIT_FAILED = 1, /* the environment: port in use, file unreadable */
     EXIT_USAGE = 2,  /* the settings */
+    EXIT_BAD = 3,    /* --check: the file is not good */
     /* Never a process's: what was to be loaded was not, because somebody wants the end. */
     EXIT_INTERRUPTED = -1,
 };
