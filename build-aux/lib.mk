@@ -63,7 +63,7 @@ uninstall-lib:
 LIB_PREFIX = $(abspath $(BUILD))/lib-prefix
 
 .PHONY: check-lib
-check-lib: all $(VENV_READY)
+check-lib: all venv
 	$(Q)$(SRC)/build-aux/check-install.sh $(BUILD)
 	@rm -rf $(LIB_PREFIX)
 	$(Q)$(MAKE) --no-print-directory prefix=$(LIB_PREFIX) install-lib >/dev/null

@@ -2,7 +2,8 @@
 # sdk.mk - the programs in tests/e2e/sdk: real clients, with the defaults their users have.
 #
 #   make deps-sdk    their toolchains
-#   make check-sdk   build them (kept in SDK_BUILD) and run them; SDK_ARGS="go java --mode open"
+#   make check-sdk   build them (kept in SDK_BUILD) and run them, and README's rows of these clients as
+#                    they are printed; SDK_ARGS="go java --mode open"
 #
 # run.py uses the toolchains on PATH that are new enough and says loudly which are not; with CI=true
 # or S3MEM_REQUIRE_SDKS=1 a missing one is a failure. What a bare Debian 12 gives:
@@ -21,8 +22,9 @@ SDK_ARGS ?=
 SDK_RUN = S3MEM_SDK_BUILD=$(SDK_BUILD) PYTHONDONTWRITEBYTECODE=1 python3 $(SRC)/tests/e2e/sdk
 
 .PHONY: check-sdk
-check-sdk: all
+check-sdk: all venv
 	$(Q)S3MEMD=$(abspath $(BUILD)/s3memd) $(SDK_RUN)/run.py $(SDK_ARGS)
+	$(Q)export S3MEM_SDK_BUILD=$(SDK_BUILD); $(call pytest,e2e/test_readme.py -k test_client)
 
 # deps.mk says what has to be there before.
 deps-sdk:
