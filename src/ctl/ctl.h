@@ -113,6 +113,7 @@ long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out);
 /* lost (may be NULL): what the server says it has not saved, owned; NULL: nothing was said. */
 MUST_CHECK enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to,
                                       json_t **lost);
+/* out may be NULL: the answer is none, or does not matter. */
 MUST_CHECK enum ctl_exit ctl_upload(struct ctl *c, struct ctl_target *t, FILE *from,
                                     json_t **out);
 /* Each line of an endless answer, until line() says false or the connection ends. */
@@ -161,6 +162,11 @@ void ctl_print_table(const json_t *rows, const struct ctl_column *columns);
 /* "1.5 MB" */
 void ctl_format_bytes(uint64_t bytes, char out[32]);
 
+/* ---- look_cmds.c ------------------------------------------------------------------- */
+
+/* Of the buckets in the answer of stats. */
+extern const struct ctl_column ctl_bucket_columns[];
+
 /* ---- state_cmds.c ------------------------------------------------------------------ */
 
 /* Into a new file, or with --force an old one's place; never half of it. */
@@ -173,6 +179,9 @@ extern const struct ctl_command ctl_commands[];
 #define COMMAND(name) enum ctl_exit cmd_##name(struct ctl *c)
 COMMAND(stats);
 COMMAND(ls);
+COMMAND(cat);
+COMMAND(put);
+COMMAND(rm);
 COMMAND(snapshot);
 COMMAND(snapshots);
 COMMAND(restore);

@@ -70,13 +70,19 @@ struct exchange {
     bool progress_shown;
 };
 
+/* Requests one after the other use one connection. */
+static CURLSH *connections;
+
 void ctl_http_start(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    connections = curl_share_init();
+    curl_share_setopt(connections, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
 }
 
 void ctl_http_end(void)
 {
+    curl_share_cleanup(connections);
     curl_global_cleanup();
 }
 
@@ -285,6 +291,7 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
     *x = (struct exchange){.c = c, .target = t, .curl = curl_easy_init()};
     buf_init(&x->answer, ANSWER_MAX);
     set_url(x, buf_str(&t->text));
+    curl_easy_setopt(x->curl, CURLOPT_SHARE, connections);
     curl_easy_setopt(x->curl, CURLOPT_ERRORBUFFER, x->detail);
     curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* look_cmds.c - looking: statistics, listings, requests, events, readiness. */
+/* look_cmds.c - looking: statistics, requests, events, readiness. */
 #include "ctl/ctl.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@ static void sleep_ms(int64_t ms)
 
 /* ---- stats ------------------------------------------------------------------------- */
 
-static const struct ctl_column bucket_columns[] = {
+const struct ctl_column ctl_bucket_columns[] = {
     {"BUCKET", "bucket", CTL_TEXT},         {"CREATED", "created", CTL_TIME},
     {"VERSIONING", "versioning", CTL_TEXT}, {"OBJECTS", "objectCount", CTL_NUMBER},
     {"BYTES", "totalSize", CTL_BYTES},      {"VERSIONS", "versionCount", CTL_NUMBER},
@@ -106,7 +106,7 @@ static void print_stats(const json_t *stats)
     json_array_foreach(json_object_get(stats, "branches"), i, branch)
     {
         printf("Branch %s\n", json_string_value(json_object_get(branch, "name")));
-        ctl_print_table(json_object_get(branch, "buckets"), bucket_columns);
+        ctl_print_table(json_object_get(branch, "buckets"), ctl_bucket_columns);
         putchar('\n');
     }
     print_memory(json_object_get(stats, "memory"));
@@ -135,65 +135,6 @@ enum ctl_exit cmd_stats(struct ctl *c)
     print_stats(answer);
     json_decref(answer);
     return CTL_DONE;
-}
-
-/* ---- ls ---------------------------------------------------------------------------- */
-
-/* The first of the only branch. */
-static json_t *buckets_of(const json_t *stats)
-{
-    json_t *branch = json_array_get(json_object_get(stats, "branches"), 0);
-
-    return json_object_get(branch, "buckets");
-}
-
-static enum ctl_exit print_keys(struct ctl *c, const json_t *stats, struct str prefix)
-{
-    json_t *bucket = json_array_get(buckets_of(stats), 0), *key;
-    json_t *found = json_array();
-    size_t i;
-
-    json_array_foreach(json_object_get(bucket, "keys"), i, key)
-    {
-        if (str_has_prefix(str_c(json_string_value(key)), prefix))
-            json_array_append(found, key);
-    }
-    if (c->json)
-        return ctl_print_json(c, found);
-    json_array_foreach(found, i, key) puts(json_string_value(key));
-    json_decref(found);
-    return CTL_DONE;
-}
-
-enum ctl_exit cmd_ls(struct ctl *c)
-{
-    struct str prefix = str_c(c->arg_count ? c->args[0] : ""), name = STR("");
-    AUTO_TARGET(t, "stats");
-    AUTO_BUF(bucket, KiB(2));
-    json_t *answer;
-    enum ctl_exit status;
-
-    ctl_target_param(&t, "branch", c->branch ? c->branch : "main");
-    if (c->arg_count) {
-        str_split(&prefix, '/', &name);
-        buf_add(&bucket, name);
-        buf_add_char(&bucket, '\0');
-        ctl_target_param(&t, "bucket", bucket.ptr);
-        ctl_target_param(&t, "keys", "true");
-        /* A program gets the keys as they are. */
-        c->as_is = !c->terminal;
-    }
-    status = ctl_call(c, "GET", &t, NULL, &answer);
-    if (status)
-        return status;
-    if (c->arg_count)
-        status = print_keys(c, answer, prefix.ptr ? prefix : STR(""));
-    else if (c->json)
-        status = ctl_print_json(c, json_incref(buckets_of(answer)));
-    else
-        ctl_print_table(buckets_of(answer), bucket_columns);
-    json_decref(answer);
-    return status;
 }
 
 /* ---- requests ---------------------------------------------------------------------- */

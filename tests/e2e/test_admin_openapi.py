@@ -88,6 +88,7 @@ CALLS = [
     ("deleteBranch", "branches/b", None, 204),
     ("clear", "clear?bucket=demo&prefix=none", None, 200),
     ("getStats", "stats?keys=true", None, 200),
+    ("listObjects", "objects?bucket=demo&delimiter=/&versions=true", None, 200),
     ("getMetrics", "metrics", None, 200),
     ("listRequests", "requests?limit=5", None, 200),
     ("clearRequests", "requests", None, 204),
