@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from admin import admin, admin_refused, ok
-from conftest import ALICE
+from conftest import ALICE, as_user
 from ctl import CTL, ENV, ctl, ctl_json, needs_ctl, run_ctl
 from harness import SLOW, client, http_request, keys_of, serving
 
@@ -161,7 +161,7 @@ def test_rm(store):
 def test_signed_and_on_a_branch(auth_server):
     keys = {"AWS_ACCESS_KEY_ID": ALICE["accessKey"], "AWS_SECRET_ACCESS_KEY": ALICE["secretKey"]}
     key = "b/ é+&=?%20~*'()"
-    s3 = client(auth_server, ALICE)
+    s3 = as_user(auth_server, ALICE)
     s3.create_bucket(Bucket="signed-ctl")
     ctl(auth_server, "branch", "objects", env=keys)
     ctl(auth_server, "put", "-", f"signed-ctl/{key}", "--branch", "objects", env=keys, stdin=b"there")
