@@ -283,10 +283,10 @@ static void test_help_names_every_setting(void **state)
         assert_true(strcspn(line, "\n") < 80);
     }
     assert_int_equal(load(LIST("--version"), LIST()), SETTINGS_SHOWN);
+    assert_string_equal(message, "s3memd " S3MEM_VERSION "\n");
     assert_int_equal(load(LIST("--check=x.db"), LIST()), SETTINGS_CHECK);
     assert_int_equal(load(LIST("--check", "x.db"), LIST()), SETTINGS_CHECK);
     assert_int_equal(load(LIST("--check"), LIST()), SETTINGS_WRONG);
-    assert_string_equal(message, "s3memd " S3MEM_VERSION "\n");
 }
 
 int main(void)
