@@ -314,6 +314,12 @@ MUST_CHECK bool intake_hold(struct intake *in, uint64_t bytes);
 MUST_CHECK enum s3_err intake_add(struct intake *in, struct buf *document, struct str bytes);
 void intake_release(struct intake *in);
 
+/* Long texts of replies, until their clients have taken them: counted, and all together at most
+ * 256 MiB, or a quarter of max_memory_bytes. False: there is no room, unless it is forced for
+ * what cannot be refused any more. A full store can list what is to be deleted. */
+MUST_CHECK bool store_hold_reply(struct store *store, uint64_t bytes, bool force);
+void store_give_reply(struct store *store, uint64_t bytes);
+
 /* Memory of one job whose size a file or a client chooses: lines, manifests and what is parsed
  * of them. Counted, refused beyond max_memory_bytes, and at most WORKSPACE_MAX. One thread at a
  * time. */

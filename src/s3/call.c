@@ -23,6 +23,8 @@
 #define REPLY_TEXT_MAX     MiB(64)
 /* What a socket takes without asking its reader. */
 #define REPLY_SMALL KiB(16)
+/* Longer texts are counted. */
+#define REPLY_UNCOUNTED KiB(64)
 
 /* ---- memory that lives as long as the call ----------------------------------------- */
 
@@ -265,6 +267,7 @@ static struct s3_call *call_new(struct s3_service *service, const struct request
     if (service->options.traffic || log_access_enabled())
         c->traffic.started_ns = clock_monotonic_ns();
     intake_init(&c->intake, c->options->store);
+    c->reply_held = 0;
     buf_init(&c->message, 1024);
     buf_init(&c->detail, 1024);
     auth_result_init(&c->auth);
@@ -595,6 +598,20 @@ static enum app_next settle(struct s3_call *c)
     return APP_REPLY;
 }
 
+/* A client that takes its reply slowly, or not at all, keeps the text for so long. */
+static enum s3_err hold_reply(struct s3_call *c)
+{
+    size_t bytes = c->reply.text.cap;
+    if (bytes <= REPLY_UNCOUNTED)
+        return S3_OK;
+    if (!store_hold_reply(c->options->store, bytes, c->op->flags & WRITES)) {
+        forget_reply(c);
+        return s3_fail(c, S3_SLOW_DOWN, "memory for replies");
+    }
+    c->reply_held = bytes;
+    return S3_OK;
+}
+
 /* One turn of the operation. */
 static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call *c))
 {
@@ -606,6 +623,8 @@ static enum app_next work(struct s3_call *c, enum s3_err (*step)(struct s3_call 
         c->req->waker->wake(c->req->waker);
         return APP_WAIT;
     }
+    if (!err)
+        err = hold_reply(c);
     if (!err)
         return settle(c);
     answer(c, err);
@@ -699,6 +718,8 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     auth_failure_release(&c->failure);
     xml_reader_free(c->xml);
     intake_release(&c->intake);
+    if (c->reply_held > 0)
+        store_give_reply(c->options->store, c->reply_held);
     buf_release(&c->message);
     buf_release(&c->detail);
     arena_free(c->arena);

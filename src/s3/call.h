@@ -76,6 +76,7 @@ struct s3_call {
     struct payload payload;
     struct xml_reader *xml; /* BODY_DOCUMENT: the body; NULL before its first byte */
     struct intake intake;   /* holds xml, or the fields of a form */
+    size_t reply_held;      /* of the reply's text, by the store */
     void *state;            /* of begin for its handler; released by state_free */
     void (*state_free)(void *state);
     enum s3_err (*later)(struct s3_call *c); /* what the handler still has to do */

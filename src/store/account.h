@@ -12,7 +12,8 @@ enum account_kind {
     ACCOUNT_RECORD,
     ACCOUNT_BODY,
     ACCOUNT_REQUEST,
-    ACCOUNT_WORK, /* of jobs */
+    ACCOUNT_WORK,  /* of jobs */
+    ACCOUNT_REPLY, /* texts on their way */
     ACCOUNT_KINDS
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* intake.c - the documents that requests bring, counted together; the memory of jobs. */
+/* intake.c - the documents that requests bring, counted together; texts of replies; the memory
+ * of jobs. */
 #include "store/core.h"
 
 #define INTAKE_MAX MiB(64)
@@ -54,6 +55,31 @@ void intake_release(struct intake *in)
     account_give(&in->store->account, ACCOUNT_REQUEST, in->held);
     mem_freed(in->held);
     in->held = 0;
+}
+
+/* ---- replies ----------------------------------------------------------------------- */
+
+#define REPLIES_MAX MiB(256)
+
+bool store_hold_reply(struct store *store, uint64_t bytes, bool force)
+{
+    struct account *account = &store->account;
+    uint64_t quarter = account->limit / 4, all;
+    uint64_t max = quarter > 0 && quarter < REPLIES_MAX ? quarter : REPLIES_MAX;
+
+    account_force(account, ACCOUNT_REPLY, bytes);
+    all = atomic_load_explicit(&account->bytes[ACCOUNT_REPLY], memory_order_relaxed);
+    /* One alone always goes: else there are listings that nobody could have. */
+    if (force || all <= max || all == bytes)
+        return true;
+    account_give(account, ACCOUNT_REPLY, bytes);
+    return false;
+}
+
+void store_give_reply(struct store *store, uint64_t bytes)
+{
+    account_give(&store->account, ACCOUNT_REPLY, bytes);
+    mem_freed(bytes);
 }
 
 /* ---- jobs -------------------------------------------------------------------------- */

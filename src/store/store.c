@@ -130,7 +130,8 @@ void store_stats(struct store *store, struct store_stats *out)
             atomic_load_explicit(&account->bytes[ACCOUNT_RECORD], memory_order_relaxed),
         .request_bytes =
             atomic_load_explicit(&account->bytes[ACCOUNT_REQUEST], memory_order_relaxed) +
-            atomic_load_explicit(&account->bytes[ACCOUNT_WORK], memory_order_relaxed),
+            atomic_load_explicit(&account->bytes[ACCOUNT_WORK], memory_order_relaxed) +
+            atomic_load_explicit(&account->bytes[ACCOUNT_REPLY], memory_order_relaxed),
         .body_bytes = atomic_load_explicit(&account->bytes[ACCOUNT_BODY], memory_order_relaxed),
         .data_bytes = atomic_load_explicit(&account->data, memory_order_relaxed),
         .reaping = reaper_pending(store->reaper)};

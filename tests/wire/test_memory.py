@@ -4,6 +4,7 @@ takes (almost) nothing; what is sent counts; what has left is given back."""
 
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -373,3 +374,36 @@ def test_whatever_stays_is_counted(what):
         assert 503 in statuses
         if not SANITIZED:
             assert server.rss() - before < 1.2 * LIMIT + 2 * MIB
+
+
+# ---- replies ------------------------------------------------------------------------------------
+
+
+def test_replies_that_nobody_takes():
+    """Listings of five megabytes, each asked for by a client that does not read: together a quarter of the
+    limit, then SlowDown. When the clients have left, all of it comes back."""
+    with serving("--max-memory", "64MiB") as server:
+        s3 = client(server, config=once)
+        bucket = unique("w")
+        s3.create_bucket(Bucket=bucket)
+        with Wire(server, 60) as w:
+            for n in range(0, 1000, 20):
+                keys = [f"{'%01' * 1000}{i:04}" for i in range(n, n + 20)]
+                assert set(pipelined(w, [put(bucket, 0, key).encode() for key in keys])) == {200}
+        readers, statuses = [], []
+        for _ in range(8):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(20 * SLOW)
+            s.connect(("127.0.0.1", server.port))
+            s.sendall(f"GET /{bucket}?list-type=2 HTTP/1.1\r\n{HOST}\r\n".encode())
+            statuses.append(int(s.recv(12).split()[1]))
+            readers.append(s)
+        assert statuses[0] == 200 and statuses[-1] == 503, statuses
+        held = json.loads(http_request(server, "GET", "/_s3mem/stats").body)["memory"]
+        assert MIB < held["requests"] <= 16 * MIB, held
+        for s in readers:
+            s.close()
+        eventually(lambda: json.loads(http_request(server, "GET", "/_s3mem/stats").body)["memory"]["requests"] == 0)
+        found = http_request(server, "GET", f"/{bucket}?list-type=2")
+        assert found.status == 200 and found.body.count(b"<Key>") == 1000
