@@ -168,7 +168,8 @@ void power_cut(const char *to, uint64_t *random)
         FILE *out = fopen(name, "w");
 
         image(&watched[i], random, &bytes);
-        fwrite(bytes.ptr, 1, bytes.len, out);
+        if (bytes.len > 0)
+            fwrite(bytes.ptr, 1, bytes.len, out);
         fclose(out);
     }
 }
