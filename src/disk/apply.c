@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* apply.c - one change of the store as rows. On the writer's thread, in a transaction; what is
- * kept in memory beside it (heads) is read anew when that is rolled back. */
+ * kept in memory beside it (heads.c) is read anew when that is rolled back. */
 #include "disk/database.h"
 
 #define CHUNK_SIZE  KiB(512)
@@ -24,65 +24,7 @@ static struct str name_of(const struct batch *batch, const struct queued *e)
     return str_of(batch->text + e->text + e->branch_len + e->bucket_len, e->name_len);
 }
 
-/* ---- heads ------------------------------------------------------------------------- */
-
-static void forget_buckets(struct head *head)
-{
-    mem_free(head->buckets);
-    head->buckets = NULL;
-    head->bucket_count = head->bucket_room = head->last_bucket = 0;
-}
-
-void heads_free(struct database *db)
-{
-    for (size_t i = 0; i < db->head_count; i++)
-        forget_buckets(&db->heads[i]);
-    mem_free(db->heads);
-    db->heads = NULL;
-    db->head_count = db->last_head = 0;
-}
-
-static struct head *add_head(struct database *db, struct str name, int64_t node, int64_t parent)
-{
-    db->heads = xrealloc(db->heads, (db->head_count + 1) * sizeof(*db->heads));
-
-    struct head *head = &db->heads[db->head_count++];
-
-    *head = (struct head){.node = node, .parent = parent, .written = true};
-    memcpy(head->name, name.ptr, name.len < NAME_MAX_LEN ? name.len : NAME_MAX_LEN);
-    return head;
-}
-
-bool heads_read(struct database *db)
-{
-    heads_free(db);
-
-    sqlite3_stmt *s = sql_begin(db, SQL_HEADS);
-
-    while (sql_row(db, s))
-        add_head(db, sql_column(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
-    return !db->err;
-}
-
-/* NULL: no such branch. */
-static struct head *find_head(struct database *db, struct str name)
-{
-    if (db->last_head < db->head_count && str_eq(str_c(db->heads[db->last_head].name), name))
-        return &db->heads[db->last_head];
-    for (size_t i = 0; i < db->head_count; i++) {
-        if (str_eq(str_c(db->heads[i].name), name)) {
-            db->last_head = i;
-            return &db->heads[i];
-        }
-    }
-    return NULL;
-}
-
-static void remove_head(struct database *db, struct head *head)
-{
-    forget_buckets(head);
-    *head = db->heads[--db->head_count];
-}
+/* ---- nodes ------------------------------------------------------------------------- */
 
 /* 0: db->err is set. */
 static int64_t new_node(struct database *db, int64_t parent)
@@ -104,15 +46,14 @@ static bool move_head(struct database *db, struct head *head, int64_t parent)
     sqlite3_bind_int64(s, 2, node);
     if (node == 0 || !sql_run(db, s))
         return false;
-    forget_buckets(head);
     head->node = node;
     head->parent = parent;
     head->written = false;
-    db->has_garbage = true; /* the old one, maybe */
     return true;
 }
 
-/* The state of the branch as a node that is not written to any more. 0: db->err is set. */
+/* The state of the branch as a node that is not written to any more. 0: db->err is set. Its
+ * buckets have the contents that they had. */
 static int64_t freeze(struct database *db, struct head *head)
 {
     int64_t frozen = head->node;
@@ -204,36 +145,6 @@ static bool apply_branch_deleted(struct database *db, const struct batch *batch,
 
 /* ---- buckets ----------------------------------------------------------------------- */
 
-static struct seen_bucket *remember_bucket(struct head *head, struct str name, int64_t contents,
-                                           bool own)
-{
-    if (head->bucket_count == head->bucket_room) {
-        head->bucket_room = head->bucket_room > 0 ? head->bucket_room * 2 : 8;
-        head->buckets = xrealloc(head->buckets, head->bucket_room * sizeof(*head->buckets));
-    }
-    head->last_bucket = head->bucket_count++;
-
-    struct seen_bucket *seen = &head->buckets[head->last_bucket];
-
-    *seen = (struct seen_bucket){.contents = contents, .own = own};
-    memcpy(seen->name, name.ptr, name.len < sizeof(seen->name) ? name.len : 0);
-    return seen;
-}
-
-static struct seen_bucket *recall_bucket(struct head *head, struct str name)
-{
-    if (head->last_bucket < head->bucket_count &&
-        str_eq(str_c(head->buckets[head->last_bucket].name), name))
-        return &head->buckets[head->last_bucket];
-    for (size_t i = 0; i < head->bucket_count; i++) {
-        if (str_eq(str_c(head->buckets[i].name), name)) {
-            head->last_bucket = i;
-            return &head->buckets[i];
-        }
-    }
-    return NULL;
-}
-
 int64_t find_contents(struct database *db, int64_t node, struct str bucket, bool *own)
 {
     sqlite3_stmt *s = sql_begin(db, SQL_SEE_BUCKET);
@@ -262,7 +173,7 @@ static struct seen_bucket *see_bucket(struct database *db, struct head *head, st
 
     int64_t contents = find_contents(db, head->node, name, &own);
 
-    return remember_bucket(head, name, contents, own);
+    return remember_bucket(head, name, contents, own ? head->node : 0);
 }
 
 bool discard(struct database *db, int64_t node, int64_t contents)
@@ -312,7 +223,7 @@ static bool apply_bucket_created(struct database *db, struct head *head,
     sqlite3_bind_int64(s, 4, 0);
     bind_settings(s, 5, info);
     seen->contents = contents;
-    seen->own = true;
+    seen->owner = head->node;
     return sql_run(db, s);
 }
 
@@ -360,7 +271,7 @@ static bool reset_bucket(struct database *db, struct head *head, struct str name
     sqlite3_bind_int64(s, 4, base);
     sqlite3_bind_int64(s, 5, like);
     seen->contents = contents;
-    seen->own = base == 0;
+    seen->owner = base == 0 ? head->node : 0;
     return sql_run(db, s);
 }
 
@@ -387,6 +298,8 @@ static bool apply_reset(struct database *db, struct head *head, const struct bat
         return unknown(db);
     if (e->bucket_len > 0)
         return restore_bucket(db, head, bucket_of(batch, e), snapshot);
+    forget_buckets(head);
+    db->has_garbage = true; /* the old node, maybe */
     return move_head(db, head, snapshot);
 }
 
@@ -627,7 +540,7 @@ static bool is_object_below(struct database *db, const struct head *head,
     struct record_place place;
     sqlite3_stmt *s = sql_begin(db, SQL_OBJECT_BELOW);
 
-    if (seen->own)
+    if (is_own(head, seen))
         return false;
     record_place(r, &place);
     sqlite3_bind_int64(s, 1, head->node);
@@ -715,7 +628,7 @@ static bool is_upload_below(struct database *db, const struct head *head,
 {
     sqlite3_stmt *s = sql_begin(db, SQL_UPLOAD_BELOW);
 
-    if (seen->own)
+    if (is_own(head, seen))
         return false;
     sqlite3_bind_int64(s, 1, head->node);
     sql_text(s, 2, str_c(seen->name));

@@ -6,6 +6,7 @@
  * check.c      is the file what we would have written?
  * migrate.c    a file of an older version of the schema becomes one of ours
  * apply.c      one change -> rows (the writer's thread)
+ * heads.c      where the branches stand (likewise)
  * collect.c    rows that nothing refers to any more (likewise)
  * fold.c       nodes that nobody names become one with their only child (likewise)
  * rebase.c     buckets taken from states that nobody names any more (likewise)
@@ -42,19 +43,19 @@ enum object_kind { KIND_OBJECT, KIND_MARKER, KIND_GONE };
 
 /* A bucket as the head of a branch sees it. */
 struct seen_bucket {
-    char name[64];
+    char name[64];    /* first */
     int64_t contents; /* 0: there is none */
-    bool own;         /* all its rows are the head's: what goes leaves no trace */
+    int64_t owner;    /* the node that has all its rows, 0: there is none such */
 };
 
 /* A branch: the node that its changes are written to. */
 struct head {
-    char name[NAME_MAX_LEN + 1];
+    char name[NAME_MAX_LEN + 1]; /* first */
     int64_t node;
     int64_t parent; /* 0: nothing is below */
     bool written;   /* something was, since it became the head */
-    struct seen_bucket *buckets;
-    size_t bucket_count, bucket_room, last_bucket;
+    void *buckets;  /* tree of seen_bucket by name, see tsearch(3) */
+    struct seen_bucket *last_bucket;
 };
 
 /* A change that waits to be written. */
@@ -100,8 +101,8 @@ struct database {
     sqlite3_stmt *statements[SQL_COUNT];
 
     /* The writer's alone. */
-    struct head *heads;
-    size_t head_count, last_head;
+    void *heads; /* tree of struct head by name; NULL: to be read. There is always main's. */
+    struct head *last_head;
     int err;         /* SQLite's, the first of this transaction; SQLITE_OK */
     unsigned groups; /* begun and not ended */
     uint64_t transaction_bytes;
@@ -185,6 +186,21 @@ bool files_stay(const struct database *db);
 /* Reads the heads anew, after a rollback and at the start. */
 bool heads_read(struct database *db);
 void heads_free(struct database *db);
+struct head *add_head(struct database *db, struct str name, int64_t node, int64_t parent);
+/* NULL: no such branch. */
+struct head *find_head(struct database *db, struct str name);
+void remove_head(struct database *db, struct head *head);
+/* The head's buckets that were asked for; NULL: this was not. */
+struct seen_bucket *recall_bucket(struct head *head, struct str name);
+struct seen_bucket *remember_bucket(struct head *head, struct str name, int64_t contents,
+                                    int64_t owner);
+void forget_buckets(struct head *head);
+/* Are all the bucket's rows the head's? Then what goes leaves no trace. */
+static inline bool is_own(const struct head *head, const struct seen_bucket *seen)
+{
+    return seen->owner == head->node;
+}
+
 /* Ends a long transaction and begins another, when what was written so far may stand alone: the
  * entries in hand before `entries`. Others may pass the one at work meanwhile. False: db->err is
  * set. */

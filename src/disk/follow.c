@@ -579,7 +579,7 @@ static bool write_hand(struct database *db)
     mark_done(db); /* committed before, and not told */
     if (db->hand_safe == db->hand.count)
         return true;
-    if (db->head_count == 0 && !heads_read(db))
+    if (!db->heads && !heads_read(db))
         return false;
     db->transaction_bytes = 0;
     if (!sql_exec(db, "BEGIN IMMEDIATE"))
