@@ -4,11 +4,13 @@
 
 enum app_next admin_s3mem_health(struct admin_call *c)
 {
+    const struct admin_options *o = &c->admin->options;
     bool ready = admin_is_ready(c->admin);
 
     return admin_json(c, ready ? 200 : 503,
-                      json_pack("{s:s, s:s}", "status", ready ? "ready" : "starting", "version",
-                                c->admin->options.version));
+                      json_pack("{s:s, s:s, s:o, s:b}", "status", ready ? "ready" : "starting",
+                                "version", o->version, "region", admin_string(o->region),
+                                "authentication", o->authorise != NULL));
 }
 
 bool admin_is_probe(const struct request *req)

@@ -109,6 +109,14 @@ MUST_CHECK enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_
                                   json_t *body, json_t **out);
 /* As ctl_call with GET, without a word: is anybody there, and what does it say? 0: nobody. */
 long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out);
+/* The same with one more header (NULL: none), and what else the reply says. answer is owned. */
+struct ctl_probe {
+    long status; /* 0: nobody */
+    json_t *answer;
+    int64_t date_s; /* of its Date, Unix time; -1: none */
+};
+void ctl_probe_with(struct ctl *c, struct ctl_target *t, const char *header,
+                    struct ctl_probe *out);
 /* Into a file, with a progress bar; out of one. */
 /* lost (may be NULL): what the server says it has not saved, owned; NULL: nothing was said. */
 MUST_CHECK enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to,
@@ -121,7 +129,7 @@ MUST_CHECK enum ctl_exit ctl_follow(struct ctl *c, struct ctl_target *t,
                                     bool (*line)(void *arg, struct str line), void *arg);
 /* Without --branch: the branch that serves S3 requests signed with the same key, which is the
  * one named like the access key if there is one, else main. */
-MUST_CHECK enum ctl_exit ctl_choose_branch(struct ctl *c);
+void ctl_choose_branch(struct ctl *c);
 /* For messages. */
 const char *ctl_branch_name(const struct ctl *c);
 /* The version that a s3memd's health tells; NULL: it is not the health of one. */
@@ -205,6 +213,7 @@ COMMAND(start);
 COMMAND(stop);
 COMMAND(status);
 COMMAND(logs);
+COMMAND(doctor);
 COMMAND(version);
 #undef COMMAND
 

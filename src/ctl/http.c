@@ -403,19 +403,18 @@ enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t, 
 
 /* ---- the branch -------------------------------------------------------------------- */
 
-enum ctl_exit ctl_choose_branch(struct ctl *c)
+void ctl_choose_branch(struct ctl *c)
 {
     AUTO_TARGET(t, "branches");
     json_t *answer;
 
     if (c->branch || !c->access_key || ctl_option(c, "snapshot"))
-        return CTL_DONE;
+        return;
     ctl_target_part(&t, c->access_key);
     /* What else may be wrong the command itself will meet. */
     if (ctl_probe(c, &t, &answer) == 200 && json_object_get(answer, "name"))
         c->branch = c->access_key;
     json_decref(answer);
-    return CTL_DONE;
 }
 
 const char *ctl_branch_name(const struct ctl *c)
@@ -423,22 +422,34 @@ const char *ctl_branch_name(const struct ctl *c)
     return c->branch ? c->branch : "main";
 }
 
-long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
+void ctl_probe_with(struct ctl *c, struct ctl_target *t, const char *header,
+                    struct ctl_probe *out)
 {
+    struct curl_header *date;
     struct exchange x;
-    long status;
 
     exchange_start(&x, c, "GET", t, STR("UNSIGNED-PAYLOAD"));
+    if (header)
+        x.headers = curl_slist_append(x.headers, header);
     curl_easy_setopt(x.curl, CURLOPT_HTTPHEADER, x.headers);
     curl_easy_setopt(x.curl, CURLOPT_TIMEOUT, 5L);
-    if (curl_easy_perform(x.curl) != CURLE_OK)
-        x.status = 0;
-    else
-        curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &x.status);
-    *out = x.status ? parse(&x) : NULL;
-    status = x.status;
+    *out = (struct ctl_probe){.date_s = -1};
+    if (curl_easy_perform(x.curl) == CURLE_OK) {
+        curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &out->status);
+        out->answer = parse(&x);
+        if (curl_easy_header(x.curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK)
+            out->date_s = curl_getdate(date->value, NULL);
+    }
     exchange_end(&x);
-    return status;
+}
+
+long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out)
+{
+    struct ctl_probe probe;
+
+    ctl_probe_with(c, t, NULL, &probe);
+    *out = probe.answer;
+    return probe.status;
 }
 
 enum ctl_exit ctl_download(struct ctl *c, struct ctl_target *t, FILE *to, json_t **lost)

@@ -312,7 +312,7 @@ static enum ctl_exit run_command(struct ctl *c)
         status = check(c);
     ctl_http_start();
     if (!status && c->command->scope == CTL_ON_BRANCH)
-        status = ctl_choose_branch(c);
+        ctl_choose_branch(c);
     if (!status)
         status = c->command->run(c);
     ctl_http_end();

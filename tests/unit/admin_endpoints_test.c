@@ -33,6 +33,7 @@ static void begin_with(enum s3_err (*callback)(void *, const struct request *, s
     admin = admin_new(
         &(struct admin_options){.store = store,
                                 .version = "1.2.3",
+                                .region = STR("eu-west-1"),
                                 .guard = {.hosts = hosts, .host_count = ARRAY_LEN(hosts)},
                                 .authorise = callback});
     asked = 0;
@@ -123,7 +124,8 @@ static void test_ready(void **state)
     (void)state;
     admin_set_ready(admin);
     assert_int_equal(GET("/_s3mem/health"), 200);
-    assert_string_equal(body, "{\"status\":\"ready\",\"version\":\"1.2.3\"}");
+    assert_string_equal(body, "{\"status\":\"ready\",\"version\":\"1.2.3\","
+                              "\"region\":\"eu-west-1\",\"authentication\":false}");
     assert_int_equal(ask("HEAD", "/_localstack/health", "", HEADERS()), 200);
     assert_string_equal(body, "{\"services\":{\"s3\":\"running\"},\"edition\":\"community\","
                               "\"version\":\"1.2.3\"}");
