@@ -6,7 +6,8 @@
 #   make deps-check    the same, and what the unit, end-to-end and wire tests run with
 #   make deps-sdk      the same, and the toolchains of nine other clients (sdk.mk)
 #   make deps-ci       the same, and clang with its tools, for lint, sanitizers and fuzzers,
-#                      and browsers with a network of their own, which tests pass over where there are none
+#                      and browsers with a network of their own, which tests pass over where there are none,
+#                      and debootstrap for check-distro
 
 DEPS_CTL_PACKAGES := $(if $(findstring without-ctl,$(CONFIGURE_ARGS)),,libcurl4-openssl-dev)
 DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config \
@@ -15,7 +16,7 @@ DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config \
 # git: tests ask which files are the project's. zsh: its completion is tried.
 DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl ca-certificates git zsh
 DEPS_CI_PACKAGES := clang clang-tidy clang-format llvm libclang-rt-dev \
-                    chromium firefox-esr iproute2
+                    chromium firefox-esr iproute2 debootstrap
 
 DEPS_SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 DEPS_APT := $(DEPS_SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
