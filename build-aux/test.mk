@@ -23,6 +23,8 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP) $(LIB)
 
 # Files that tests read: under TEST_DATA.
 $(BUILD)/tests/unit/%.o: ALL_CPPFLAGS += -DTEST_DATA='"$(abspath $(SRC))/tests/data"'
+# cmocka 2 would have assert_in_range by names that 1.1 does not know.
+$(BUILD)/tests/unit/%.o: ALL_CFLAGS += -Wno-deprecated-declarations
 
 # Kept: a change of the library links the tests again, it does not compile them.
 .SECONDARY: $(UNIT_SRC:%.c=$(BUILD)/%.o)

@@ -53,7 +53,7 @@ static int start_with_credentials(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     admin_free(admin);
@@ -309,7 +309,7 @@ static void test_changes_need_a_signature(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_not_ready),
         CASE(test_ready),
@@ -321,7 +321,7 @@ int main(void)
         CASE(test_foreign_pages),
         CASE(test_foreign_host_names),
         cmocka_unit_test_setup_teardown(test_changes_need_a_signature, start_with_credentials,
-                                        stop),
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static int start_off(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     admin_free(admin);
@@ -1028,10 +1028,10 @@ static void test_text_of_readers_is_bounded(void **state)
     assert_int_equal(facts.text_bytes, 0);
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, start, stop)
-#define TEST_LARGE(name) cmocka_unit_test_setup_teardown(name, start_large, stop)
-#define TEST_LONG(name)  cmocka_unit_test_setup_teardown(name, start_long, stop)
-#define TEST_OFF(name)   cmocka_unit_test_setup_teardown(name, start_off, stop)
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, start, tear_down)
+#define TEST_LARGE(name) cmocka_unit_test_setup_teardown(name, start_large, tear_down)
+#define TEST_LONG(name)  cmocka_unit_test_setup_teardown(name, start_long, tear_down)
+#define TEST_OFF(name)   cmocka_unit_test_setup_teardown(name, start_off, tear_down)
 
 int main(void)
 {

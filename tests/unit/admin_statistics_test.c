@@ -22,7 +22,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     statistics_free(s);
@@ -472,7 +472,7 @@ static void test_metrics(void **state)
     mem_free(text);
 }
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name)       cmocka_unit_test_setup_teardown(name, start, tear_down)
 #define TEST_ADMIN(name) cmocka_unit_test_setup_teardown(name, start_admin, stop_admin)
 
 int main(void)

@@ -16,7 +16,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     fixture_stop(f);
@@ -441,7 +441,7 @@ static void test_long_turns_are_recorded(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_keep_alive),
         CASE(test_pipelining),

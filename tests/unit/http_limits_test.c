@@ -24,7 +24,7 @@ static int start_impatient(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     fixture_stop(f);
@@ -436,8 +436,8 @@ static void test_stop_cuts_the_rest(void **state)
 
 int main(void)
 {
-#define CASE(name)      cmocka_unit_test_setup_teardown(name, start, stop)
-#define IMPATIENT(name) cmocka_unit_test_setup_teardown(name, start_impatient, stop)
+#define CASE(name)      cmocka_unit_test_setup_teardown(name, start, tear_down)
+#define IMPATIENT(name) cmocka_unit_test_setup_teardown(name, start_impatient, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_ambiguous_framing),
         CASE(test_nul_in_header),

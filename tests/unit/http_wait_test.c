@@ -262,7 +262,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     fixture_stop(f);
@@ -668,7 +668,7 @@ static void test_stop_cuts_those_that_wait(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_woken_by_another_thread),
         CASE(test_no_wake_is_lost),

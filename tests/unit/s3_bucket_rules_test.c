@@ -200,7 +200,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -218,5 +218,5 @@ int main(void)
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_list_buckets),
     };
-    return cmocka_run_group_tests_name("s3/bucket_rules", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/bucket_rules", tests, start, tear_down);
 }

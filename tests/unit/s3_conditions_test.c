@@ -26,7 +26,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     clock_unfreeze();
     ask_stop(*state);
@@ -202,5 +202,5 @@ int main(void)
         cmocka_unit_test(test_writes),     cmocka_unit_test(test_deletes_refused),
         cmocka_unit_test(test_deletes),
     };
-    return cmocka_run_group_tests_name("s3/conditions", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/conditions", tests, start, tear_down);
 }

@@ -28,7 +28,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     clock_unfreeze();
     ask_stop(*state);
@@ -358,5 +358,5 @@ int main(void)
         cmocka_unit_test(test_short_of_memory),
         cmocka_unit_test(test_rename_short_of_memory),
     };
-    return cmocka_run_group_tests_name("s3/copy_source", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/copy_source", tests, start, tear_down);
 }

@@ -144,7 +144,7 @@ static int start(void **state)
     return ask(&asked, "PUT", "/bucket", "", STR("")) != 200;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -159,5 +159,5 @@ int main(void)
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_digest_is_needed),
     };
-    return cmocka_run_group_tests_name("s3/delete_objects", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/delete_objects", tests, start, tear_down);
 }

@@ -208,7 +208,7 @@ static int start(void **state)
     return asked.status != 200;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     clock_unfreeze();
@@ -223,5 +223,5 @@ int main(void)
         cmocka_unit_test(test_encoding), cmocka_unit_test(test_restore_status),
         cmocka_unit_test(test_versions),
     };
-    return cmocka_run_group_tests_name("s3/listing", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/listing", tests, start, tear_down);
 }

@@ -15,7 +15,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -333,5 +333,5 @@ int main(void)
         cmocka_unit_test(test_customer_keys),    cmocka_unit_test(test_kms),
         cmocka_unit_test(test_archived),         cmocka_unit_test(test_attributes),
     };
-    return cmocka_run_group_tests_name("s3/object_headers", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/object_headers", tests, start, tear_down);
 }

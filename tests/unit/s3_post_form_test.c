@@ -183,7 +183,7 @@ static int start(void **state)
     return ask(&asked, "PUT", "/bucket", "", STR("")) != 200;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -196,5 +196,5 @@ int main(void)
         cmocka_unit_test(test_refusals),        cmocka_unit_test(test_other_posts),
         cmocka_unit_test(test_too_many_fields), cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests_name("s3/post_form", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/post_form", tests, start, tear_down);
 }

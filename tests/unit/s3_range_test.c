@@ -18,7 +18,7 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -181,5 +181,5 @@ int main(void)
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_part_numbers_refused),
     };
-    return cmocka_run_group_tests_name("s3/range", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/range", tests, start, tear_down);
 }

@@ -177,7 +177,7 @@ static int start(void **state)
     return ask(&asked, "PUT", "/bucket", "", STR("")) != 200;
 }
 
-static int stop(void **state)
+static int tear_down(void **state)
 {
     ask_stop(*state);
     return 0;
@@ -191,5 +191,5 @@ int main(void)
         cmocka_unit_test(test_rules_of_headers),   cmocka_unit_test(test_tags_of_a_new_bucket),
         cmocka_unit_test(test_versions),
     };
-    return cmocka_run_group_tests_name("s3/tagging", tests, start, stop);
+    return cmocka_run_group_tests_name("s3/tagging", tests, start, tear_down);
 }
