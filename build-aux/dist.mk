@@ -45,6 +45,9 @@ INSTALLED_TEXTS = \
     $(SRC)/completions/s3memctl.bash:$(datarootdir)/bash-completion/completions/s3memctl \
     $(SRC)/completions/_s3memctl:$(zsh_dir)/_s3memctl \
     $(SRC)/completions/s3memctl.fish:$(datarootdir)/fish/vendor_completions.d/s3memctl.fish \
+    $(SRC)/completions/s3memd.bash:$(datarootdir)/bash-completion/completions/s3memd \
+    $(SRC)/completions/_s3memd:$(zsh_dir)/_s3memd \
+    $(SRC)/completions/s3memd.fish:$(datarootdir)/fish/vendor_completions.d/s3memd.fish \
     $(BUILD)/s3memd.service:$(systemdsystemunitdir)/s3memd.service \
     $(SRC)/systemd/s3memd.socket:$(systemdsystemunitdir)/s3memd.socket \
     $(BUILD)/s3memd-user.service:$(datarootdir)/systemd/user/s3memd.service \

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
 # bash completion of s3memctl: the words come from the program's own table of commands.
+_s3memctl_names() { # list, field
+    s3memctl "$1" --json 2>/dev/null | grep -o "\"$2\": *\"[^\"]*\"" | cut -d'"' -f4
+}
+
 _s3memctl() {
     local word=${COMP_WORDS[COMP_CWORD]} command= i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -8,6 +12,11 @@ _s3memctl() {
             break
         fi
     done
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --bucket) mapfile -t COMPREPLY < <(compgen -W "$(_s3memctl_names ls bucket)" -- "$word"); return ;;
+    --branch) mapfile -t COMPREPLY < <(compgen -W "$(_s3memctl_names branches name)" -- "$word"); return ;;
+    --cacert | --passphrase-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    esac
     if [[ -z $command && $word != -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(s3memctl --words)" -- "$word")
     elif [[ $word == -* ]]; then
@@ -15,13 +24,13 @@ _s3memctl() {
     else
         case $command in
         restore | drop | download)
-            mapfile -t COMPREPLY < <(compgen -W "$(s3memctl snapshots --json 2>/dev/null |
-                grep -o '"name": *"[^"]*"' | cut -d'"' -f4)" -- "$word") ;;
+            mapfile -t COMPREPLY < <(compgen -W "$(_s3memctl_names snapshots name)" -- "$word") ;;
         branch)
-            mapfile -t COMPREPLY < <(compgen -W "$(s3memctl branches --json 2>/dev/null |
-                grep -o '"name": *"[^"]*"' | cut -d'"' -f4)" -- "$word") ;;
+            mapfile -t COMPREPLY < <(compgen -W "$(_s3memctl_names branches name)" -- "$word") ;;
+        ls | cat | rm) mapfile -t COMPREPLY < <(compgen -W "$(_s3memctl_names ls bucket)" -- "$word") ;;
         fault) mapfile -t COMPREPLY < <(compgen -W "add list clear remove set" -- "$word") ;;
         clock) mapfile -t COMPREPLY < <(compgen -W "show freeze unfreeze offset advance reset" -- "$word") ;;
+        put) mapfile -t COMPREPLY < <(compgen -f -W "$(_s3memctl_names ls bucket)" -- "$word") ;;
         upload | save | load | export | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         esac
     fi

@@ -296,26 +296,6 @@ def test_manual_names_everything():
             assert option in page, (command, option)
 
 
-def complete(*words):
-    script = (f"PATH={os.path.dirname(CTL)}:$PATH; . {ROOT}/completions/s3memctl.bash; "
-              f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _s3memctl; "
-              'printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
-                          env=ENV, timeout=30 * SLOW)
-    return done.stdout.split()
-
-
-def test_completion():
-    assert complete("s3memctl", "sn") == ["snapshot", "snapshots"]
-    assert complete("s3memctl", "clear", "--pre") == ["--prefix"]
-    assert complete("s3memctl", "--json", "fault", "cl") == ["clear"]
-    assert complete("s3memctl", "clock", "un") == ["unfreeze"]
-
-
-def test_zsh_completion_parses():
-    subprocess.run(["zsh", "-n", str(ROOT / "completions" / "_s3memctl")], check=True)
-
-
 # ---- what reaches a terminal ----------------------------------------------------------------------
 
 # An escape sequence in C0 and in C1, DEL, line ends that are none, a turn of the direction.
