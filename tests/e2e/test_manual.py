@@ -107,3 +107,12 @@ def test_example(page, command, folder):
             return
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         assert '{"error"' not in done.stdout, done.stdout
+
+
+def test_every_page_refers_to_the_others():
+    pages = {path.name for path in (ROOT / "man").iterdir()}
+    assert len(pages) >= 4
+    for page in pages:
+        text = (ROOT / "man" / page).read_text().replace("\\-", "-")
+        see_also = text.split(".SH SEE ALSO\n")[1].split(".SH")[0]
+        assert {f"{n}.{s}" for n, s in re.findall(r"^\.BR (\S+) \((\d)\)", see_also, re.M)} == pages - {page}
