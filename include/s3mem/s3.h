@@ -44,6 +44,12 @@ MUST_CHECK enum s3_err s3_service_create_bucket(struct s3_service *service, stru
  * a credential get; seeds use it too. It is the administrator of the start. */
 struct str s3_service_default_owner(const struct s3_service *service);
 bool s3_bucket_name_ok(struct str name);
+/* By S3's rules: another tag of the query that a tag set is kept as; another item of metadata of
+ * an object's attributes, value in UTF-8. False: why it cannot be, in words. */
+MUST_CHECK bool s3_tags_add(struct buf *query, struct str key, struct str value,
+                            const char **why);
+MUST_CHECK bool s3_metadata_add(struct buf *attrs, struct str name, struct str value,
+                                const char **why);
 
 /* The operation table, for tests: row by row; false at the end.
  */

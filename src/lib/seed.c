@@ -3,8 +3,8 @@
  *
  * The walk never leaves DIR: every step is openat() with O_NOFOLLOW, so a symbolic link,
  * wherever it points, is passed over with a warning, and what is neither a file nor a folder
- * too. */
-#include "lib/server.h"
+ * too. KEY.s3meta.json is no object but says what headers, metadata and tags KEY has. */
+#include "lib/seed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPEN_INSIDE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+#define SIDE_FILE     ".s3meta.json"
+#define SIDE_FILE_MAX KiB(256)
+#define OPEN_INSIDE   (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 struct seeding {
     struct server *server;
@@ -27,7 +29,7 @@ struct seeding {
 /* ---- one file ---------------------------------------------------------------------- */
 
 /* What the AWS tools guess for the files that fixtures are made of. */
-static struct str content_type(struct str key)
+struct str seed_content_type(struct str key)
 {
     static const struct {
         struct str suffix, type;
@@ -116,23 +118,92 @@ static int read_body(struct body **out, struct store *store, int fd, uint64_t si
     return err;
 }
 
-static enum s3_err put_object(struct seeding *s, struct body *body, struct record_spec *spec)
+static enum s3_err put_object(struct seeding *s, struct body *body, struct record_spec *spec,
+                              const struct buf *attrs)
 {
-    AUTO_BUF(attrs, KiB(4));
     struct record *record;
 
-    attrs_add(&attrs, ATTR_CONTENT_TYPE, content_type(spec->key));
-    attrs_add(&attrs, ATTR_OWNER, s3_service_default_owner(s->server->s3));
-    spec->attrs = buf_str(&attrs);
+    spec->attrs = buf_str(attrs);
     record = record_new(s->server->store, spec, body);
     if (!record)
         return S3_SLOW_DOWN;
     return object_put(s->branch, s->bucket, record, NULL, NULL);
 }
 
-/* fd is read and stays open; s->key is the whole key. */
-static enum exit_status load_file(struct seeding *s, int fd, const struct stat *st)
+/* The file beside it, if there is one. 0, or errno. */
+static int read_side_file(int dir_fd, const char *name, struct buf *content)
 {
+    AUTO_BUF(path, KiB(4));
+    char piece[KiB(4)];
+    ssize_t n = -1;
+    int fd, err;
+
+    buf_addf(&path, "%s" SIDE_FILE, name);
+    buf_add_char(&path, '\0');
+    fd = openat(dir_fd, path.ptr, OPEN_INSIDE);
+    if (fd < 0)
+        return errno;
+    while (buf_ok(content) && (n = read(fd, piece, sizeof(piece))) > 0)
+        buf_add(content, str_of(piece, (size_t)n));
+    err = n < 0 ? errno : 0;
+    close(fd);
+    return err ? err : buf_ok(content) ? 0 : EFBIG;
+}
+
+/* Into attrs. False with why. */
+static bool describe(struct seeding *s, int dir_fd, const char *name, struct buf *attrs,
+                     struct buf *why)
+{
+    AUTO_BUF(content, SIDE_FILE_MAX);
+    AUTO_BUF(place, KiB(8));
+    struct seed_json j = {.path = &place, .why = why};
+    int err = read_side_file(dir_fd, name, &content);
+    json_t *document = NULL;
+    bool ok;
+
+    buf_add_char(&place, '$');
+    /* A name that is as long as names may be has no room for another's ending. */
+    if (err && err != ENOENT && err != ENAMETOOLONG)
+        buf_add_c(why, strerror(err));
+    else if (!err)
+        document = seed_json_read(&content, why);
+    ok = why->len == 0 &&
+         (!document || seed_json_knows(&j, document, (const char *const[]){NULL}, true)) &&
+         seed_attrs(&j, document, seed_content_type(buf_str(&s->key)),
+                    s3_service_default_owner(s->server->s3), attrs);
+    json_decref(document);
+    return ok;
+}
+
+/* Is it such a file? Then there must be one that it is about. */
+static bool is_side_file(struct seeding *s, int dir_fd, const char *name,
+                         enum exit_status *status)
+{
+    struct str about = str_c(name);
+    AUTO_BUF(path, KiB(4));
+    struct stat st;
+
+    if (!str_has_suffix(about, STR(SIDE_FILE)))
+        return false;
+    about.len -= strlen(SIDE_FILE);
+    buf_add(&path, about);
+    buf_add_char(&path, '\0');
+    *status = EXIT_DONE;
+    if (fstatat(dir_fd, path.ptr, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+        return true;
+    server_complain(s->server,
+                    "--seed: %.*s/%.*s: there is no file '%s' that it could be about",
+                    (int)s->bucket.len, s->bucket.ptr, (int)s->key.len, s->key.ptr, path.ptr);
+    *status = EXIT_FAILED;
+    return true;
+}
+
+/* fd is read and stays open; s->key is the whole key. */
+static enum exit_status load_file(struct seeding *s, int dir_fd, const char *name, int fd,
+                                  const struct stat *st)
+{
+    AUTO_BUF(attrs, KiB(64));
+    AUTO_BUF(wrong, KiB(8));
     struct record_spec spec = {
         .key = buf_str(&s->key),
         .mtime_ns = clock_now_ns(),
@@ -145,11 +216,16 @@ static enum exit_status load_file(struct seeding *s, int fd, const struct stat *
 
     if (!str_is_utf8(spec.key)) {
         why = "the name is not UTF-8";
+    } else if (!describe(s, dir_fd, name, &attrs, &wrong)) {
+        server_complain(s->server, "--seed: %.*s/%.*s" SIDE_FILE ": %.*s", (int)s->bucket.len,
+                        s->bucket.ptr, (int)spec.key.len, spec.key.ptr, (int)wrong.len,
+                        wrong.ptr);
+        return EXIT_USAGE;
     } else if ((err = read_body(&body, s->server->store, fd, (uint64_t)st->st_size, &spec))) {
         why = err == ESTALE   ? "changed while it was read"
               : err == ENOMEM ? "does not fit into memory (see --max-memory)"
                               : strerror(err);
-    } else if ((s3_err = put_object(s, body, &spec))) {
+    } else if ((s3_err = put_object(s, body, &spec, &attrs))) {
         why = s3_err_message(s3_err);
     }
     if (why) {
@@ -191,7 +267,8 @@ static enum exit_status load_entry(struct seeding *s, int dir_fd, const char *na
     } else if (S_ISDIR(st.st_mode)) {
         status = load_folder(s, fd);
     } else if (S_ISREG(st.st_mode)) {
-        status = load_file(s, fd, &st);
+        if (!is_side_file(s, dir_fd, name, &status))
+            status = load_file(s, dir_fd, name, fd, &st);
     } else {
         log_warn("seed: %.*s passed over: not a file", (int)s->key.len, s->key.ptr);
     }

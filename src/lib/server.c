@@ -48,11 +48,16 @@ static bool is_name(const char *text, const char *others, size_t max)
     return len > 0 && len <= max;
 }
 
+bool server_region_ok(const char *name)
+{
+    return is_name(name, "-_", REGION_LEN_MAX);
+}
+
 static enum exit_status check_names(struct server *server)
 {
     const struct settings *s = &server->settings;
 
-    if (!is_name(s->region, "-_", REGION_LEN_MAX)) {
+    if (!server_region_ok(s->region)) {
         server_complain(
             server,
             "--region: '%s' is not the name of a region, such as us-east-1: letters, "
@@ -238,17 +243,31 @@ static enum exit_status create_buckets(struct server *server)
     return EXIT_DONE;
 }
 
+/* What was changed or deleted since the first start would come back. */
+static enum exit_status load_seeds(struct server *server)
+{
+    const struct settings *s = &server->settings;
+    enum exit_status status = EXIT_DONE;
+
+    if (!s->seed[0] && !s->seed_config[0])
+        return EXIT_DONE;
+    if (!persist_is_new(server)) {
+        log_info("seed: passed over, %s has a state already", s->persist);
+        return EXIT_DONE;
+    }
+    if (s->seed_config[0])
+        status = seed_config_load(server, s->seed_config);
+    if (!status && s->seed[0])
+        status = seed_load(server, s->seed);
+    return status;
+}
+
 enum exit_status server_fill(struct server *server)
 {
-    enum exit_status status = create_buckets(server);
+    enum exit_status status = load_seeds(server);
 
-    if (!status && server->settings.seed[0]) {
-        /* What was changed or deleted since the first start would come back. */
-        if (persist_is_new(server))
-            status = seed_load(server, server->settings.seed);
-        else
-            log_info("seed: passed over, %s has a state already", server->settings.persist);
-    }
+    if (!status)
+        status = create_buckets(server);
     if (!status && !server_interrupted(server))
         persist_filled(server);
     return status;

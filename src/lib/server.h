@@ -74,6 +74,8 @@ bool server_close(struct server *server);
 
 /* Warns when everybody on this machine may read or change a file of secrets. */
 void server_check_secrecy(const char *option, const char *path);
+/* May a region be called so? */
+bool server_region_ok(const char *name);
 /* Is the start to be cut short? */
 bool server_interrupted(const struct server *server);
 /* Adds a sentence to why. */
@@ -125,5 +127,7 @@ MUST_CHECK bool credentials_file_read(struct credentials *set, const char *path,
 
 /* Loads DIR/BUCKET/KEY files; stops early when interrupted. */
 MUST_CHECK enum exit_status seed_load(struct server *server, const char *dir);
+/* Buckets that the file describes. */
+MUST_CHECK enum exit_status seed_config_load(struct server *server, const char *path);
 
 #endif

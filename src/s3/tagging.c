@@ -111,6 +111,20 @@ static enum tag_fault add_tag(struct buf *query, struct str key, struct str valu
     return TAG_OK;
 }
 
+bool s3_tags_add(struct buf *query, struct str key, struct str value, const char **why)
+{
+    static const char *const faults[] = {
+        [TAG_OK] = NULL,
+        [TAG_BAD_KEY] = "a tag cannot have this key",
+        [TAG_BAD_VALUE] = "a tag cannot have this value",
+        [TAG_OF_THE_SYSTEM] = "aws: is Amazon's own",
+        [TAG_TWICE] = "the key is there twice",
+    };
+
+    *why = faults[add_tag(query, key, value)];
+    return !*why;
+}
+
 /* ---- from XML ---------------------------------------------------------------------- */
 
 static enum s3_err invalid_tag(struct s3_call *c, const char *message, struct str key,

@@ -134,6 +134,27 @@ static void add_item(struct buf *attrs, struct str header_name, const struct buf
     attrs->failed |= name.failed | encoded.failed | text->failed;
 }
 
+bool s3_metadata_add(struct buf *attrs, struct str name, struct str value, const char **why)
+{
+    *why = NULL;
+    if (!str_is_token(name))
+        *why = "no header can be called so";
+    for (size_t i = 0; i < name.len && !*why; i++)
+        *why = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? "names of metadata are in lower case"
+                                                        : NULL;
+    for (size_t i = 0; i < value.len && !*why; i++)
+        *why = (unsigned char)value.ptr[i] < 0x20 || value.ptr[i] == 0x7F
+                   ? "it has control characters"
+                   : NULL;
+    if (*why)
+        return false;
+    AUTO_BUF(encoded, value.len * 16 + 128);
+    rfc2047_encode(&encoded, value);
+    attrs_add_meta(attrs, name, buf_str(&encoded));
+    attrs->failed |= encoded.failed;
+    return true;
+}
+
 static enum s3_err too_large(struct s3_call *c, uint64_t size, uint64_t limit)
 {
     s3_error_field(c, "Size", s3_printf(c, "%" PRIu64, size));

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""What a server begins with: --seed with files beside objects that describe them, and --seed-config."""
+
+import json
+
+import pytest
+
+from harness import ATTACHED, client, has, keys_of, run_daemon, serving
+
+pytestmark = [
+    pytest.mark.options,
+    pytest.mark.skipif(bool(ATTACHED), reason="needs servers with their own options"),
+]
+
+DESCRIPTION = {
+    "contentType": "text/x-special", "contentEncoding": "identity", "contentLanguage": "de",
+    "contentDisposition": 'attachment; filename="x"', "cacheControl": "max-age=5",
+    "expires": "Wed, 21 Oct 2037 07:28:00 GMT",
+    "metadata": {"owner": "me", "town": "K\u00f6ln"}, "tags": {"a": "1", "b c": "\u00fc"},
+}
+
+
+def has_description(s3, bucket, key):
+    has(s3.head_object(Bucket=bucket, Key=key), ContentType="text/x-special", ContentEncoding="identity",
+        ContentLanguage="de", ContentDisposition='attachment; filename="x"', CacheControl="max-age=5",
+        ExpiresString="Wed, 21 Oct 2037 07:28:00 GMT",
+        Metadata={"owner": "me", "town": "=?UTF-8?Q?K=C3=B6ln?="}, TagCount=2)
+    tags = s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+    assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b c", "Value": "\u00fc"}]
+
+
+def put_seed(folder, **files):
+    (folder / "box" / "dir").mkdir(parents=True)
+    for name, text in files.items():
+        (folder / "box" / "dir" / name.replace("_", ".")).write_text(
+            text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return folder
+
+
+# ---- KEY.s3meta.json ----------------------------------------------------------------------------
+
+
+def test_a_file_beside_an_object_describes_it(tmp_path):
+    put_seed(tmp_path, a_txt="A", b_txt="B", a_txt_s3meta_json=DESCRIPTION)
+    with serving("--seed", tmp_path) as server:
+        s3 = client(server)
+        assert keys_of(s3.list_objects_v2(Bucket="box")) == ["dir/a.txt", "dir/b.txt"]
+        assert s3.get_object(Bucket="box", Key="dir/a.txt")["Body"].read() == b"A"
+        has_description(s3, "box", "dir/a.txt")
+        has(s3.head_object(Bucket="box", Key="dir/b.txt"), ContentType="text/plain", Metadata={})
+
+
+def test_what_it_does_not_say_stays(tmp_path):
+    put_seed(tmp_path, a_txt="A", a_txt_s3meta_json={"metadata": {"x": "y"}})
+    with serving("--seed", tmp_path) as server:
+        has(client(server).head_object(Bucket="box", Key="dir/a.txt"), ContentType="text/plain",
+            Metadata={"x": "y"})
+
+
+@pytest.mark.parametrize("description, complaint", [
+    ("{", "line 1: "),
+    ([], "$: it is not an object"),
+    ({"contenttype": "x"}, "$.contenttype: there is no such member"),
+    ({"contentType": 1}, "$.contentType: it is not a text"),
+    ({"contentType": "a\nb"}, "$.contentType: it has characters that no header may"),
+    ({"metadata": []}, "$.metadata: it is not an object"),
+    ({"metadata": {"A": "x"}}, "$.metadata.A: names of metadata are in lower case"),
+    ({"metadata": {"a b": "x"}}, "$.metadata.a b: no header can be called so"),
+    ({"metadata": {"a": "x\ry"}}, "$.metadata.a: it has control characters"),
+    ({"metadata": {"a": None}}, "$.metadata.a: it is not a text"),
+    ({"tags": {"aws:x": "y"}}, "$.tags.aws:x: aws: is Amazon's own"),
+    ({"tags": {"x": "y" * 257}}, "$.tags.x: a tag cannot have this value"),
+    ({"tags": {"": "y"}}, "$.tags.: a tag cannot have this key"),
+    ({"tags": {str(i): "" for i in range(11)}}, "$.tags: more than 10 tags"),
+])
+def test_what_is_wrong_is_told_with_its_place(tmp_path, description, complaint):
+    put_seed(tmp_path, a_txt="A", a_txt_s3meta_json=description)
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed", tmp_path)
+    assert done.returncode == 2 and f"box/dir/a.txt.s3meta.json: {complaint}" in done.stderr, done
+    config = tmp_path / "c.json"
+    if isinstance(description, dict):
+        config.write_text(json.dumps({"buckets": {"box": {"objects": [{"key": "k"}, {"key": "l", **description}]}}}))
+        done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", config)
+        assert done.returncode == 2 and "$.buckets.box.objects[1]" + complaint[1:] in done.stderr, done
+
+
+def test_a_description_of_nothing_is_refused(tmp_path):
+    put_seed(tmp_path, b_txt="B", a_txt_s3meta_json=DESCRIPTION)
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed", tmp_path)
+    assert done.returncode == 1 and "there is no file 'a.txt' that it could be about" in done.stderr, done
+
+
+# ---- --seed-config ------------------------------------------------------------------------------
+
+OWNER = "ab" * 32
+
+
+def test_buckets_with_their_settings(tmp_path):
+    config = tmp_path / "seed.json"
+    config.write_text(json.dumps({"buckets": {
+        "far": {"region": "eu-west-1", "tags": {"team": "t\u00f6p"}, "owner": {
+            "canonicalId": OWNER, "displayName": "alice", "accountId": "111122223333"}},
+        "versions": {"versioning": "Enabled", "objects": [
+            {"key": "k", "body": "one"}, {"key": "k", "body": "two"}, {"key": "empty"}]},
+        "paused": {"versioning": "Suspended"},
+        "plain": {"objects": [{"key": "d\u00e9j\u00e0/vu.json", "body": "{\u20ac}"},
+                              {"key": "binary", "bodyBase64": "AP8A"},
+                              {"key": "special", "body": "s", **DESCRIPTION}]},
+    }}), encoding="utf-8")
+    with serving("--seed-config", config, "--bucket", "other", "--bucket", "plain") as server:
+        s3 = client(server)
+        assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["far", "other", "paused", "plain", "versions"]
+        assert s3.get_bucket_location(Bucket="far")["LocationConstraint"] == "eu-west-1"
+        assert s3.get_bucket_tagging(Bucket="far")["TagSet"] == [{"Key": "team", "Value": "t\u00f6p"}]
+        s3.head_bucket(Bucket="far", ExpectedBucketOwner="111122223333")
+        with pytest.raises(s3.exceptions.ClientError, match="403"):
+            s3.head_bucket(Bucket="far", ExpectedBucketOwner="111122223334")
+        assert s3.get_bucket_versioning(Bucket="versions")["Status"] == "Enabled"
+        assert s3.get_bucket_versioning(Bucket="paused")["Status"] == "Suspended"
+        versions = s3.list_object_versions(Bucket="versions", Prefix="k")["Versions"]
+        assert [s3.get_object(Bucket="versions", Key="k", VersionId=v["VersionId"])["Body"].read()
+                for v in versions] == [b"two", b"one"]
+        assert s3.get_object(Bucket="versions", Key="empty")["Body"].read() == b""
+        got = s3.get_object(Bucket="plain", Key="d\u00e9j\u00e0/vu.json", ChecksumMode="ENABLED")
+        assert got["Body"].read() == "{\u20ac}".encode()
+        has(got, ContentType="application/json", ChecksumCRC64NVME=...)
+        assert s3.get_object(Bucket="plain", Key="binary")["Body"].read() == b"\0\xff\0"
+        has_description(s3, "plain", "special")
+
+
+def test_it_fills_a_new_file_only_and_goes_before_seeds(tmp_path):
+    config = tmp_path / "seed.json"
+    config.write_text('{"buckets": {"box": {"versioning": "Enabled", "objects": [{"key": "dir/a.txt", "body": "1"}]}}}')
+    put_seed(tmp_path / "seed", a_txt="2")
+    options = ("--persist", tmp_path / "state.db", "--auto-persist", "--seed-config", config, "--seed",
+               tmp_path / "seed")
+    with serving(*options) as server:
+        s3 = client(server)
+        assert len(s3.list_object_versions(Bucket="box")["Versions"]) == 2
+        s3.delete_object(Bucket="box", Key="dir/a.txt")
+    with serving(*options) as server:
+        assert keys_of(client(server).list_objects_v2(Bucket="box")) == []
+
+
+@pytest.mark.parametrize("document, complaint", [
+    ('{"buckets": }', "line 1: "),
+    ('{"buckets": {"a-b": {}, "a-b": {}}}', "line 1: duplicate"),
+    ([], "$: it is not an object"),
+    ({"users": []}, "$.users: there is no such member"),
+    ({"buckets": []}, "$.buckets: it is not an object"),
+    ({"buckets": {"B_": {}}}, "$.buckets.B_: The specified bucket is not valid"),
+    ({"buckets": {"box": 7}}, "$.buckets.box: it is not an object"),
+    ({"buckets": {"box": {"lifecycle": []}}}, "$.buckets.box.lifecycle: there is no such member"),
+    ({"buckets": {"box": {"region": "no region"}}}, "$.buckets.box.region: it is not the name of a region"),
+    ({"buckets": {"box": {"versioning": True}}}, "$.buckets.box.versioning: it is not a text"),
+    ({"buckets": {"box": {"versioning": "on"}}}, '$.buckets.box.versioning: it is neither "Enabled" nor'),
+    ({"buckets": {"box": {"owner": {}}}}, "$.buckets.box.owner.canonicalId: it is missing"),
+    ({"buckets": {"box": {"owner": {"canonicalId": "a\nb"}}}}, "$.buckets.box.owner.canonicalId: it is not one"),
+    ({"buckets": {"box": {"tags": {str(i): "" for i in range(51)}}}}, "$.buckets.box.tags: more than 50 tags"),
+    ({"buckets": {"box": {"objects": {}}}}, "$.buckets.box.objects: it is not an array"),
+    ({"buckets": {"box": {"objects": [{}]}}}, "$.buckets.box.objects[0].key: it is missing"),
+    ({"buckets": {"box": {"objects": [{"key": "k" * 1025}]}}}, "$.buckets.box.objects[0].key: it is longer"),
+    ({"buckets": {"box": {"objects": [{"key": "k", "body": 1}]}}}, "$.buckets.box.objects[0].body: it is not a"),
+    ({"buckets": {"box": {"objects": [{"key": "k", "bodyBase64": "?"}]}}}, "objects[0].bodyBase64: it is no"),
+    ({"buckets": {"box": {"objects": [{"key": "k", "body": "", "bodyBase64": ""}]}}}, "there is a body already"),
+])
+def test_a_config_that_is_not_good(tmp_path, document, complaint):
+    config = tmp_path / "seed.json"
+    config.write_text(document if isinstance(document, str) else json.dumps(document))
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", config)
+    assert done.returncode == 2 and f"--seed-config {config}: " in done.stderr, done
+    assert complaint in done.stderr, done
+
+
+def test_a_config_that_is_not_there_or_too_large_for_memory(tmp_path):
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", tmp_path / "none.json")
+    assert done.returncode == 1 and "none.json: No such file" in done.stderr, done
+    config = tmp_path / "seed.json"
+    config.write_text(json.dumps({"buckets": {"box": {"objects": [{"key": "k", "body": "x" * 3_000_000}]}}}))
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", config, "--max-memory", "2MiB")
+    assert done.returncode == 2 and "objects[0]: does not fit into memory" in done.stderr, done
