@@ -593,6 +593,25 @@ def test_damaged_files(server):
     admin_refused(put_tar(server, b"", bucket=unique()), 400, "InvalidBackup")
 
 
+DEEP = b'{"a":' * 100_000
+
+
+@pytest.mark.parametrize("name, data", [
+    ("s3db.json", DEEP), ("s3db.json", b"[" * 100_000),
+    ("s3db.json", b'{"version":"1.0","bucket":"b","resources":{"people":{"schema":' + DEEP),
+    ("people.jsonl", DEEP + b"\n"), ("people.jsonl", b"[" * 100_000 + b"\n"),
+    ("people.jsonl", b'{"id":"u1","name":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"),
+])
+def test_depth_is_bounded(server, tmp_path, name, data):
+    """A parser that calls itself for each bracket would leave its thread's stack."""
+    folder = write_backup(tmp_path / "b", {"people": (USERS, lines_of(PEOPLE))})
+    files = {p.name: p.read_bytes() for p in folder.iterdir()} | {name: data}
+    reply = put_tar(server, tar_of(files), bucket=unique("deep"))
+    assert reply.status == 400 or (name == "people.jsonl" and reply.status == 200
+                                   and json.loads(reply.body)["errors"]), reply
+    assert http_request(server, "GET", "/_s3mem/health").status == 200
+
+
 def test_bombs(server):
     manifest = json.dumps({"version": "1.0", "resources": {"users": {"schema": USERS}}}).encode()
     line = gzip.compress(b'{"id":"u1","name":"' + b"x" * (80 << 20) + b'"}\n{"id":"u2","name":"B"}\n')

@@ -262,6 +262,7 @@ BAD = {
     "half a pair": ('{"objects":{"\\ud800":{"body":""}}}', "surrogate"),
     "no UTF-8": (b'{"objects":{"\xff":{"body":""}}}', "not UTF-8"),
     "deep": ('{"x":' + "[" * 1000 + "]" * 1000 + ',"objects":{}}', "nested too deeply"),
+    "very deep": ('{"x":' + "[" * 100_000 + ',"objects":{}}', "nested too deeply"),
     "behind the end": ('{"objects":{}}}', "behind the end"),
     "control character": ('{"objects":{"a\nb":{"body":""}}}', "control character"),
     "bad bucket": ('{"bucket":"No Bucket","objects":{}}', "cannot be the name of a bucket"),

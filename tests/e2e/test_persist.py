@@ -2,13 +2,16 @@
 """--persist FILE.db: what a server holds is there after a restart. Rows of the file are read with
 Python's own sqlite3."""
 
+import contextlib
 import hashlib
 import http.client
 import os
 import random
 import re
 import resource
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -19,6 +22,7 @@ from admin import admin, admin_refused, ok
 from harness import (
     ATTACHED,
     MIB,
+    ROOT,
     SLOW,
     client,
     eventually,
@@ -37,8 +41,46 @@ pytestmark = [
 ]
 
 
+def statements(name):
+    text = ""
+    for line in (ROOT / "src/disk" / name).read_text().splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            yield text
+            text = ""
+
+
+def assert_whole(path):
+    """What the server checks at its start, and what its unit tests check after each step, of a copy:
+    whoever opens the file itself copies the journal into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("", "-wal"):
+            if os.path.exists(f"{path}{suffix}"):
+                shutil.copy(f"{path}{suffix}", f"{folder}/copy.db{suffix}")
+        with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as db:
+            for name in ("columns.sql", "invariants.sql"):
+                for statement in statements(name):
+                    assert db.execute(statement).fetchmany(5) == []
+
+
+@contextlib.contextmanager
 def persistent(path, *args, **options):
-    return serving("--persist", path, "--auto-persist", *args, **options)
+    with serving("--persist", path, "--auto-persist", *args, **options) as server:
+        yield server
+    if os.path.exists(path):
+        assert_whole(path)
+
+
+def test_what_is_not_whole_is_seen(tmp_path):
+    path = tmp_path / "store.db"
+    with persistent(path) as server:
+        assert http_request(server, "PUT", "/bucket").status == 200
+        assert http_request(server, "PUT", "/bucket/key", body=b"x").status == 200
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE object SET node = 77")
+        db.commit()
+    with pytest.raises(AssertionError):
+        assert_whole(path)
 
 
 def pattern(size, seed=b""):
