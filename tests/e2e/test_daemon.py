@@ -51,7 +51,7 @@ def test_every_option_is_documented(document):
     options = set(re.findall(r"--(?:\[no-\])?([a-z][a-z-]+)", helped)) - {"help", "version", "port"}
     assert len(options) > 30
     if document.endswith(".5"):
-        options.remove("config")
+        options -= {"config", "check"}
         missing = [o for o in options if not re.search(rf"^{o} = ", text, re.M)]
     else:
         missing = [o for o in options if not re.search(rf"--(\[no-\])?{o}\b", text)]
