@@ -24,7 +24,8 @@ struct admin_options {
     struct str metrics_token; /* whoever shows it may read the metrics; empty: nobody */
     size_t journal_size;      /* requests that are remembered, at most 1000000; 0: none are, and
                           * there are no events */
-    struct str address;       /* where it listens first: "127.0.0.1:4566" */
+    struct str ca_pem;  /* of the certificate that was made at the start; empty: none was */
+    struct str address; /* where it listens first: "127.0.0.1:4566" */
     /* Of buckets that a loaded file brings: */
     struct str region, owner;
     bool (*bucket_name_ok)(struct str name);

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/certificate.h"
 #include "base/cipher.h"
 #include "base/clock.h"
 #include "base/digest.h"

@@ -13,6 +13,20 @@ enum app_next admin_s3mem_health(struct admin_call *c)
                                 "authentication", o->authorise != NULL));
 }
 
+/* Whoever wants to trust the server cannot do so before: without a signature, over TLS that is not
+ * verified. What is shown is public. */
+enum app_next admin_show_ca(struct admin_call *c)
+{
+    struct str pem = c->admin->options.ca_pem;
+
+    if (pem.len == 0)
+        return admin_error(c, 404, "NotFound",
+                           "the server was not started with --tls-self-signed");
+    reply_kept_header(&c->reply, "Content-Type", "application/x-pem-file");
+    buf_add(&c->reply.text, pem);
+    return APP_REPLY;
+}
+
 bool admin_is_probe(const struct request *req)
 {
     return (str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"))) &&

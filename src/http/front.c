@@ -24,6 +24,33 @@ void front_wake(struct http_server *server)
         log_debug("eventfd: %s", strerror(errno));
 }
 
+/* What a TLS client says first is a record of type 22; a method begins with a letter. The bytes are
+ * there when the kernel hands over the connection (TCP_DEFER_ACCEPT), but for clients that wait. */
+static bool speaks_plainly(int fd)
+{
+    char first;
+
+    return recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && first >= 'A' && first <= 'Z';
+}
+
+static void refuse_plain(int fd)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                 "Content-Type: text/plain\r\n"
+                                 "Content-Length: 59\r\n"
+                                 "Connection: close\r\n\r\n"
+                                 "This port speaks HTTPS: write https:// in place of http://\n";
+    char unread[KiB(4)];
+
+    /* What has come and is not read would make close() cut the answer off. */
+    for (int i = 0; i < 16 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
+        continue;
+    if (send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_debug("plain HTTP: %s", strerror(errno));
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
 /* Takes what waits on one listening socket. False: out of descriptors or memory. */
 static bool accept_burst(struct http_server *server, int listen_fd)
 {
@@ -39,6 +66,10 @@ static bool accept_burst(struct http_server *server, int listen_fd)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+        if (server->tls && speaks_plainly(fd)) {
+            refuse_plain(fd);
+            continue;
+        }
         atomic_fetch_add(&server->conn_count, 1);
         /* It closes fd when it fails. */
         if (MHD_add_connection(server->mhd, fd, (struct sockaddr *)&addr, addr_len) != MHD_YES)

@@ -4,6 +4,8 @@
 #include "http/tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,9 +147,14 @@ static struct http_server *server_prepare(const struct http_options *o)
     server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     server->polls[0] = (struct pollfd){.fd = server->wake_fd, .events = POLLIN};
     server->listener_count = o->listeners->count;
-    for (size_t i = 0; i < o->listeners->count; i++)
-        server->polls[i + 1] =
-            (struct pollfd){.fd = o->listeners->items[i].fd, .events = POLLIN};
+    for (size_t i = 0; i < o->listeners->count; i++) {
+        int fd = o->listeners->items[i].fd;
+
+        server->polls[i + 1] = (struct pollfd){.fd = fd, .events = POLLIN};
+        /* So that the first bytes can be looked at; Unix sockets do not know it. */
+        if (server->tls && o->listeners->items[i].tcp)
+            setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){1}, sizeof(int));
+    }
     return server;
 }
 

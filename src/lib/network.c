@@ -9,7 +9,6 @@
 
 /* Where systemd puts the first socket (sd_listen_fds(3)). */
 #define LISTEN_FDS_START 3
-#define TLS_FILE_MAX     MiB(1)
 
 /* ---- listening --------------------------------------------------------------------- */
 
@@ -102,15 +101,13 @@ void network_url(const struct server *server, size_t listener, struct buf *out)
 {
     const struct http_listener *l = &server->listeners.items[listener];
 
-    if (l->tcp)
-        buf_addf(out, "%s://%s", server->settings.tls_cert[0] ? "https" : "http", l->address);
-    else
-        buf_addf(out, "%s+%s", server->settings.tls_cert[0] ? "https" : "http", l->address);
+    buf_addf(out, "%s%s%s", server_uses_tls(server) ? "https" : "http", l->tcp ? "://" : "+",
+             l->address);
 }
 
 void network_local_url(const struct server *server, struct buf *out)
 {
-    const char *scheme = server->settings.tls_cert[0] ? "https" : "http";
+    const char *scheme = server_uses_tls(server) ? "https" : "http";
     const struct http_listener *chosen = NULL;
     const char *port;
 
@@ -133,23 +130,6 @@ void network_local_url(const struct server *server, struct buf *out)
 }
 
 /* ---- serving ----------------------------------------------------------------------- */
-
-/* A PEM file as a C string. */
-static bool read_pem(const char *path, struct buf *out, struct buf *why)
-{
-    int err = file_read(out, path);
-
-    buf_add_char(out, '\0');
-    if (err)
-        buf_addf(why, "%s: %s", path, strerror(err));
-    return !err;
-}
-
-static void wipe(struct buf *b)
-{
-    if (b->ptr)
-        mem_wipe(b->ptr, b->len);
-}
 
 /* May who signed this administer? The parts of a request that steer an endpoint, its query
  * first of all, are not covered by Signature Version 2. */
@@ -260,6 +240,7 @@ static void mount_apps(struct server *server)
         .authorise = server->keyring ? authorise : NULL,
         .authorise_arg = server,
         .metrics_token = str_c(server->settings.metrics_token),
+        .ca_pem = str_c(server->ca_pem ? server->ca_pem : ""),
         .journal_size = server->settings.journal,
         .region = str_c(server->settings.region),
         .address = str_c(server->listeners.count ? server->listeners.items[0].address : ""),
@@ -286,22 +267,14 @@ static void mount_apps(struct server *server)
 enum exit_status network_serve(struct server *server)
 {
     const struct settings *s = &server->settings;
+    struct certificate identity = {0};
     AUTO_BUF(why, KiB(4));
-    AUTO_BUF(cert, TLS_FILE_MAX);
-    AUTO_BUF(key, TLS_FILE_MAX);
+    enum exit_status status = identity_open(server, &identity);
 
-    if (!s->tls_cert[0] != !s->tls_key[0]) {
-        server_complain(server, "--tls-cert and --tls-key need each other");
-        return EXIT_USAGE;
+    if (status) {
+        certificate_release(&identity);
+        return status;
     }
-    if (s->tls_cert[0] &&
-        (!read_pem(s->tls_cert, &cert, &why) || !read_pem(s->tls_key, &key, &why))) {
-        server_complain(server, "%.*s", (int)why.len, why.ptr);
-        wipe(&key);
-        return EXIT_FAILED;
-    }
-    if (s->tls_key[0])
-        server_check_secrecy("--tls-key", s->tls_key);
     mount_apps(server);
     server->http = http_server_start(
         &(struct http_options){
@@ -313,14 +286,14 @@ enum exit_status network_serve(struct server *server)
             .idle_timeout_ms = (int64_t)s->idle_timeout,
             .header_timeout_ms = (int64_t)s->header_timeout,
             .body_timeout_ms = (int64_t)s->body_timeout,
-            .tls_cert = cert.ptr,
-            .tls_key = key.ptr,
+            .tls_cert = identity.cert.ptr,
+            .tls_key = identity.key.ptr,
             .tidy = tidy_memory,
             .tidy_arg = server->store,
             .turns = server->turns,
         },
         &why);
-    wipe(&key);
+    certificate_release(&identity);
     if (server->http)
         return EXIT_DONE;
     server_complain(server, "%.*s", (int)why.len, why.ptr);
@@ -329,15 +302,13 @@ enum exit_status network_serve(struct server *server)
 
 bool network_reload(struct server *server, struct buf *why)
 {
-    const struct settings *s = &server->settings;
-    AUTO_BUF(cert, TLS_FILE_MAX);
-    AUTO_BUF(key, TLS_FILE_MAX);
+    struct certificate identity = {0};
     bool ok;
 
-    if (!s->tls_cert[0])
+    if (!server->settings.tls_cert[0])
         return true;
-    ok = read_pem(s->tls_cert, &cert, why) && read_pem(s->tls_key, &key, why) &&
-         http_server_set_identity(server->http, cert.ptr, key.ptr, why);
-    wipe(&key);
+    ok = identity_read(server, &identity, why) &&
+         http_server_set_identity(server->http, identity.cert.ptr, identity.key.ptr, why);
+    certificate_release(&identity);
     return ok;
 }

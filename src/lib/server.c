@@ -314,6 +314,7 @@ bool server_close(struct server *server)
     mem_free(server->guard_texts);
     mem_free(server->operations);
     mem_free(server->domains);
+    mem_free(server->ca_pem);
     settings_release(&server->settings);
     buf_release(&server->why);
     return written;

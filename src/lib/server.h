@@ -54,7 +54,13 @@ struct server {
     struct guard guard;      /* against web pages */
     struct str *guard_texts; /* its hosts and origins */
     struct http_mount mounts[5];
+    char *ca_pem; /* --tls-self-signed: the authority's certificate */
 };
+
+static inline bool server_uses_tls(const struct server *server)
+{
+    return server->settings.tls_cert[0] || server->settings.tls_self_signed;
+}
 
 /* ---- server.c ---------------------------------------------------------------------- */
 
@@ -129,5 +135,14 @@ MUST_CHECK bool credentials_file_read(struct credentials *set, const char *path,
 MUST_CHECK enum exit_status seed_load(struct server *server, const char *dir);
 /* Buckets that the file describes. */
 MUST_CHECK enum exit_status seed_config_load(struct server *server, const char *path);
+
+/* ---- identity.c -------------------------------------------------------------------- */
+
+/* Checks the options of TLS; reads or makes the certificate, if there is to be one. *out is zeroed
+ * before, and to be released in any case. */
+MUST_CHECK enum exit_status identity_open(struct server *server, struct certificate *out);
+/* The same of --tls-cert and --tls-key once more. */
+MUST_CHECK bool identity_read(const struct server *server, struct certificate *out,
+                              struct buf *why);
 
 #endif

@@ -113,6 +113,7 @@ CALLS = [
     ("importBackup", "import", {"path": "backup", "bucket": "copy", "atomic": True}, 200),
     ("downloadBackup", "export?bucket=demo&format=tar.gz", None, 200),
     ("getIndex", "", None, 200),
+    ("getCa", "ca.pem", None, 404),
     ("getHealth", "health", None, 200),
     ("getOpenapi", "openapi.json", None, 200),
 ]

@@ -42,7 +42,7 @@ def test_the_table_was_read():
     assert len(CLOSED) > 30 and ("POST", "/_s3mem/clear") in CLOSED
     # What is open: is it there, and what could one ask. No names, no numbers of anybody's.
     assert {path for _, path in OPEN} == {
-        "/_s3mem/", "/_s3mem/health", "/health", "/healthz", "/_localstack/plugins", "/_s3mem/openapi.json", "/_localstack/health", "/_localstack/info",
+        "/_s3mem/", "/_s3mem/ca.pem", "/_s3mem/health", "/health", "/healthz", "/_localstack/plugins", "/_s3mem/openapi.json", "/_localstack/health", "/_localstack/info",
         "/_localstack/init", "/_localstack/init/*", "/minio/health/live", "/minio/health/ready"}
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import threading
@@ -702,6 +703,92 @@ def test_tls_wrong_files(certificate, tmp_path):
         done = run_daemon("--listen", "127.0.0.1:0", *arguments)
         assert done.returncode in (1, 2), done
         assert "tls" in done.stderr.lower() or ".pem" in done.stderr, done.stderr
+
+
+@pytest.fixture(scope="module")
+def self_signed(tmp_path_factory):
+    ca = tmp_path_factory.mktemp("ca") / "ca.pem"
+    domains = ("--domain", "s3.test", "--domain", "localhost")
+    with serving("--tls-self-signed", "--tls-ca-file", ca, "--bucket", "bucket", *domains,
+                 "--access-key", "a-key", "--secret-key", "a-secret", listen="localhost:0") as server:  # fmt: skip
+        server.ca = ca
+        yield server
+
+
+def test_self_signed(self_signed):
+    ca = str(self_signed.ca)
+    assert self_signed.url == f"https://127.0.0.1:{self_signed.port}"
+    s3 = client(self_signed, key="a-key", secret="a-secret", verify=ca)
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x" * 100_000)
+    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"x" * 100_000
+    # Without a signature, and the same as in the file.
+    shown = requests.get(self_signed.url + "/_s3mem/ca.pem", verify=ca, timeout=PATIENCE)
+    assert shown.text == self_signed.ca.read_text(encoding="ascii")
+    assert shown.headers["content-type"] == "application/x-pem-file"
+    assert "PRIVATE" not in shown.text
+
+
+@pytest.mark.parametrize(
+    "name,good",
+    [
+        ("localhost", True), ("127.0.0.1", True), ("::1", True), ("s3.test", True),
+        ("bucket.s3.test", True), ("bucket.s3.localhost", True),
+        ("elsewhere.test", False), ("a.b.s3.test", False), ("127.0.0.2", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_self_signed_names(self_signed, name, good, version):
+    context = ssl.create_default_context(cafile=str(self_signed.ca))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.minimum_version = context.maximum_version = version
+    with connect(self_signed) as raw:
+        if good:
+            with context.wrap_socket(raw, server_hostname=name) as secure:
+                secure.sendall(b"GET /_s3mem/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert secure.recv(100).startswith(b"HTTP/1.1 200")
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                context.wrap_socket(raw, server_hostname=name)
+
+
+def test_self_signed_is_made_anew(self_signed):
+    with serving("--tls-self-signed") as server:
+        reply = requests.get(server.url + "/_s3mem/ca.pem", verify=False, timeout=PATIENCE)
+        assert reply.text != self_signed.ca.read_text(encoding="ascii")
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(server.url + "/health", verify=str(self_signed.ca), timeout=PATIENCE)
+        server.signal(signal.SIGHUP)
+        assert requests.get(server.url + "/_s3mem/ca.pem", verify=False, timeout=PATIENCE).text == reply.text
+
+
+def test_no_authority():
+    with serving() as server:
+        assert http_request(server, "GET", "/_s3mem/ca.pem").status == 404
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_plain_http_on_the_tls_port(self_signed, size):
+    """It says what is wrong, and no TLS client is kept by it."""
+    with connect(self_signed) as raw:
+        head = f"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+        raw.sendall(head + b"x" * min(size, 10_000))
+        answer = b"".join(iter(lambda: raw.recv(4096), b""))
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"speaks HTTPS" in body and f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "options,said",
+    [
+        (("--tls-self-signed", "--tls-cert", "x", "--tls-key", "y"), "takes the place"),
+        (("--tls-ca-file", "x"), "--tls-self-signed"),
+        (("--tls-self-signed", "--tls-ca-file", "/nonexistent/ca.pem"), "/nonexistent/ca.pem"),
+    ],
+)
+def test_wrong_self_signed(options, said):
+    done = run_daemon("--port", "0", *options)
+    assert done.returncode in (1, 2) and said in done.stderr
 
 
 # ---- logs ---------------------------------------------------------------------------------------
