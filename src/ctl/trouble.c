@@ -78,6 +78,9 @@ const char *ctl_health_version(const json_t *health)
 
 enum ctl_exit ctl_no_s3memd(const struct ctl *c)
 {
+    /* A server of TLS may have a line for those who speak plain HTTP. */
+    if (ctl_tell_other_scheme(c))
+        return CTL_UNREACHED;
     return ctl_complain(CTL_REFUSED, "%s answers, but is no s3memd: use aws s3", c->endpoint);
 }
 

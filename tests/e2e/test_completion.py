@@ -62,7 +62,7 @@ def test_buckets_branches_and_snapshots(complete):
 
 
 def test_options_of_s3memd(complete):
-    assert complete("s3memd", "--tls-c") == ["--tls-cert="]
+    assert complete("s3memd", "--tls-ce") == ["--tls-cert="]
     assert complete("s3memd", "--no-acc") == ["--no-access-log"]
     assert complete("s3memd", "--branch-per") == ["--branch-per-key"]
     assert complete("s3memd", "--vers") == ["--version"]
