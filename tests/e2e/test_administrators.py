@@ -122,7 +122,8 @@ def test_what_is_open_shows_nothing(auth_server, alice):
     alice.create_bucket(Bucket=bucket)
     for method, path in OPEN:
         reply = http_request(auth_server, method, path.replace("*", "ready"))
-        assert reply.status == 200, (path, reply)
+        # There is an authority only with --tls-self-signed.
+        assert reply.status == (404 if path.endswith("/ca.pem") else 200), (path, reply)
         for secret in (bucket, ALICE["accessKey"], ALICE["secretKey"], "alice"):
             assert secret not in reply.text, path
 
