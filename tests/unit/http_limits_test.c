@@ -49,7 +49,7 @@ static void expect_served(void)
  * front end has to refuse in front of 0.9.75. */
 static bool refused_by_library(const struct answer *a)
 {
-    return MHD_get_version()[0] != '0' && a->status == 400 && strstr(a->body, "<html>");
+    return MHD_get_version()[0] != '0' && a->status >= 400 && strstr(a->body, "<html>");
 }
 
 /* Refused by the front end, in S3's words, and the connection ends. */
@@ -190,7 +190,9 @@ static void test_equal_lengths_are_one(void **state)
     client_send(fd, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
                     "content-length:  3 \r\n\r\nabc");
     client_read(fd, &a, false);
-    assert_string_equal(a.body, "PUT /x 3");
+    /* 1.0.10 takes no length twice. */
+    if (!refused_by_library(&a))
+        assert_string_equal(a.body, "PUT /x 3");
     client_free(&a);
     close(fd);
 }
