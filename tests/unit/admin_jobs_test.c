@@ -652,7 +652,8 @@ static void test_cleared_and_restored(void **state)
     AUTO(branch) b = store_branch(f->store, STR("main"));
     struct ask a;
 
-    put_objects(b, f->store, 2500);
+    /* More than a turn of two milliseconds clears. */
+    put_objects(b, f->store, 60000);
     assert_int_equal(NAMED_OK, store_snapshot_take(f->store, b, STR("s")));
     ask_begin(&a, f->admin, "POST", "/_s3mem/clear?bucket=bucket&prefix=a/", NULL, NULL);
     assert_int_equal(a.next, APP_WAIT);
