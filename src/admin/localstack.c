@@ -132,14 +132,15 @@ static json_t *plugin_json(const char *name)
     return json_pack("{s:s, s:b, s:b}", "name", name, "is_initialized", 1, "is_loaded", 1);
 }
 
+/* Init scripts are executables here: LocalStack's runners of .sh and .py are none of them. */
 enum app_next admin_localstack_plugins(struct admin_call *c)
 {
-    return admin_json(
-        c, 200,
-        json_pack("{s:[o], s:[o, o], s:[], s:[], s:[]}", "localstack.aws.provider",
-                  plugin_json("s3:default"), "localstack.init.runner", plugin_json("py"),
-                  plugin_json("sh"), "localstack.hooks.on_infra_start",
-                  "localstack.hooks.on_infra_ready", "localstack.hooks.on_infra_shutdown"));
+    return admin_json(c, 200,
+                      json_pack("{s:[o], s:[], s:[], s:[], s:[]}", "localstack.aws.provider",
+                                plugin_json("s3:default"), "localstack.init.runner",
+                                "localstack.hooks.on_infra_start",
+                                "localstack.hooks.on_infra_ready",
+                                "localstack.hooks.on_infra_shutdown"));
 }
 
 /* ---- init scripts ------------------------------------------------------------------ */
