@@ -36,6 +36,8 @@ ATTACHED = os.environ.get("S3MEM_URL")
 # what is expected, and how long a test waits before it goes on, never do.
 SLOW = float(os.environ.get("S3MEM_SLOW", "10"))
 PATIENCE = 10 * SLOW  # seconds for what takes milliseconds
+# CPU time that one turn of an I/O thread may take; under a sanitizer the same work takes many times it.
+TURN_MS = 5 if SLOW <= 10 else 100
 
 MIB = 1024 * 1024
 PART = 5 * MIB  # smallest part but the last

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, S3MEMD, SLOW, client, eventually, http_request, refused, serving
+from harness import MIB, PART, S3MEMD, SLOW, TURN_MS, client, eventually, http_request, refused, serving
 
 
 @pytest.fixture
@@ -269,7 +269,6 @@ def test_the_longest_turn_names_its_request(own):
 # ---- lists of any length: no turn of an I/O thread over 5 ms ----------------------------------------
 
 MANY = 9000
-TURN_MS = 100 if re.search("/[at]san/", S3MEMD) else 5
 
 
 def pipelined(server, method, targets, body=lambda i: b""):

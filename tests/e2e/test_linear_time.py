@@ -24,7 +24,7 @@ import pytest
 
 import hostile
 from admin import admin, ok
-from harness import ACCESS_KEY, ATTACHED, MIB, SECRET_KEY, SLOW, http_request, serving
+from harness import ACCESS_KEY, ATTACHED, MIB, SECRET_KEY, SLOW, TURN_MS, http_request, serving
 from sign import Signer
 
 pytestmark = pytest.mark.skipif(bool(ATTACHED), reason="reads /proc of its own server")
@@ -33,7 +33,7 @@ EXPONENT = 1.15
 # From one size to the next only: caches overflow somewhere in between. Quadratic is 2.
 STEP_EXPONENT = 1.35
 FLOOR = 0.4e-3 * SLOW / 10  # seconds
-TURN = 5e-3 * SLOW / 10  # seconds; SLOW is 10 for a plain build
+TURN = TURN_MS / 1000
 RUNS = 3
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, SLOW, client, eventually, http_request, keys_of, multipart, run_daemon, serving
+from harness import MIB, PART, SLOW, TURN_MS, client, eventually, http_request, keys_of, multipart, run_daemon, serving
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("memory-client-v*.json"))
 
@@ -199,7 +199,7 @@ def test_loads_hold_no_io_thread():
             for clear in ("true", "true", "false"):
                 ok(load(server, {"bucket": "data", "objects": objects}, clear=clear))
         turns = ok(admin(server, "GET", "stats"))["turns"]
-        assert turns["longestCpuMs"] <= 5 * SLOW / 10, turns
+        assert turns["longestCpuMs"] <= TURN_MS, turns
 
 
 def test_branches_and_snapshots(disk):

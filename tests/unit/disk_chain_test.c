@@ -8,6 +8,7 @@
 
 #define SIZES        3
 #define EXPONENT_MAX 1.15
+#define TRIES        5
 
 static const unsigned sizes[SIZES] = {2500, 5000, 10000};
 
@@ -66,51 +67,79 @@ static struct branch *begin(struct fixture *f)
     return b;
 }
 
-static void assert_linear(const char *what, const double took_s[SIZES])
-{
-    double exponent =
-        log(took_s[SIZES - 1] / took_s[0]) / log((double)sizes[SIZES - 1] / sizes[0]);
+/* CPU seconds at each size: the least of all tries, since other programs only add. */
+struct costs {
+    const char *what;
+    double s[SIZES];
+};
 
-    print_message("%s: exponent %.2f\n", what, exponent);
+static void costs_init(struct costs *c, const char *what)
+{
+    c->what = what;
+    for (size_t i = 0; i < SIZES; i++)
+        c->s[i] = INFINITY;
+}
+
+static void costs_add(struct costs *c, size_t i, double took_s)
+{
+    c->s[i] = fmin(c->s[i], took_s);
+}
+
+static bool is_linear(const struct costs *c)
+{
+    double exponent = log(c->s[SIZES - 1] / c->s[0]) / log((double)sizes[SIZES - 1] / sizes[0]);
+
+    print_message("%s: exponent %.2f\n", c->what, exponent);
     /* Under a sanitizer each step is as many times slower, but memory is slower the more of it. */
-    assert_true(exponent <= EXPONENT_MAX || UNDER_ASAN || UNDER_TSAN);
+    return exponent <= EXPONENT_MAX || UNDER_ASAN || UNDER_TSAN;
 }
 
 /* An object, a snapshot, an object ... then each object is deleted, with a snapshot before. */
-static void test_a_chain_of_snapshots(void **state)
+static void work_on_a_chain(size_t i, struct costs *building, struct costs *deleting,
+                            struct costs *starting)
 {
-    double building[SIZES], deleting[SIZES], starting[SIZES];
+    struct fixture f;
+    AUTO(branch) b = begin(&f);
+    double began_s = cpu_s(), took_s;
     char name[32];
 
-    (void)state;
-    for (size_t i = 0; i < SIZES; i++) {
-        struct fixture f;
-        AUTO(branch) b = begin(&f);
-        double began_s = cpu_s();
-
-        for (unsigned n = 0; n < sizes[i]; n++) {
-            put(&f, b, name_of(name, n));
-            assert_int_equal(store_snapshot_take(f.store, b, str_c(name)), NAMED_OK);
-        }
-        settled(&f, "built", began_s, &building[i]);
-        assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object"), sizes[i]);
-        began_s = cpu_s();
-        for (unsigned n = 0; n < sizes[i]; n++)
-            delete (b, name_of(name, n));
-        settled(&f, "deleted", began_s, &deleting[i]);
-        branch_unref(TAKE(b));
-        assert_true(database_close(f.db));
-        store_free(f.store);
-        began_s = cpu_s();
-        open_fixture(&f);
-        starting[i] = cpu_s() - began_s;
-        print_message("started: %.3f s\n", starting[i]);
-        assert_true(database_close(f.db));
-        store_free(f.store);
+    for (unsigned n = 0; n < sizes[i]; n++) {
+        put(&f, b, name_of(name, n));
+        assert_int_equal(store_snapshot_take(f.store, b, str_c(name)), NAMED_OK);
     }
-    assert_linear("building", building);
-    assert_linear("deleting", deleting);
-    assert_linear("starting", starting);
+    settled(&f, "built", began_s, &took_s);
+    costs_add(building, i, took_s);
+    assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object"), sizes[i]);
+    began_s = cpu_s();
+    for (unsigned n = 0; n < sizes[i]; n++)
+        delete (b, name_of(name, n));
+    settled(&f, "deleted", began_s, &took_s);
+    costs_add(deleting, i, took_s);
+    branch_unref(TAKE(b));
+    assert_true(database_close(f.db));
+    store_free(f.store);
+    began_s = cpu_s();
+    open_fixture(&f);
+    costs_add(starting, i, cpu_s() - began_s);
+    assert_true(database_close(f.db));
+    store_free(f.store);
+}
+
+static void test_a_chain_of_snapshots(void **state)
+{
+    struct costs building, deleting, starting;
+    bool linear = false;
+
+    (void)state;
+    costs_init(&building, "building");
+    costs_init(&deleting, "deleting");
+    costs_init(&starting, "starting");
+    for (int tries = 0; !linear && tries < TRIES; tries++) {
+        for (size_t i = 0; i < SIZES; i++)
+            work_on_a_chain(i, &building, &deleting, &starting);
+        linear = is_linear(&building) && is_linear(&deleting) && is_linear(&starting);
+    }
+    assert_true(linear);
 }
 
 /* Deeper than the writer looks for what is below. */
@@ -146,38 +175,49 @@ static void test_what_a_long_chain_holds_comes_back(void **state)
     close_fixture(&f);
 }
 
-static void test_many_branches(void **state)
+static void work_on_branches(size_t i, struct costs *changing)
 {
-    double took_s[SIZES];
+    struct fixture f;
+    AUTO(branch) b = begin(&f);
+    double took_s;
     char name[32];
 
-    (void)state;
-    for (size_t i = 0; i < SIZES; i++) {
-        struct fixture f;
-        AUTO(branch) b = begin(&f);
+    put(&f, b, STR("a"));
+    for (unsigned n = 0; n < sizes[i]; n++)
+        assert_int_equal(store_fork(f.store, name_of(name, n), STR("main"), STR_NONE),
+                         NAMED_OK);
+    assert_int_equal(settle(&f), DURABLE_SAFE);
 
-        put(&f, b, STR("a"));
-        for (unsigned n = 0; n < sizes[i]; n++)
-            assert_int_equal(store_fork(f.store, name_of(name, n), STR("main"), STR_NONE),
-                             NAMED_OK);
-        assert_int_equal(settle(&f), DURABLE_SAFE);
+    double began_s = cpu_s();
 
-        double began_s = cpu_s();
+    for (unsigned n = 0; n < 2 * sizes[i]; n++) {
+        AUTO(branch) other = store_branch(f.store, name_of(name, n % sizes[i]));
 
-        for (unsigned n = 0; n < 2 * sizes[i]; n++) {
-            AUTO(branch) other = store_branch(f.store, name_of(name, n % sizes[i]));
-
-            if (n < sizes[i])
-                delete (other, STR("a"));
-            else
-                put(&f, other, STR("b"));
-        }
-        settled(&f, "changed", began_s, &took_s[i]);
-        branch_unref(TAKE(b));
-        assert_true(database_close(f.db));
-        store_free(f.store);
+        if (n < sizes[i])
+            delete (other, STR("a"));
+        else
+            put(&f, other, STR("b"));
     }
-    assert_linear("changing branches", took_s);
+    settled(&f, "changed", began_s, &took_s);
+    costs_add(changing, i, took_s);
+    branch_unref(TAKE(b));
+    assert_true(database_close(f.db));
+    store_free(f.store);
+}
+
+static void test_many_branches(void **state)
+{
+    struct costs changing;
+    bool linear = false;
+
+    (void)state;
+    costs_init(&changing, "changing branches");
+    for (int tries = 0; !linear && tries < TRIES; tries++) {
+        for (size_t i = 0; i < SIZES; i++)
+            work_on_branches(i, &changing);
+        linear = is_linear(&changing);
+    }
+    assert_true(linear);
 }
 
 int main(void)
