@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, S3MEMD, SLOW, TURN_MS, client, eventually, http_request, refused, serving
+from harness import MIB, PART, SLOW, TURN_MS, client, eventually, http_request, refused, serving
 
 
 @pytest.fixture

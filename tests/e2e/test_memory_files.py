@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from admin import admin, admin_refused, ok
-from harness import MIB, PART, SLOW, TURN_MS, client, eventually, http_request, keys_of, multipart, run_daemon, serving
+from harness import MIB, PART, TURN_MS, client, eventually, http_request, keys_of, multipart, run_daemon, serving
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("memory-client-v*.json"))
 
