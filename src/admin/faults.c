@@ -145,9 +145,10 @@ bool faults_remove(struct faults *f, uint64_t id)
         memmove(&f->rules[i], &f->rules[i + 1], (count - i - 1) * sizeof(struct fault_rule *));
         atomic_store(&f->count, count - 1);
     }
-    pthread_mutex_unlock(&f->lock);
+    bool found = gone != NULL;
     fault_rule_free(gone);
-    return gone != NULL;
+    pthread_mutex_unlock(&f->lock);
+    return found;
 }
 
 void faults_clear(struct faults *f)
@@ -213,6 +214,7 @@ struct faults_view *faults_view(struct faults *f)
     pthread_mutex_lock(&f->lock);
     size_t count = atomic_load(&f->count);
     view = xmalloc(sizeof(*view) + count * sizeof(view->rules[0]));
+    view->faults = f;
     view->seed = f->seed;
     view->count = count;
     for (size_t i = 0; i < count; i++)
@@ -221,11 +223,12 @@ struct faults_view *faults_view(struct faults *f)
     return view;
 }
 
-void faults_view_free(void *arg)
+void faults_view_free(struct faults_view *view)
 {
-    struct faults_view *view = arg;
-
+    /* jansson counts references without ordering what was done with them: the lock does. */
+    pthread_mutex_lock(&view->faults->lock);
     for (size_t i = 0; i < view->count; i++)
         json_decref(view->rules[i].text);
+    pthread_mutex_unlock(&view->faults->lock);
     mem_free(view);
 }

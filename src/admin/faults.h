@@ -41,6 +41,7 @@ void faults_clear(struct faults *f);
 
 /* All rules as they are at one moment, to be shown in as many turns as that takes. */
 struct faults_view {
+    struct faults *faults;
     uint64_t seed;
     size_t count;
     struct fault_shown {
@@ -49,7 +50,7 @@ struct faults_view {
     } rules[];
 };
 struct faults_view *faults_view(struct faults *f);
-void faults_view_free(void *view);
+void faults_view_free(struct faults_view *view);
 /* A new reference. */
 json_t *fault_shown_json(const struct fault_shown *rule);
 
