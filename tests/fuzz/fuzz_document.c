@@ -89,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         store = store_new(&(struct store_options){.max_memory_bytes = MiB(256)});
     try_document(document);
     try_with_checksum(document);
-    /* Or what is on its way to be freed would look like a leak. */
+    /* Records are packed: a leak checker does not find the pointers in them. And what is on its
+     * way to be freed would look like a leak. */
+    (void)!store_snapshot_drop(store, STR("fuzz"));
     store_reap_wait(store);
     return 0;
 }
