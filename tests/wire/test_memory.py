@@ -88,7 +88,8 @@ def test_announced_memory_is_not_touched():
         wires = announced(server, bucket, count, 5 * GIB, b"x")
         time.sleep(0.2 + 0.02 * SLOW)
         grown = (server.rss() - before) / count
-        assert grown < 100 * 1024, f"{grown:.0f} bytes a connection"
+        # A sanitizer's shadow of the stack and of what was allocated is resident, too.
+        assert grown < (MIB if SANITIZED else 100 * 1024), f"{grown:.0f} bytes a connection"
         for w in first + wires:
             w.socket.close()
 
