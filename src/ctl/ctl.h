@@ -5,6 +5,7 @@
  *   profile.c   keys and region, of the environment and of AWS's files
  *   http.c      requests, by libcurl
  *   trouble.c   what went wrong, in words of the command line
+ *   xml.c       elements out of S3's answers
  *   show.c      tables, sizes, JSON
  *   *_cmds.c    the commands, by theme */
 #ifndef S3MEM_CTL_CTL_H
@@ -107,6 +108,9 @@ void ctl_target_param(struct ctl_target *t, const char *name, const char *value)
  * to be sent, taken; NULL: none. What goes wrong is complained about. */
 MUST_CHECK enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t,
                                   json_t *body, json_t **out);
+/* An S3 POST of an XML document; *answer: an XML document, added to. */
+MUST_CHECK enum ctl_exit ctl_post_xml(struct ctl *c, struct ctl_target *t, struct str xml,
+                                      struct buf *answer);
 /* As ctl_call with GET, without a word: is anybody there, and what does it say? 0: nobody. */
 long ctl_probe(struct ctl *c, struct ctl_target *t, json_t **out);
 /* The same with one more header (NULL: none), and what else the reply says. answer is owned. */

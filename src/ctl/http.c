@@ -401,6 +401,31 @@ enum ctl_exit ctl_call(struct ctl *c, const char *method, struct ctl_target *t, 
     return status;
 }
 
+enum ctl_exit ctl_post_xml(struct ctl *c, struct ctl_target *t, struct str xml,
+                           struct buf *answer)
+{
+    uint8_t digest[SHA256_SIZE];
+    AUTO_BUF(hash, 128);
+    AUTO_BUF(md5, 64);
+    struct exchange x;
+    enum ctl_exit status;
+
+    sha256_once(xml, digest);
+    buf_add_hex(&hash, str_of((const char *)digest, sizeof(digest)));
+    exchange_start(&x, c, "POST", t, buf_str(&hash));
+    md5_once(xml, digest);
+    buf_add_base64(&md5, str_of((const char *)digest, MD5_SIZE));
+    add_header(&x, "Content-MD5", buf_str(&md5));
+    add_header(&x, "Content-Type", STR("application/xml"));
+    curl_easy_setopt(x.curl, CURLOPT_POSTFIELDSIZE, (long)xml.len);
+    curl_easy_setopt(x.curl, CURLOPT_POSTFIELDS, xml.ptr);
+    status = perform(&x);
+    if (!status)
+        buf_add_buf(answer, &x.answer);
+    exchange_end(&x);
+    return status;
+}
+
 /* ---- the branch -------------------------------------------------------------------- */
 
 void ctl_choose_branch(struct ctl *c)

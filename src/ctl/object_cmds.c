@@ -2,6 +2,7 @@
 /* object_cmds.c - objects: ls by the admin endpoint, which needs no XML; cat, put and rm by S3
  * requests, signed as all others are. */
 #include "ctl/ctl.h"
+#include "ctl/xml.h"
 
 #include <errno.h>
 #include <strings.h>
@@ -317,31 +318,119 @@ static enum ctl_exit remove_key(struct ctl *c, struct str bucket, struct str key
     return ctl_call(c, "DELETE", &t, NULL, NULL);
 }
 
+#define BATCH_KEYS 1000 /* of one DeleteObjects */
+#define BATCH_MAX  MiB(8)
+
+/* Removal of many keys: DeleteObjects by the thousand. */
+struct removal {
+    struct ctl *c;
+    struct str bucket;
+    struct buf xml; /* of the keys that wait */
+    size_t waiting, removed, failed;
+};
+
+/* Which of a batch's keys are still there, and why. */
+static void tell_left(struct removal *r, struct str answer)
+{
+    struct str error;
+
+    while (xml_next(&answer, STR("Error"), &error)) {
+        AUTO_BUF(key, KiB(16));
+        AUTO_BUF(message, KiB(16));
+        AUTO_BUF(code, KiB(4));
+
+        (void)xml_text(error, STR("Key"), &key);
+        (void)xml_text(error, STR("Message"), &message);
+        (void)xml_text(error, STR("Code"), &code);
+        ctl_complain(CTL_REFUSED, "%.*s/%.*s: %.*s (%.*s)", (int)r->bucket.len, r->bucket.ptr,
+                     (int)key.len, key.ptr, (int)message.len, message.ptr, (int)code.len,
+                     code.ptr);
+        r->failed++;
+        r->removed--;
+    }
+}
+
+static enum ctl_exit remove_batch(struct removal *r)
+{
+    __attribute__((cleanup(ctl_target_release))) struct ctl_target t = {.has_query = false};
+    AUTO_BUF(answer, MiB(64));
+    enum ctl_exit status;
+
+    if (r->waiting == 0)
+        return CTL_DONE;
+    buf_add(&r->xml, STR("</Delete>"));
+    if (!buf_ok(&r->xml))
+        return ctl_complain(CTL_REFUSED, "no memory for the keys to remove");
+    ctl_target_init_s3(&t, r->bucket, STR(""));
+    ctl_target_param(&t, "delete", "");
+    status = ctl_post_xml(r->c, &t, buf_str(&r->xml), &answer);
+    if (!status) {
+        r->removed += r->waiting;
+        tell_left(r, buf_str(&answer));
+    }
+    r->waiting = 0;
+    buf_reset(&r->xml);
+    return status;
+}
+
+/* XML has no way to write these characters. */
+static bool has_no_xml(struct str key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        if ((unsigned char)key.ptr[i] < 0x20 && !strchr("\t\n\r", key.ptr[i]))
+            return true;
+    }
+    return str_find(key, STR("\xEF\xBF\xBE")) != SIZE_MAX ||
+           str_find(key, STR("\xEF\xBF\xBF")) != SIZE_MAX;
+}
+
+static enum ctl_exit remove_one_of(struct removal *r, struct str key)
+{
+    enum ctl_exit status;
+
+    if (has_no_xml(key)) {
+        status = remove_key(r->c, r->bucket, key);
+        r->removed += status == CTL_DONE;
+        return status;
+    }
+    if (r->waiting == 0)
+        buf_add(&r->xml, STR("<Delete><Quiet>true</Quiet>"));
+    buf_add(&r->xml, STR("<Object><Key>"));
+    buf_add_xml(&r->xml, key);
+    buf_add(&r->xml, STR("</Key></Object>"));
+    return ++r->waiting == BATCH_KEYS ? remove_batch(r) : CTL_DONE;
+}
+
 static enum ctl_exit remove_all(struct ctl *c, struct str bucket, struct str prefix)
 {
+    struct removal r = {.c = c, .bucket = bucket};
     json_t *answer, *entries, *entry;
     enum ctl_exit status;
-    size_t i, count = 0;
+    size_t i;
 
     c->as_is = true;
     status = ask_for_objects(c, bucket, prefix, true, &answer);
     if (status)
         return status;
+    buf_init(&r.xml, BATCH_MAX);
     entries = json_object_get(answer, "entries");
     json_array_foreach(entries, i, entry)
     {
-        const char *key = json_string_value(json_object_get(entry, "key"));
+        const json_t *key = json_object_get(entry, "key");
 
-        status = key ? remove_key(c, bucket, str_c(key)) : CTL_DONE;
+        if (key)
+            status = remove_one_of(&r, str_of(json_string_value(key), json_string_length(key)));
         if (status)
             break;
-        count++;
     }
+    if (!status)
+        status = remove_batch(&r);
     if (!c->quiet)
-        printf("branch %s: %zu objects removed from %.*s\n", ctl_branch_name(c), count,
+        printf("branch %s: %zu objects removed from %.*s\n", ctl_branch_name(c), r.removed,
                (int)bucket.len, bucket.ptr);
+    buf_release(&r.xml);
     json_decref(answer);
-    return status;
+    return !status && r.failed ? CTL_REFUSED : status;
 }
 
 enum ctl_exit cmd_rm(struct ctl *c)

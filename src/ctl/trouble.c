@@ -2,6 +2,7 @@
 /* trouble.c - what went wrong, in words of the command line: nobody there, no s3memd, TLS, a
  * refusal. */
 #include "ctl/http.h"
+#include "ctl/xml.h"
 
 #define PROBE_SECONDS 3
 
@@ -156,46 +157,14 @@ enum ctl_exit ctl_explain_unreached(const struct ctl *c, CURLcode result, const 
 
 /* ---- a refusal --------------------------------------------------------------------- */
 
-/* <Code>NoSuchKey</Code> of S3's error documents, without the entities of XML. */
-static void add_element(struct buf *out, struct str xml, const char *name)
-{
-    static const struct {
-        struct str entity;
-        char ch;
-    } entities[] = {{STR("&lt;"), '<'},
-                    {STR("&gt;"), '>'},
-                    {STR("&quot;"), '"'},
-                    {STR("&apos;"), '\''},
-                    {STR("&amp;"), '&'}};
-    char open[64], close[64];
-    size_t at, end;
-
-    snprintf(open, sizeof(open), "<%s>", name);
-    snprintf(close, sizeof(close), "</%s>", name);
-    at = str_find(xml, str_c(open));
-    if (at == SIZE_MAX)
-        return;
-    xml = str_from(xml, at + strlen(open));
-    end = str_find(xml, str_c(close));
-    xml = end == SIZE_MAX ? STR("") : str_of(xml.ptr, end);
-    while (xml.len > 0) {
-        size_t i = 0;
-
-        while (i < ARRAY_LEN(entities) && !str_has_prefix(xml, entities[i].entity))
-            i++;
-        buf_add_char(out, i < ARRAY_LEN(entities) ? entities[i].ch : xml.ptr[0]);
-        xml = str_from(xml, i < ARRAY_LEN(entities) ? entities[i].entity.len : 1);
-    }
-}
-
 /* {"error":{"code","message"}} of an S3 reply: NULL, there is none in it. */
 static json_t *error_of_xml(struct str xml)
 {
     AUTO_BUF(code, KiB(4));
     AUTO_BUF(message, KiB(64));
 
-    add_element(&code, xml, "Code");
-    add_element(&message, xml, "Message");
+    (void)xml_text(xml, STR("Code"), &code);
+    (void)xml_text(xml, STR("Message"), &message);
     if (!buf_ok(&code) || !buf_ok(&message) || code.len == 0 || message.len == 0)
         return NULL;
     return json_pack("{s:{s:s%, s:s%}}", "error", "code", code.ptr, code.len, "message",

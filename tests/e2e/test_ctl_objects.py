@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """s3memctl ls, cat, put, rm; and the endpoint that ls asks."""
 
+import base64
+import hashlib
+import http.server
 import os
 import re
 import subprocess
 import sys
+import threading
+import urllib.parse
 
 import pytest
 
@@ -156,6 +161,50 @@ def test_rm(store):
     assert left() == ["é&"]
     assert ctl(store, "rm", "remove/", "--recursive", "--quiet") == ""
     assert left() == []
+
+
+def test_rm_of_many_is_a_request_a_thousand():
+    keys = [f"k/{n:04} & <>" for n in range(2500)] + ["k/\r\n\t", "k/\x01"]
+    with serving("--bucket", "many") as server:
+        for key in keys:
+            http_request(server, "PUT", "/many/" + urllib.parse.quote(key), body=b"")
+        ctl(server, "requests", "--clear")
+        assert ctl(server, "rm", "many/k", "--recursive") == "branch main: 2502 objects removed from many\n"
+        asked = [r["operation"] for r in ctl_json(server, "requests")["requests"]]
+        # What XML cannot say goes by itself.
+        assert sorted(asked) == ["DeleteObject", "DeleteObjects", "DeleteObjects", "DeleteObjects"]
+        assert "Contents" not in client(server).list_objects_v2(Bucket="many")
+
+
+def test_rm_tells_which_keys_are_left():
+    """A server that keeps one, in the words of botocore's model: Errors with Key, Code and Message."""
+
+    class Stubborn(http.server.BaseHTTPRequestHandler):
+        def answer(self, body):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            self.answer(b'{"entries": [{"key": "a"}, {"key": "b&c"}, {"key": "d"}]}')
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            assert body.count(b"<Key>") == 3 and base64.b64decode(self.headers["Content-MD5"]) == hashlib.md5(body).digest()
+            self.answer(b'<?xml version="1.0"?>\n<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>b&amp;c'
+                        b"</Key><Code>AccessDenied</Code><Message>Access &#x64;enied</Message></Error></DeleteResult>")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stubborn) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = run_ctl(None, "rm", "bkt/", "--recursive", "--endpoint", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert done.returncode == 1
+    assert done.stdout == b"branch main: 2 objects removed from bkt\n"
+    assert done.stderr == b"s3memctl: bkt/b&c: Access denied (AccessDenied)\n"
 
 
 def test_signed_and_on_a_branch(auth_server):
