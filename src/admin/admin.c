@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* Takes about a millisecond to read. */
+#define LONG_DOCUMENT KiB(16)
+
 /* ---- life -------------------------------------------------------------------------- */
 
 /* What the client shows as "Authorization: Bearer ..." (RFC 6750), where that is looked at. */
@@ -165,21 +168,24 @@ static bool body_is_as_signed(struct admin_call *c)
     return false;
 }
 
-static bool parse_document(struct admin_call *c)
+/* APP_WANT_BODY: there is none, or it was read before. Reading a long one is a turn of its own. */
+static enum app_next parse_document(struct admin_call *c)
 {
     struct str text = str_trim(buf_str(&c->document));
     json_error_t error;
 
     if (!(c->route->flags & TAKES_JSON) || text.len == 0 || c->json)
-        return true;
+        return APP_WANT_BODY;
     c->json = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (c->json)
-        return true;
-    admin_json(c, 400,
-               json_pack("{s:{s:s, s:o, s:i, s:i}}", "error", "code", "MalformedJSON",
-                         "message", admin_string(str_c(error.text)), "line", error.line,
-                         "column", error.column));
-    return false;
+    if (!c->json)
+        return admin_json(c, 400,
+                          json_pack("{s:{s:s, s:o, s:i, s:i}}", "error", "code",
+                                    "MalformedJSON", "message", admin_string(str_c(error.text)),
+                                    "line", error.line, "column", error.column));
+    if (text.len < LONG_DOCUMENT)
+        return APP_WANT_BODY;
+    c->req->waker->wake(c->req->waker);
+    return APP_WAIT;
 }
 
 /* It was carried out; is it safe? */
@@ -208,11 +214,15 @@ static enum app_next settle(struct admin_call *c)
 static enum app_next call_finish(void *call)
 {
     struct admin_call *c = call;
+    enum app_next next;
 
     if (c->carried_out)
         return settle(c);
-    if (!body_is_as_signed(c) || !parse_document(c))
+    if (!body_is_as_signed(c))
         return APP_REPLY;
+    next = parse_document(c);
+    if (next != APP_WANT_BODY)
+        return next;
     return c->route->handler(c) == APP_WAIT ? APP_WAIT : settle(c);
 }
 

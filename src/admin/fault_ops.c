@@ -235,15 +235,15 @@ static bool read_fields(struct admin_call *c, const json_t *value, struct fault_
     return false;
 }
 
-/* NULL: answered. */
-static struct fault_rule *read_rule(struct admin_call *c, const json_t *value)
+/* With a reference on value. NULL: answered. */
+static struct fault_rule *read_rule(struct admin_call *c, json_t *value)
 {
     struct fault_rule *rule = xcalloc(1, sizeof(*rule));
 
     rule->probability = 1;
     rule->fault.truncate_to = rule->fault.corrupt_at = FAULT_NOWHERE;
     if (read_fields(c, value, rule)) {
-        rule->text = json_deep_copy(value);
+        rule->text = json_incref(value);
         return rule;
     }
     fault_rule_free(rule);
@@ -251,6 +251,14 @@ static struct fault_rule *read_rule(struct admin_call *c, const json_t *value)
 }
 
 /* ---- endpoints --------------------------------------------------------------------- */
+
+/* What the rules keep of it is theirs alone when other threads may see them: jansson's counts
+ * order nothing. */
+static void drop_document(struct admin_call *c)
+{
+    json_decref(c->json);
+    c->json = NULL;
+}
 
 struct rule_list {
     struct faults_view *view;
@@ -327,19 +335,22 @@ enum app_next admin_set_faults(struct admin_call *c)
             return APP_REPLY;
         }
     }
+    drop_document(c);
     faults_replace(c->admin->faults, seed, rules, count);
     return admin_list_faults(c);
 }
 
 enum app_next admin_add_fault(struct admin_call *c)
 {
-    json_t *given = c->json ? c->json : json_object();
-    struct fault_rule *rule = read_rule(c, given);
+    struct fault_rule *rule;
     json_t *shown;
 
-    c->json = given;
+    if (!c->json)
+        c->json = json_object();
+    rule = read_rule(c, c->json);
     if (!rule)
         return APP_REPLY;
+    drop_document(c);
     shown = faults_add(c->admin->faults, rule);
     if (!shown)
         return admin_error(c, 409, "TooManyRules", "there are 1000 rules; delete some first");

@@ -151,12 +151,32 @@ static struct MHD_Response *from_reader(struct exchange *x, uint64_t len)
                                              COPY_BLOCK, read_body, x, read_end);
 }
 
-/* Announces a length without a body. The pointer is never followed. */
+/* A HEAD's reader is never asked. */
+static ssize_t read_nothing(void *arg, uint64_t at, char *out, size_t max)
+{
+    (void)arg, (void)at, (void)out, (void)max;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* libmicrohttpd 0.9.75 would send the end of a chunked body, were it not told to send none so. */
+static struct MHD_Response *bodyless_stream(void)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_nothing, NULL, NULL);
+
+    if (response)
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    return response;
+}
+
+/* Announces a length, where one is known, without a body. The pointer is never followed. */
 static struct MHD_Response *bodyless(const struct reply *r)
 {
     static char nothing;
     uint64_t len = r->content_length;
 
+    if (r->stream && len == CONTENT_LENGTH_NONE)
+        return bodyless_stream();
     if (len == CONTENT_LENGTH_NONE)
         len = r->slice_count ? r->slices_len : r->text.len;
     return MHD_create_response_from_buffer(len, &nothing, MHD_RESPMEM_PERSISTENT);

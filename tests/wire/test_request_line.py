@@ -244,6 +244,18 @@ def test_head_of_object(wire, s3, bucket):
     assert w.reply().body == b"12345"
 
 
+def test_head_of_a_list_that_is_made_in_pieces(wire):
+    """RFC 9110, 9.3.2: the header fields are GET's; a length that is not known is not announced."""
+    for _ in range(300):
+        assert wire(get("/no-such-bucket-w/k")).status == 404
+    w = wire()
+    w.send(get("/_s3mem/requests?limit=300", method="HEAD"))
+    head = w.reply("HEAD")
+    assert head.status == 200 and head.headers["connection"] == "close"
+    assert "content-length" not in head.headers
+    assert w.reply() is None
+
+
 def test_not_modified_then_next(wire, s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="k", Body=b"12345")["ETag"]
     w = wire()
