@@ -6,6 +6,7 @@
 
 #include "s3mem/app.h"
 
+struct init_record;
 struct persist_stats;
 struct state_dirs;
 struct store;
@@ -35,7 +36,8 @@ struct admin_options {
     /* For the statistics; false, or NULL: there is no state on disk. */
     bool (*persist_stats)(void *arg, struct persist_stats *out);
     void *persist_stats_arg;
-    struct turns *turns; /* what the front end records long turns in; NULL: nobody does */
+    struct init_record *init; /* NULL: nobody runs init scripts */
+    struct turns *turns;      /* what the front end records long turns in; NULL: nobody does */
 };
 
 struct admin;
@@ -63,10 +65,21 @@ void admin_stats(struct admin *admin, bool keys, struct buf *out);
 /* From now on health answers 200: buckets and seeds are there, init scripts are done. */
 void admin_set_ready(struct admin *admin);
 
-/* Init scripts, as /_localstack/init shows them. Thread-safe. */
-enum admin_script_state { ADMIN_SCRIPT_RUNNING, ADMIN_SCRIPT_SUCCESSFUL, ADMIN_SCRIPT_ERROR };
-/* name is copied. Returns the script's number. */
-size_t admin_script_start(struct admin *admin, const char *name);
-void admin_script_end(struct admin *admin, size_t number, enum admin_script_state state);
+/* ---- init scripts ------------------------------------------------------------------ */
+
+/* LocalStack's stages and states, in its order. */
+enum init_stage { INIT_BOOT, INIT_START, INIT_READY, INIT_SHUTDOWN, INIT_STAGES };
+enum init_state { INIT_UNKNOWN, INIT_RUNNING, INIT_SUCCESSFUL, INIT_ERROR };
+
+/* The scripts of --init-dir, as /_localstack/init shows them. Whoever runs them keeps it; it is
+ * older than the admin, since the first ones run before there is one. Thread-safe. */
+struct init_record *init_record_new(void);
+/* Accepts NULL. */
+void init_record_free(struct init_record *record);
+/* One that is to be run; the name is copied. Returns its number. */
+size_t init_record_add(struct init_record *record, enum init_stage stage, const char *name);
+void init_record_set(struct init_record *record, size_t number, enum init_state state);
+/* All scripts of the stage were run, if there were any. */
+void init_record_complete(struct init_record *record, enum init_stage stage);
 
 #endif

@@ -321,7 +321,6 @@ struct admin *admin_new(const struct admin_options *options)
         admin->journal =
             journal_new(options->journal_size, journal_bytes_max(options->max_memory_bytes));
     sort_operations(admin);
-    pthread_mutex_init(&admin->lock, NULL);
     /* So that the first requests need not race to seed jansson's hash tables. */
     json_object_seed(0);
     return admin;
@@ -338,42 +337,21 @@ void admin_free(struct admin *admin)
     if (!admin)
         return;
     admin_end_jobs(admin);
-    for (size_t i = 0; i < admin->script_count; i++)
-        mem_free(admin->scripts[i].name);
-    mem_free(admin->scripts);
     mem_free(admin->operations);
     journal_free(admin->journal);
     statistics_free(admin->statistics);
     faults_free(admin->faults);
-    pthread_mutex_destroy(&admin->lock);
     mem_free(admin);
 }
 
 void admin_set_ready(struct admin *admin)
 {
+    for (int stage = INIT_BOOT; admin->options.init && stage <= INIT_READY; stage++)
+        init_record_complete(admin->options.init, (enum init_stage)stage);
     atomic_store(&admin->ready, true);
 }
 
 bool admin_is_ready(const struct admin *admin)
 {
     return atomic_load(&admin->ready);
-}
-
-size_t admin_script_start(struct admin *admin, const char *name)
-{
-    size_t number;
-
-    pthread_mutex_lock(&admin->lock);
-    number = admin->script_count++;
-    admin->scripts = xrealloc(admin->scripts, admin->script_count * sizeof(*admin->scripts));
-    admin->scripts[number] = (struct script){xstrdup(name), ADMIN_SCRIPT_RUNNING};
-    pthread_mutex_unlock(&admin->lock);
-    return number;
-}
-
-void admin_script_end(struct admin *admin, size_t number, enum admin_script_state state)
-{
-    pthread_mutex_lock(&admin->lock);
-    admin->scripts[number].state = state;
-    pthread_mutex_unlock(&admin->lock);
 }

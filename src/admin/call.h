@@ -21,11 +21,6 @@
 #define ADMIN_DOCUMENT_MAX KiB(64)
 #define ADMIN_PARAMS_MAX   16
 
-struct script {
-    char *name; /* owned */
-    enum admin_script_state state;
-};
-
 struct faults;
 struct job;
 struct jobs;
@@ -44,9 +39,6 @@ struct admin {
     struct jobs *jobs;
     struct str *operations; /* of the options, sorted without regard to case */
     size_t operation_count;
-    pthread_mutex_t lock; /* guards scripts */
-    struct script *scripts;
-    size_t script_count;
 };
 
 struct admin_call;

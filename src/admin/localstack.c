@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* localstack.c - the endpoints of LocalStack that tools wait on and test suites call, in its
- * JSON shapes. Source: LocalStack's documentation, "Internal endpoints" and "Initialization
- * hooks". */
+ * JSON shapes. Source: LocalStack's documentation, "Internal endpoints". */
 #include "admin/call.h"
 #include "s3mem/store.h"
 
@@ -132,74 +131,12 @@ static json_t *plugin_json(const char *name)
     return json_pack("{s:s, s:b, s:b}", "name", name, "is_initialized", 1, "is_loaded", 1);
 }
 
-/* Init scripts are executables here: LocalStack's runners of .sh and .py are none of them. */
 enum app_next admin_localstack_plugins(struct admin_call *c)
 {
-    return admin_json(c, 200,
-                      json_pack("{s:[o], s:[], s:[], s:[], s:[]}", "localstack.aws.provider",
-                                plugin_json("s3:default"), "localstack.init.runner",
-                                "localstack.hooks.on_infra_start",
-                                "localstack.hooks.on_infra_ready",
-                                "localstack.hooks.on_infra_shutdown"));
-}
-
-/* ---- init scripts ------------------------------------------------------------------ */
-
-static const char *const stages[] = {"BOOT", "START", "READY", "SHUTDOWN"};
-
-enum { STAGE_READY = 2 };
-
-/* Boot and start are behind us when anybody can ask. */
-static bool stage_completed(const struct admin *admin, size_t stage)
-{
-    return stage < STAGE_READY || (stage == STAGE_READY && admin_is_ready(admin));
-}
-
-/* All scripts belong to the stage "ready". */
-static json_t *scripts_json(struct admin *admin)
-{
-    static const char *const states[] = {
-        [ADMIN_SCRIPT_RUNNING] = "RUNNING",
-        [ADMIN_SCRIPT_SUCCESSFUL] = "SUCCESSFUL",
-        [ADMIN_SCRIPT_ERROR] = "ERROR",
-    };
-    json_t *list = json_array();
-
-    pthread_mutex_lock(&admin->lock);
-    for (size_t i = 0; i < admin->script_count; i++) {
-        const struct script *s = &admin->scripts[i];
-
-        /* A file's name need not be UTF-8. */
-        json_t *name = json_string(s->name);
-
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "stage", stages[STAGE_READY],
-                                              "name", name ? name : json_string("?"), "state",
-                                              states[s->state]));
-    }
-    pthread_mutex_unlock(&admin->lock);
-    return list;
-}
-
-enum app_next admin_localstack_init(struct admin_call *c)
-{
-    json_t *completed = json_object();
-
-    for (size_t i = 0; i < ARRAY_LEN(stages); i++)
-        json_object_set_new(completed, stages[i], json_boolean(stage_completed(c->admin, i)));
     return admin_json(
         c, 200,
-        json_pack("{s:o, s:o}", "completed", completed, "scripts", scripts_json(c->admin)));
-}
-
-enum app_next admin_localstack_stage(struct admin_call *c)
-{
-    for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-        if (!str_eq_nocase(c->argument, str_c(stages[i])))
-            continue;
-        return admin_json(c, 200,
-                          json_pack("{s:b, s:o}", "completed", stage_completed(c->admin, i),
-                                    "scripts",
-                                    i == STAGE_READY ? scripts_json(c->admin) : json_array()));
-    }
-    return admin_error(c, 404, "NotFound", "the stages are boot, start, ready and shutdown");
+        json_pack("{s:[o], s:[o, o], s:[], s:[], s:[]}", "localstack.aws.provider",
+                  plugin_json("s3:default"), "localstack.init.runner", plugin_json("py"),
+                  plugin_json("sh"), "localstack.hooks.on_infra_start",
+                  "localstack.hooks.on_infra_ready", "localstack.hooks.on_infra_shutdown"));
 }

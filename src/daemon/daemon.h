@@ -12,10 +12,10 @@ struct daemon {
     sigset_t signals; /* blocked in every thread; main waits for them */
     int caught;       /* the SIGTERM or SIGINT that ends us; 0 before */
     bool reload;      /* SIGHUP came, and nothing was read again since */
+    /* Called before a second signal ends the process; may be NULL. */
+    void (*at_once)(void *arg);
+    void *at_once_arg;
 };
-
-/* "s3memd: ..." on standard error. */
-void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* ---- signals.c --------------------------------------------------------------------- */
 
@@ -33,7 +33,15 @@ void notify_systemd(const char *state);
 
 /* ---- init_scripts.c ---------------------------------------------------------------- */
 
-/* Runs DIR/ready.d, one after the other; a failing script is logged, and no reason to stop. */
-MUST_CHECK enum exit_status init_scripts_run(struct daemon *d, const char *dir);
+struct init_scripts;
+
+/* Of --init-dir, if there is one. NULL with a sentence in why: the folder cannot be read. */
+MUST_CHECK struct init_scripts *init_scripts_open(struct daemon *d, struct buf *why);
+/* Runs the scripts of a stage, one after the other; a failing one is logged, and no reason to
+ * stop. Before the end a signal ends the one that runs and spares the rest; at the end all have
+ * five seconds. Boot comes first: it may make the scripts of the other stages. */
+void init_scripts_run(struct init_scripts *scripts, enum init_stage stage);
+/* Removes what was made for them. Accepts NULL. */
+void init_scripts_close(struct init_scripts *scripts);
 
 #endif

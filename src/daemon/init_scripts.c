@@ -1,98 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* init_scripts.c - LocalStack's convention: executables in DIR/ready.d run once the server
- * listens, in name order, one at a time. The environment points the AWS tools in them at us. */
-#include "daemon/daemon.h"
+/* init_scripts.c - LocalStack's initialization hooks: the scripts in DIR/boot.d, start.d, ready.d
+ * and shutdown.d are run when their stage comes, one at a time. Source: its documentation, and
+ * InitScriptManager of its source.
+ *
+ * Boot and start come before the server opens anything, as there: a script that waited for a
+ * port that is bound and not yet served would wait for ever. */
+#include "daemon/init_scripts.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRIPTS_MAX 1024
-#define PATH_SIZE   4096
-/* A script that a signal interrupts is asked to end, and killed after this long. */
+/* All scripts of shutdown.d together; with what follows it fits the units' TimeoutStopSec. */
+#define SHUTDOWN_S 5
+/* A script whose time is up is asked to end, and killed after this long. */
 #define KILL_AFTER_MS 2000
 
-/* ---- environment ------------------------------------------------------------------- */
-
-/* Ours, and those of the caller's that would lead the AWS tools elsewhere. */
-static const char *const replaced[] = {
-    "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION",
-    "AWS_REGION",       "AWS_SESSION_TOKEN", "AWS_PROFILE",           "NOTIFY_SOCKET",
+struct init_scripts {
+    struct daemon *d;
+    char *dir; /* owned; absolute; NULL: there is none */
+    struct init_list lists[INIT_STAGES];
+    struct init_env env;
+    enum init_stage stage; /* that is run */
+    int64_t deadline_ns;   /* of the last stage */
+    pid_t running;         /* also its process group; 0: none is */
 };
-
-static bool is_replaced(const char *variable)
-{
-    for (size_t i = 0; i < ARRAY_LEN(replaced); i++) {
-        size_t len = strlen(replaced[i]);
-
-        if (strncmp(variable, replaced[i], len) == 0 && variable[len] == '=')
-            return true;
-    }
-    return false;
-}
-
-/* A NULL-terminated array; the first `owned` items are ours to free, the rest is environ's. */
-struct script_env {
-    char **items;
-    size_t owned, count;
-};
-
-static void env_add(struct script_env *env, const char *name, const char *value)
-{
-    AUTO_BUF(text, KiB(64));
-
-    buf_addf(&text, "%s=%s", name, value);
-    env->items[env->count++] = xstrndup(buf_str(&text));
-    env->owned = env->count;
-}
-
-static void env_build(struct script_env *env, const struct server *server)
-{
-    AUTO(credentials) set = keyring_get(server->keyring);
-    const struct credential *c = set ? credentials_administrator(set) : NULL;
-    AUTO_BUF(url, KiB(1));
-    size_t inherited = 0;
-
-    while (environ[inherited])
-        inherited++;
-    env->items = xcalloc(inherited + ARRAY_LEN(replaced) + 1, sizeof(*env->items));
-    network_local_url(server, &url);
-    buf_add_char(&url, '\0');
-    if (url.ptr[0])
-        env_add(env, "AWS_ENDPOINT_URL", url.ptr);
-    env_add(env, "AWS_ACCESS_KEY_ID", c ? c->access_key : "test");
-    env_add(env, "AWS_SECRET_ACCESS_KEY", c ? c->secret_key : "test");
-    env_add(env, "AWS_DEFAULT_REGION", server->settings.region);
-    env_add(env, "AWS_REGION", server->settings.region);
-    if (c && c->session_token)
-        env_add(env, "AWS_SESSION_TOKEN", c->session_token);
-    for (size_t i = 0; i < inherited; i++) {
-        if (!is_replaced(environ[i]))
-            env->items[env->count++] = environ[i];
-    }
-}
-
-static void env_release(struct script_env *env)
-{
-    for (size_t i = 0; i < env->owned; i++) {
-        mem_wipe(env->items[i], strlen(env->items[i]));
-        mem_free(env->items[i]);
-    }
-    mem_free(env->items);
-}
 
 /* ---- one script -------------------------------------------------------------------- */
 
-/* Starts it in a process group of its own, with the signals a program expects. Its output goes
- * to standard error: standard output carries our ready lines. 0 or errno. */
-static int spawn(pid_t *pid, const char *path, const struct script_env *env)
+/* Starts it in a process group of its own, with the signals a program expects and none of our
+ * files. Its output goes to standard error: standard output carries our ready lines. 0 or errno.
+ */
+static int spawn(pid_t *pid, char *const argv[], const struct init_env *env)
 {
-    char *const argv[] = {(char *)(uintptr_t)path, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t none, defaults;
@@ -101,6 +44,7 @@ static int spawn(pid_t *pid, const char *path, const struct script_env *env)
     sigemptyset(&none);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGXFSZ);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                         POSIX_SPAWN_SETPGROUP);
@@ -109,114 +53,168 @@ static int spawn(pid_t *pid, const char *path, const struct script_env *env)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-    err = posix_spawn(pid, path, &files, &attr, argv, env->items);
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    err = posix_spawn(pid, argv[0], &files, &attr, argv, env->items);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attr);
     return err;
 }
 
-/* Waits for the script; a signal to us ends it. Returns its wait status. */
-static int await(struct daemon *d, pid_t pid)
+static bool is_time_up(const struct init_scripts *s)
+{
+    if (s->stage == INIT_SHUTDOWN)
+        return clock_monotonic_ns() >= s->deadline_ns;
+    return s->d->caught != 0;
+}
+
+/* Waits for the script, and ends it when its time is up. Returns its wait status. */
+static int await(struct init_scripts *s, pid_t pid)
 {
     int64_t kill_at_ns = INT64_MAX;
     int status = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        signals_wait(d, d->caught ? 50 : -1);
-        if (!d->caught)
-            continue;
-        if (kill_at_ns == INT64_MAX) {
+        bool up = is_time_up(s);
+
+        if (up && kill_at_ns == INT64_MAX) {
             kill(-pid, SIGTERM);
             kill_at_ns = clock_monotonic_ns() + KILL_AFTER_MS * NS_PER_MS;
-        } else if (clock_monotonic_ns() >= kill_at_ns) {
+        } else if (up && clock_monotonic_ns() >= kill_at_ns) {
             kill(-pid, SIGKILL);
         }
+        signals_wait(s->d, up || s->stage == INIT_SHUTDOWN ? 50 : -1);
     }
+    /* What it started and did not take with it. */
+    if (kill_at_ns != INT64_MAX)
+        kill(-pid, SIGKILL);
     return status;
 }
 
-static void run_script(struct daemon *d, const char *dir, const char *name,
-                       const struct script_env *env)
+/* Did it end well? */
+static bool run_command(struct init_scripts *s, const struct init_script *script)
 {
-    size_t number = admin_script_start(d->server.admin, name);
-    AUTO_BUF(path, PATH_SIZE);
-    pid_t pid;
-    int status;
-    int err;
+    struct init_command command;
+    AUTO_BUF(why, KiB(4));
+    bool found = init_command_find(&command, script->path, &why);
+    int err = found ? spawn(&s->running, command.argv, &s->env) : 0;
+    int status = 0;
 
-    log_info("init script %s", name);
-    buf_addf(&path, "%s/%s", dir, name);
-    buf_add_char(&path, '\0');
-    err = buf_ok(&path) ? spawn(&pid, path.ptr, env) : ENAMETOOLONG;
-    status = err ? 0 : await(d, pid);
-    if (err)
-        log_error("init script %s: cannot run: %s", name, strerror(err));
-    else if (WIFSIGNALED(status))
-        log_error("init script %s: ended by signal %d", name, WTERMSIG(status));
-    else if (WEXITSTATUS(status))
-        log_error("init script %s: exit status %d", name, WEXITSTATUS(status));
-    admin_script_end(d->server.admin, number,
-                     err || status ? ADMIN_SCRIPT_ERROR : ADMIN_SCRIPT_SUCCESSFUL);
-}
-
-/* ---- the folder -------------------------------------------------------------------- */
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Only regular files (or links to them) that may be executed. */
-static bool is_script(int dir_fd, const char *name)
-{
-    struct stat st;
-
-    if (name[0] == '.' || fstatat(dir_fd, name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+    init_command_release(&command);
+    if (!found || err) {
+        s->running = 0;
+        log_error("init script %s is not run: %.*s", script->name,
+                  found ? (int)strlen(strerror(err)) : (int)why.len,
+                  found ? strerror(err) : why.ptr);
         return false;
-    if (faccessat(dir_fd, name, X_OK, AT_EACCESS) == 0)
-        return true;
-    log_warn("init script %s is not executable: skipped", name);
-    return false;
+    }
+    status = await(s, s->running);
+    s->running = 0;
+    if (WIFSIGNALED(status))
+        log_error("init script %s: ended by signal %d", script->name, WTERMSIG(status));
+    else if (WEXITSTATUS(status))
+        log_error("init script %s: exit status %d", script->name, WEXITSTATUS(status));
+    return status == 0;
 }
 
-static size_t list_scripts(DIR *dir, char **names)
+static void run_script(struct init_scripts *s, const struct init_script *script)
 {
-    const struct dirent *entry;
-    size_t count = 0;
+    struct init_record *record = s->d->server.init;
 
-    while (count < SCRIPTS_MAX && (entry = readdir(dir))) {
-        if (is_script(dirfd(dir), entry->d_name))
-            names[count++] = xstrdup(entry->d_name);
+    if (is_time_up(s)) {
+        log_warn("init script %s is not run: %s", script->name,
+                 s->stage == INIT_SHUTDOWN ? "the time is up" : "the server is to stop");
+        return;
     }
-    qsort(names, count, sizeof(*names), by_name);
-    return count;
+    log_info("init script %s", script->name);
+    init_record_set(record, script->number, INIT_RUNNING);
+    init_record_set(record, script->number,
+                    run_command(s, script) ? INIT_SUCCESSFUL : INIT_ERROR);
 }
 
-enum exit_status init_scripts_run(struct daemon *d, const char *dir_path)
-{
-    char **names = xcalloc(SCRIPTS_MAX, sizeof(*names));
-    struct script_env env = {0};
-    AUTO_BUF(path, PATH_SIZE);
-    size_t count;
-    DIR *dir;
+/* ---- a stage ----------------------------------------------------------------------- */
 
-    buf_addf(&path, "%s/ready.d", dir_path);
-    buf_add_char(&path, '\0');
-    dir = buf_ok(&path) ? opendir(path.ptr) : NULL;
-    if (!dir) {
-        complain("--init-dir: %s/ready.d: %s", dir_path, strerror(errno));
-        mem_free(names);
-        return EXIT_FAILED;
+static void find(struct init_scripts *s, enum init_stage stage)
+{
+    struct init_list *list = &s->lists[stage];
+
+    init_list_find(list, s->dir, init_folders[stage]);
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].number =
+            init_record_add(s->d->server.init, stage, strrchr(list->items[i].path, '/') + 1);
+}
+
+static void run_list(struct init_scripts *s, const struct init_list *list)
+{
+    if (list->count > 0)
+        init_env_build(&s->env, &s->d->server);
+    for (size_t i = 0; i < list->count; i++)
+        run_script(s, &list->items[i]);
+}
+
+void init_scripts_run(struct init_scripts *s, enum init_stage stage)
+{
+    s->stage = stage;
+    s->deadline_ns = clock_monotonic_ns() + SHUTDOWN_S * NS_PER_S;
+    if (s->dir && stage == INIT_BOOT)
+        find(s, INIT_BOOT);
+    run_list(s, &s->lists[stage]);
+    if (s->dir && stage == INIT_BOOT) {
+        for (int later = INIT_START; later < INIT_STAGES; later++)
+            find(s, (enum init_stage)later);
     }
-    count = list_scripts(dir, names);
-    closedir(dir);
-    env_build(&env, &d->server);
-    for (size_t i = 0; i < count; i++) {
-        if (!d->caught)
-            run_script(d, path.ptr, names[i], &env);
-        mem_free(names[i]);
+    init_record_complete(s->d->server.init, stage);
+}
+
+/* ---- life -------------------------------------------------------------------------- */
+
+static void end_at_once(void *arg)
+{
+    struct init_scripts *s = arg;
+
+    if (s->running > 0)
+        kill(-s->running, SIGKILL);
+    init_env_remove_folder(&s->env);
+}
+
+/* False: errno tells. */
+static bool is_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+struct init_scripts *init_scripts_open(struct daemon *d, struct buf *why)
+{
+    const char *dir = d->server.settings.init_dir;
+    struct init_scripts *s = xcalloc(1, sizeof(*s));
+
+    s->d = d;
+    init_env_init(&s->env);
+    if (dir[0]) {
+        s->dir = is_folder(dir) ? realpath(dir, NULL) : NULL;
+        if (!s->dir) {
+            buf_addf(why, "--init-dir: %s: %s", dir, strerror(errno));
+            mem_free(s);
+            return NULL;
+        }
+        init_list_strays(s->dir);
     }
-    env_release(&env);
-    mem_free(names);
-    return EXIT_DONE;
+    d->at_once = end_at_once;
+    d->at_once_arg = s;
+    return s;
+}
+
+void init_scripts_close(struct init_scripts *s)
+{
+    if (!s)
+        return;
+    s->d->at_once = NULL;
+    init_env_release(&s->env);
+    for (size_t i = 0; i < INIT_STAGES; i++)
+        init_list_release(&s->lists[i]);
+    mem_free(s->dir);
+    mem_free(s);
 }

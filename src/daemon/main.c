@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - s3memd from its settings to its exit status: a thin process around a server.
  *
- *   settings -> open, state on disk -> buckets, seed -> init scripts -> ready -> until a signal
- * (SIGHUP: reads files again) -> drain -> close */
+ *   settings -> scripts of boot and start -> open, state on disk -> buckets, seed
+ *            -> scripts of ready -> ready -> until a signal (SIGHUP: reads files again)
+ *            -> scripts of shutdown -> drain -> close */
 #include "daemon/daemon.h"
 
 #include <stdarg.h>
@@ -11,7 +12,8 @@
 
 #define DRAIN_S 10
 
-void complain(const char *fmt, ...)
+/* "s3memd: ..." on standard error. */
+static void PRINTF_LIKE(1, 2) complain(const char *fmt, ...)
 {
     va_list args;
 
@@ -68,11 +70,16 @@ static void announce(const struct server *server)
     notify_systemd("READY=1");
 }
 
-static enum exit_status start(struct daemon *d)
+static enum exit_status start(struct daemon *d, struct init_scripts *scripts)
 {
     struct server *server = &d->server;
-    enum exit_status status = server_open(server);
+    enum exit_status status;
 
+    init_scripts_run(scripts, INIT_BOOT);
+    init_scripts_run(scripts, INIT_START);
+    if (d->caught)
+        return EXIT_DONE;
+    status = server_open(server);
     if (!status)
         status = server_fill(server);
     if (status == EXIT_INTERRUPTED)
@@ -81,9 +88,7 @@ static enum exit_status start(struct daemon *d)
         complain("%.*s", (int)server->why.len, server->why.ptr);
         return status;
     }
-    if (server->settings.init_dir[0] &&
-        (status = init_scripts_run(d, server->settings.init_dir)))
-        return status;
+    init_scripts_run(scripts, INIT_READY);
     if (!d->caught) {
         admin_set_ready(server->admin);
         announce(server);
@@ -112,7 +117,6 @@ static void drain(struct daemon *d)
     int64_t deadline = clock_monotonic_ns() + DRAIN_S * NS_PER_S;
     size_t left;
 
-    notify_systemd("STOPPING=1");
     http_server_quiesce(d->server.http);
     http_listeners_refuse(&d->server.listeners);
     while ((left = http_server_active(d->server.http)) && clock_monotonic_ns() < deadline)
@@ -120,6 +124,30 @@ static void drain(struct daemon *d)
     if (left)
         log_warn("%zu request%s cut off: not finished after %d s", left, left == 1 ? "" : "s",
                  DRAIN_S);
+}
+
+/* A server that listens is served from its first script to its last. */
+static enum exit_status run(struct daemon *d)
+{
+    AUTO_BUF(why, KiB(8));
+    struct init_scripts *scripts = init_scripts_open(d, &why);
+    enum exit_status status;
+
+    if (!scripts) {
+        complain("%.*s", (int)why.len, why.ptr);
+        return EXIT_FAILED;
+    }
+    status = start(d, scripts);
+    while (status == EXIT_DONE && !d->caught)
+        serve(d);
+    if (d->server.http) {
+        notify_systemd("STOPPING=1");
+        if (status == EXIT_DONE)
+            init_scripts_run(scripts, INIT_SHUTDOWN);
+        drain(d);
+    }
+    init_scripts_close(scripts);
+    return status;
 }
 
 /* ---- --check ----------------------------------------------------------------------- */
@@ -174,11 +202,7 @@ int main(int argc, char **argv)
     setup_log(&d.server.settings);
     tell_strange_variables();
     signals_setup(&d);
-    status = start(&d);
-    while (status == EXIT_DONE && !d.caught)
-        serve(&d);
-    if (d.server.http)
-        drain(&d);
+    status = run(&d);
     if (!server_close(&d.server) && status == EXIT_DONE)
         status = EXIT_FAILED;
     return status;

@@ -16,6 +16,8 @@ void signals_setup(struct daemon *d)
     /* Threads inherit it. */
     pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* A parent that ignored it would have the kernel bury our scripts. */
+    signal(SIGCHLD, SIG_DFL);
     /* A limit on the size of files is a full disk, not the end. */
     signal(SIGXFSZ, SIG_IGN);
 }
@@ -34,8 +36,11 @@ int signals_wait(struct daemon *d, int timeout_ms)
         d->reload = true;
         return number;
     }
-    if (d->caught)
+    if (d->caught) {
+        if (d->at_once)
+            d->at_once(d->at_once_arg);
         _exit(128 + number);
+    }
     d->caught = number;
     return number;
 }

@@ -105,28 +105,67 @@ void network_url(const struct server *server, size_t listener, struct buf *out)
              l->address);
 }
 
+/* address: "HOST:PORT". Listening everywhere is not an address to connect to; and of localhost's
+ * two, this one is always there. */
+static void add_local_url(const struct server *server, struct str address, struct buf *out)
+{
+    static const struct {
+        struct str host;
+        const char *local;
+    } hosts[] = {
+        {{"0.0.0.0:", 8}, "127.0.0.1:"},
+        {{"[::]:", 5}, "[::1]:"},
+        {{"localhost:", 10}, "127.0.0.1:"},
+    };
+
+    buf_addf(out, "%s://", server_uses_tls(server) ? "https" : "http");
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        if (!str_has_prefix(address, hosts[i].host))
+            continue;
+        buf_add_c(out, hosts[i].local);
+        address = str_from(address, hosts[i].host.len);
+        break;
+    }
+    buf_add(out, address);
+}
+
+/* The first port that is chosen, of what --listen takes: HOST:PORT, :PORT or PORT. */
+static void add_planned_url(const struct server *server, struct buf *out)
+{
+    const struct str_list *addresses = &server->settings.listen;
+
+    for (size_t i = 0; i < addresses->count; i++) {
+        const char *address = addresses->items[i], *colon = strrchr(address, ':');
+        const char *port = colon ? colon + 1 : address;
+        AUTO_BUF(full, KiB(4));
+
+        if (str_has_prefix(str_c(address), STR("unix:")) || strspn(port, "0") == strlen(port))
+            continue;
+        if (!colon || colon == address)
+            buf_addf(&full, "localhost:%s", port);
+        else
+            buf_add_c(&full, address);
+        add_local_url(server, buf_str(&full), out);
+        return;
+    }
+}
+
 void network_local_url(const struct server *server, struct buf *out)
 {
-    const char *scheme = server_uses_tls(server) ? "https" : "http";
     const struct http_listener *chosen = NULL;
-    const char *port;
 
+    if (server->listeners.count == 0) {
+        add_planned_url(server, out);
+        return;
+    }
     for (size_t i = 0; i < server->listeners.count; i++) {
         const struct http_listener *l = &server->listeners.items[i];
 
         if (l->tcp && (!chosen || (l->loopback && !chosen->loopback)))
             chosen = l;
     }
-    if (!chosen)
-        return;
-    port = strrchr(chosen->address, ':');
-    /* Listening everywhere is not an address to connect to. */
-    if (str_has_prefix(str_c(chosen->address), STR("0.0.0.0:")))
-        buf_addf(out, "%s://127.0.0.1%s", scheme, port);
-    else if (str_has_prefix(str_c(chosen->address), STR("[::]:")))
-        buf_addf(out, "%s://[::1]%s", scheme, port);
-    else
-        buf_addf(out, "%s://%s", scheme, chosen->address);
+    if (chosen)
+        add_local_url(server, str_c(chosen->address), out);
 }
 
 /* ---- serving ----------------------------------------------------------------------- */
@@ -251,6 +290,7 @@ static void mount_apps(struct server *server)
         .durable = persist_durable(server),
         .persist_stats = persist_stats,
         .persist_stats_arg = server,
+        .init = server->init,
         .turns = server->turns,
     });
     server->traffic = admin_traffic(server->admin);

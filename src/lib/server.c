@@ -25,6 +25,7 @@ void server_init(struct server *server, const struct settings *settings)
 {
     *server = (struct server){.settings = *settings};
     buf_init(&server->why, WHY_MAX);
+    server->init = init_record_new();
 }
 
 /* ---- building ---------------------------------------------------------------------- */
@@ -305,6 +306,7 @@ bool server_close(struct server *server)
     admin_end_jobs(server->admin);
     written = persist_close(server);
     admin_free(server->admin);
+    init_record_free(server->init);
     s3_service_free(server->s3);
     if (server->store)
         store_free(server->store);

@@ -44,6 +44,7 @@ struct server {
     struct database *database;     /* NULL: state stays in memory */
     struct keyring *keyring;       /* NULL: authentication is off */
     struct s3_service *s3;
+    struct init_record *init; /* of scripts that --init-dir names */
     struct admin *admin;
     struct traffic traffic;
     struct http_listeners listeners;
@@ -102,7 +103,8 @@ MUST_CHECK enum exit_status network_serve(struct server *server);
 MUST_CHECK bool network_reload(struct server *server, struct buf *why);
 /* "http://127.0.0.1:4566" or "http+unix:PATH". */
 void network_url(const struct server *server, size_t listener, struct buf *out);
-/* The one that scripts on this machine use. Empty when there is only a Unix socket. */
+/* The one that scripts on this machine use; before it listens, what --listen says. Empty when the
+ * port is not known yet, or there is only a Unix socket. */
 void network_local_url(const struct server *server, struct buf *out);
 
 /* ---- persist.c --------------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The daemon: options, environment, file, readiness, listeners, signals, seeds, init scripts, TLS,
-logs."""
+"""The daemon: options, environment, file, readiness, listeners, signals, seeds, TLS, logs."""
 
 import contextlib
 import json
@@ -549,102 +548,6 @@ def test_seed_with_bad_bucket_name(tmp_path):
     done = run_daemon("--listen", "127.0.0.1:0", "--seed", tmp_path)
     assert done.returncode in (1, 2)
     assert "Bad_Bucket" in done.stderr
-
-
-# ---- init scripts -------------------------------------------------------------------------------
-
-
-def script(path, text, mode=0o755):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
-
-
-def test_init_scripts(tmp_path):
-    """LocalStack's convention: executables in DIR/ready.d run in name order once the server
-    listens, with the endpoint, credentials and region set; readiness waits for them."""
-    ready = tmp_path / "ready.d"
-    out = tmp_path / "out"
-    script(
-        ready / "02-second.sh",
-        f"#!/bin/sh\necho second >> {out}\n",
-    )
-    script(
-        ready / "01-first.sh",
-        "#!/bin/sh\n"
-        f"echo first >> {out}\n"
-        f'echo "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY '
-        f'$AWS_DEFAULT_REGION $AWS_REGION" >> {out}\n'
-        "python3 - <<'END'\n"
-        "import os, urllib.request\n"
-        "url = os.environ['AWS_ENDPOINT_URL']\n"
-        "for path in ('/from-script', '/from-script/k'):\n"
-        "    request = urllib.request.Request(url + path, data=b'', method='PUT')\n"
-        "    urllib.request.urlopen(request).read()\n"
-        "END\n"
-        "sleep 0.5\n",
-    )
-    script(ready / "03-not-executable.sh", f"#!/bin/sh\necho third >> {out}\n", mode=0o644)
-    server = Server("--init-dir", tmp_path, wait=False)
-    server.wait_ready()
-    try:
-        lines = out.read_text(encoding="utf-8").split("\n")
-        assert (lines[0], lines[2]) == ("first", "second")
-        endpoint, key, secret, *regions = lines[1].split(" ")
-        assert endpoint == server.url and key and secret
-        assert "us-east-1" in regions
-        assert buckets(server) == ["from-script"]
-        state = http_request(server, "GET", "/_localstack/init").json
-        has(state["completed"], BOOT=True, START=True, READY=True, SHUTDOWN=False)
-        found = [(s["stage"], s["name"], s["state"]) for s in state["scripts"]]
-        assert found[:2] == [
-            ("READY", "01-first.sh", "SUCCESSFUL"),
-            ("READY", "02-second.sh", "SUCCESSFUL"),
-        ]
-        stage = http_request(server, "GET", "/_localstack/init/ready").json
-        assert stage["completed"] is True
-    finally:
-        server.stop()
-
-
-def test_failing_init_script(tmp_path):
-    """A failing one is named in the log and in /_localstack/init; the others still run."""
-    out = tmp_path / "out"
-    script(tmp_path / "ready.d" / "01-bad.sh", "#!/bin/sh\nexit 3\n")
-    script(tmp_path / "ready.d" / "02-good.sh", f"#!/bin/sh\necho ran > {out}\n")
-    with serving("--init-dir", tmp_path) as server:
-        state = http_request(server, "GET", "/_localstack/init").json
-        states = {s["name"]: s["state"] for s in state["scripts"]}
-        assert states == {"01-bad.sh": "ERROR", "02-good.sh": "SUCCESSFUL"}
-        assert "01-bad.sh" in server.stderr()
-    assert out.read_text(encoding="utf-8") == "ran\n"
-
-
-def test_not_ready_before_scripts_are_done(tmp_path):
-    """None of the health endpoints reports ready before buckets, seeds and scripts are there; the
-    S3 API already answers, since the scripts use it."""
-    gate, port_file = tmp_path / "gate", tmp_path / "port"
-    script(
-        tmp_path / "ready.d" / "wait.sh",
-        f'#!/bin/sh\necho "$AWS_ENDPOINT_URL" > {port_file}.tmp\nmv {port_file}.tmp {port_file}\n'
-        f"while [ ! -e {gate} ]; do sleep 0.05; done\n",
-    )
-    server = Server("--init-dir", tmp_path, "--bucket", "there", wait=False)
-    try:
-        eventually(port_file.exists, 20)
-        url = port_file.read_text(encoding="utf-8").strip()
-        for path in ("/_localstack/health", "/_s3mem/health", "/minio/health/ready"):
-            reply = requests.get(url + path, timeout=PATIENCE)
-            assert reply.status_code == 503, (path, reply.text)
-        assert requests.get(url + "/_localstack/init/ready", timeout=PATIENCE).json()["completed"] is False
-        assert requests.get(url + "/there", timeout=PATIENCE).status_code == 200
-        assert server.stdout == []
-    finally:
-        gate.touch()
-        server.wait_ready()
-        for path in ("/_localstack/health", "/_s3mem/health", "/minio/health/ready"):
-            assert http_request(server, "GET", path).status == 200
-        server.stop()
 
 
 # ---- TLS ----------------------------------------------------------------------------------------

@@ -90,8 +90,7 @@ def test_plugins(server):
     plugins = http_request(server, "GET", "/_localstack/plugins").json
     [provider] = plugins["localstack.aws.provider"]
     assert provider == {"name": "s3:default", "is_initialized": True, "is_loaded": True}
-    # Init scripts are run for being executable, whatever they are called.
-    assert plugins["localstack.init.runner"] == []
+    assert [p["name"] for p in plugins["localstack.init.runner"]] == ["py", "sh"]
 
 
 def test_reset_of_another_service(server, bucket):

@@ -13,6 +13,7 @@
 
 static struct store *store;
 static struct admin *admin;
+static struct init_record *init;
 static enum s3_err verdict; /* of authorise */
 static int asked;
 
@@ -30,8 +31,10 @@ static void begin_with(enum s3_err (*callback)(void *, const struct request *, s
     static const struct str hosts[] = {STR("s3.test"), STR("192.0.2.7")};
 
     store = store_new(&(struct store_options){0});
+    init = init_record_new();
     admin = admin_new(
         &(struct admin_options){.store = store,
+                                .init = init,
                                 .version = "1.2.3",
                                 .region = STR("eu-west-1"),
                                 .guard = {.hosts = hosts, .host_count = ARRAY_LEN(hosts)},
@@ -57,6 +60,7 @@ static int tear_down(void **state)
 {
     (void)state;
     admin_free(admin);
+    init_record_free(init);
     store_free(store);
     return 0;
 }
@@ -135,28 +139,41 @@ static void test_ready(void **state)
     assert_non_null(strstr(body, "\"edition\":\"community\""));
 }
 
+/* In LocalStack's shapes, and in the order in which they were found. */
 static void test_init_scripts(void **state)
 {
-    size_t first = admin_script_start(admin, "01.sh");
-    size_t second;
+    size_t boot = init_record_add(init, INIT_BOOT, "00.sh");
+    size_t first = init_record_add(init, INIT_READY, "01.sh");
+    size_t second = init_record_add(init, INIT_READY, "b\xffz\n.sh");
 
     (void)state;
-    admin_script_end(admin, first, ADMIN_SCRIPT_SUCCESSFUL);
-    second = admin_script_start(admin, "02.sh");
+    init_record_set(init, boot, INIT_SUCCESSFUL);
+    init_record_complete(init, INIT_BOOT);
+    init_record_complete(init, INIT_START);
+    init_record_set(init, first, INIT_RUNNING);
     GET("/_localstack/init");
-    assert_string_equal(body,
-                        "{\"completed\":{\"BOOT\":true,\"START\":true,\"READY\":false,"
-                        "\"SHUTDOWN\":false},\"scripts\":["
-                        "{\"stage\":\"READY\",\"name\":\"01.sh\",\"state\":\"SUCCESSFUL\"},"
-                        "{\"stage\":\"READY\",\"name\":\"02.sh\",\"state\":\"RUNNING\"}]}");
-    admin_script_end(admin, second, ADMIN_SCRIPT_ERROR);
+    assert_string_equal(
+        body,
+        "{\"completed\":{\"BOOT\":true,\"START\":true,\"READY\":false,"
+        "\"SHUTDOWN\":false},\"scripts\":["
+        "{\"stage\":\"BOOT\",\"name\":\"00.sh\",\"state\":\"SUCCESSFUL\"},"
+        "{\"stage\":\"READY\",\"name\":\"01.sh\",\"state\":\"RUNNING\"},"
+        "{\"stage\":\"READY\",\"name\":\"b\xef\xbf\xbdz\\n.sh\",\"state\":\"UNKNOWN\"}]}");
+    init_record_set(init, first, INIT_ERROR);
+    init_record_set(init, second, INIT_SUCCESSFUL);
     admin_set_ready(admin);
     GET("/_localstack/init/READY");
-    assert_string_equal(body,
-                        "{\"completed\":true,\"scripts\":["
-                        "{\"stage\":\"READY\",\"name\":\"01.sh\",\"state\":\"SUCCESSFUL\"},"
-                        "{\"stage\":\"READY\",\"name\":\"02.sh\",\"state\":\"ERROR\"}]}");
-    GET("/_localstack/init/boot");
+    assert_string_equal(
+        body,
+        "{\"completed\":true,\"scripts\":["
+        "{\"stage\":\"READY\",\"name\":\"01.sh\",\"state\":\"ERROR\"},"
+        "{\"stage\":\"READY\",\"name\":\"b\xef\xbf\xbdz\\n.sh\",\"state\":\"SUCCESSFUL\"}]}");
+    GET("/_localstack/init/start");
+    assert_string_equal(body, "{\"completed\":true,\"scripts\":[]}");
+    GET("/_localstack/init/shutdown");
+    assert_string_equal(body, "{\"completed\":false,\"scripts\":[]}");
+    init_record_complete(init, INIT_SHUTDOWN);
+    GET("/_localstack/init/shutdown");
     assert_string_equal(body, "{\"completed\":true,\"scripts\":[]}");
     assert_int_equal(GET("/_localstack/init/never"), 404);
 }
