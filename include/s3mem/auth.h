@@ -14,7 +14,8 @@
 struct credential {
     char *access_key; /* all owned, NUL-terminated */
     char *secret_key;
-    char *canonical_id;  /* 64 hex digits; derived from the access key when not given */
+    char *canonical_id;  /* 64 hex digits; when not given derived from the account
+                          * id if that is given, else from the access key */
     char *display_name;  /* defaults to the access key */
     char *account_id;    /* 12 digits; derived from the access key when not given */
     char *email;         /* NULL when not given */

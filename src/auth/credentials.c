@@ -175,10 +175,14 @@ static void fingerprint(struct str access_key, const char *purpose, uint8_t out[
     sha256_once(buf_str(&text), out);
 }
 
-static char *derived_canonical_id(struct str access_key)
+/* Keys of one account are one owner, as Amazon has it; a key without an account is its own. */
+static char *derived_canonical_id(struct str access_key, struct str account)
 {
     uint8_t hash[SHA256_SIZE];
-    fingerprint(access_key, "canonical id", hash);
+    if (account.ptr)
+        fingerprint(account, "canonical id of account", hash);
+    else
+        fingerprint(access_key, "canonical id", hash);
     AUTO_BUF(hex, KiB(1));
     buf_add_hex(&hex, str_of((const char *)hash, sizeof(hash)));
     return xstrndup(buf_str(&hex));
@@ -220,7 +224,8 @@ static struct entry *entry_new(const struct credential *c)
     e->public = (struct credential){
         .access_key = xstrdup(c->access_key),
         .secret_key = xstrdup(c->secret_key),
-        .canonical_id = c->canonical_id ? xstrdup(c->canonical_id) : derived_canonical_id(key),
+        .canonical_id = c->canonical_id ? xstrdup(c->canonical_id)
+                                        : derived_canonical_id(key, str_c(c->account_id)),
         .display_name = xstrdup(c->display_name ? c->display_name : c->access_key),
         .account_id = c->account_id ? xstrdup(c->account_id) : derived_account_id(key),
         .email = copy(c->email),

@@ -110,26 +110,49 @@ static enum s3_err malformed(struct auth_failure *failure, const char *what)
                        "The authorization header is malformed; %s", what);
 }
 
-/* "Credential=..., SignedHeaders=..., Signature=...": in any order, blanks around the commas.
- */
-static bool split_components(struct str text, struct str *credential, struct sigv4_claim *out)
+static struct str *component_named(struct str name, struct str *credential,
+                                   struct sigv4_claim *out)
 {
-    struct str part;
-    while (str_split(&text, ',', &part)) {
+    return str_eq(name, STR("Credential"))      ? credential
+           : str_eq(name, STR("SignedHeaders")) ? &out->signed_headers
+           : str_eq(name, STR("Signature"))     ? &out->signature
+                                                : NULL;
+}
+
+/* "Credential=..., SignedHeaders=..., Signature=...": in any order, blanks around the commas.
+ * Reads what can be read. False: `fault` tells the first fault, in S3's words and order.
+ * Source: versitygw issue 1425 and that project's ParseAuthorization. */
+static bool split_components(struct str text, struct str *credential, struct sigv4_claim *out,
+                             char *fault, size_t size)
+{
+    struct str part, broken = STR_NONE;
+    size_t count = 0;
+    for (; str_split(&text, ',', &part); count++) {
         part = str_trim(part);
         size_t equals = str_find_char(part, '=');
-        if (equals == SIZE_MAX)
-            return false;
-        struct str name = str_of(part.ptr, equals), value = str_from(part, equals + 1);
-        struct str *to = str_eq(name, STR("Credential"))      ? credential
-                         : str_eq(name, STR("SignedHeaders")) ? &out->signed_headers
-                         : str_eq(name, STR("Signature"))     ? &out->signature
-                                                              : NULL;
-        if (!to || to->ptr)
-            return false;
-        *to = value;
+        struct str value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
+        struct str *to = component_named(str_of(part.ptr, part.len - value.len - !!value.ptr),
+                                         credential, out);
+        if (!value.ptr || str_find_char(value, '=') != SIZE_MAX)
+            broken = broken.ptr ? broken : part;
+        else if (to && !to->ptr)
+            *to = value;
     }
-    return credential->ptr && out->signed_headers.ptr && out->signature.ptr;
+    const char *missing = !credential->ptr           ? "Credential"
+                          : !out->signed_headers.ptr ? "SignedHeaders"
+                                                     : "Signature";
+    if (count != 3)
+        snprintf(fault, size,
+                 "the authorization header requires three components: Credential, "
+                 "SignedHeaders, and Signature.");
+    else if (broken.ptr)
+        snprintf(fault, size, "the authorization component \"%.*s\" is malformed.",
+                 ARG(broken));
+    else if (credential->ptr && out->signed_headers.ptr && out->signature.ptr)
+        return true;
+    else
+        snprintf(fault, size, "missing %s.", missing);
+    return false;
 }
 
 /* The time of a header-signed request, from x-amz-date or else Date. */
@@ -159,14 +182,13 @@ enum s3_err sigv4_read_header(struct sigv4_claim *out, struct auth_failure *fail
     *out = (struct sigv4_claim){.presigned = false};
     struct str credential = STR_NONE;
     struct str text = str_from(e->seen[SEEN_AUTHORIZATION], sizeof(SIGV4_ALGORITHM));
-    bool complete = split_components(text, &credential, out);
+    char fault[512];
+    bool complete = split_components(text, &credential, out, fault, sizeof(fault));
     bool split = sigv4_split_credential(credential, &out->credential);
     if (!complete)
-        return malformed(failure, "the authorization header requires three components: "
-                                  "Credential, SignedHeaders, and Signature.");
+        return malformed(failure, fault);
     if (!split)
         return failure_start(failure, S3_AUTHORIZATION_HEADER_MALFORMED, 0);
-    char fault[512];
     if (sigv4_credential_fault(&out->credential, fault, sizeof(fault)))
         return malformed(failure, fault);
     if (!read_time(out, e))

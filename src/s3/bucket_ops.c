@@ -195,10 +195,14 @@ enum s3_err op_get_bucket_location(struct s3_call *c)
         return s3_fail(c, err, "GetBucketLocation");
     struct str region = str_c(bucket.region);
     struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<LocationConstraint xmlns=\"" S3_XMLNS "\">"));
-    if (!str_eq(region, REGION_US_EAST_1)) /* which is written as nothing */
+    buf_add(xml, STR("<LocationConstraint xmlns=\"" S3_XMLNS "\""));
+    if (str_eq(region, REGION_US_EAST_1)) { /* which is written as nothing */
+        buf_add(xml, STR("/>"));
+    } else {
+        buf_add_char(xml, '>');
         buf_add_xml(xml, region);
-    buf_add(xml, STR("</LocationConstraint>"));
+        buf_add(xml, STR("</LocationConstraint>"));
+    }
     bucket_info_release(&bucket);
     return s3_xml_done(c);
 }
@@ -261,12 +265,15 @@ enum s3_err op_get_bucket_versioning(struct s3_call *c)
     if (err)
         return s3_fail(c, err, "GetBucketVersioning");
     struct buf *xml = s3_reply_xml(c);
-    buf_add(xml, STR("<VersioningConfiguration xmlns=\"" S3_XMLNS "\">"));
-    if (bucket.versioning == VERSIONING_ENABLED)
-        buf_add(xml, STR("<Status>Enabled</Status>"));
-    else if (bucket.versioning == VERSIONING_SUSPENDED)
-        buf_add(xml, STR("<Status>Suspended</Status>"));
-    buf_add(xml, STR("</VersioningConfiguration>"));
+    buf_add(xml, STR("<VersioningConfiguration xmlns=\"" S3_XMLNS "\""));
+    if (bucket.versioning == VERSIONING_NEVER) {
+        buf_add(xml, STR("/>"));
+    } else {
+        buf_add_char(xml, '>');
+        xml_text(xml, "Status",
+                 bucket.versioning == VERSIONING_ENABLED ? STR("Enabled") : STR("Suspended"));
+        buf_add(xml, STR("</VersioningConfiguration>"));
+    }
     bucket_info_release(&bucket);
     return s3_xml_done(c);
 }

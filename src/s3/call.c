@@ -306,7 +306,7 @@ static enum s3_err authenticate(struct s3_call *c)
     c->credentials = keyring_get(c->options->keyring);
     struct auth_config config = {.now_ns = c->now_ns,
                                  .credentials = c->credentials,
-                                 .region = c->options->region,
+                                 .region = c->credentials ? route_endpoint_region(c) : STR_NONE,
                                  .domains = c->options->domains,
                                  .domain_count = c->options->domain_count};
     enum s3_err err = auth_request(&c->auth, &c->failure, &config, c->req, c->virtual_bucket);

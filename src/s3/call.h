@@ -95,6 +95,7 @@ struct s3_call {
     int64_t fault_until_ns; /* monotonic: it is carried out then; 0 before it waits */
     bool carried_out;       /* only the disk may still be waited for */
     bool guest;             /* a page that may read one object: nothing is made for it */
+    bool has_message;       /* message replaces the default one even when it is empty */
     bool undurable;         /* refused because of the disk */
     struct durable_wait durable_wait;
     struct arena *arena;

@@ -31,6 +31,7 @@ enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt,
     va_start(args, fmt);
     set_text(&c->message, fmt, args);
     va_end(args);
+    c->has_message = true;
     return c->err = err;
 }
 
@@ -131,7 +132,7 @@ void error_reply(struct s3_call *c, enum s3_err err)
         return;
     }
     struct str message = str_c(s3_err_message(c->err));
-    if (c->message.len)
+    if (c->has_message || c->message.len)
         message = buf_str(&c->message);
     else if (c->failure.message.len)
         message = c->failure.message;

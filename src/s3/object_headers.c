@@ -161,7 +161,7 @@ static enum s3_err check_acl(struct s3_call *c, struct str acl)
     bool canned = false;
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         canned |= str_eq(acl, str_c(others[i]));
-    if (!canned) /* aws-recorded: test_s3_object_acl_exceptions */
+    if (!canned) /* no message: aws-recorded test_s3_object_acl_exceptions */
         return s3_invalid_argument(c, "", STR("x-amz-acl"), acl);
     return s3_fail(c, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED, "ACL in a header");
 }
@@ -293,11 +293,22 @@ void s3_reply_object_headers(struct s3_call *c, const struct record *r,
         s3_reply_kept_header(c, "x-amz-server-side-encryption", "AES256");
 }
 
+static bool is_override(struct str name)
+{
+    if (!str_has_prefix(name, STR("response-")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(kept_headers); i++)
+        if (str_eq(name, kept_headers[i].override))
+            return true;
+    return false;
+}
+
+/* The first bad one in the URL is named. */
 enum s3_err s3_check_response_overrides(struct s3_call *c)
 {
-    for (size_t i = 0; c->param_count && i < ARRAY_LEN(kept_headers); i++) {
-        struct str value = s3_param(c, kept_headers[i].override);
-        if (!value.ptr)
+    for (size_t i = 0; i < c->param_count; i++) {
+        struct str name = c->params[i].name, value = c->params[i].value;
+        if (!is_override(name))
             continue;
         if (c->options->keyring && c->auth.kind == AUTH_ANONYMOUS)
             return s3_fail_message(c, S3_INVALID_REQUEST,
@@ -305,9 +316,8 @@ enum s3_err s3_check_response_overrides(struct s3_call *c)
                                    "anonymous GET requests.");
         AUTO_BUF(latin1, value.len + 1);
         if (!utf8_to_latin1(&latin1, value))
-            return s3_invalid_argument(c,
-                                       "Header value cannot be represented using ISO-8859-1.",
-                                       kept_headers[i].override, value);
+            return s3_invalid_argument(
+                c, "Header value cannot be represented using ISO-8859-1.", name, value);
     }
     return S3_OK;
 }

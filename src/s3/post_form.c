@@ -12,6 +12,7 @@
 #include "s3/bucket_rules.h"
 #include "s3/form_read.h"
 #include "s3/object.h"
+#include "s3/route.h"
 #include "s3/tagging.h"
 
 #define POST_MAX GiB(5)
@@ -172,7 +173,7 @@ static enum s3_err authorize_form(struct post *p)
 {
     struct s3_call *c = p->c;
     struct auth_config config = {.credentials = c->credentials,
-                                 .region = c->options->region,
+                                 .region = route_endpoint_region(c),
                                  .domains = c->options->domains,
                                  .domain_count = c->options->domain_count};
     take_field(p, STR("bucket"), c->at.bucket);

@@ -3,6 +3,7 @@
  * Keys are percent-decoded once and never normalised: a//b and a/../b are keys. */
 #include "s3/route.h"
 
+#include "s3/misroute.h"
 #include "s3/service.h"
 
 #include <assert.h>
@@ -40,6 +41,11 @@ unsigned route_operation_number(const struct op *op)
     return (unsigned)(op - operations) + 1;
 }
 
+const struct op *route_row(size_t index)
+{
+    return index < ARRAY_LEN(operations) ? &operations[index] : NULL;
+}
+
 /* ---- addressing -------------------------------------------------------------------- */
 
 static struct str host_without_port(struct str host)
@@ -54,7 +60,7 @@ static struct str host_without_port(struct str host)
 
 /* "s3" and "s3.eu-west-1" before the domain are the service's own name, not part of a bucket's:
  * LocalStack's tools address buckets as BUCKET.s3.REGION.DOMAIN. */
-static struct str without_service_label(struct str label)
+static struct str without_service_label(struct str label, struct str *region)
 {
     struct str last = label, rest = label;
     size_t dot = SIZE_MAX;
@@ -69,18 +75,22 @@ static struct str without_service_label(struct str label)
         return dot == SIZE_MAX ? str_of(label.ptr, 0) : rest;
     if (dot == SIZE_MAX || str_find_char(last, '-') == SIZE_MAX)
         return label;
-    if (str_eq_nocase(rest, STR("s3")))
-        return str_of(label.ptr, 0);
-    if (str_has_suffix(rest, STR(".s3")))
-        return str_of(rest.ptr, rest.len - 3);
-    return label;
+    bool names_region =
+        str_eq_nocase(rest, STR("s3")) ||
+        (rest.len > 3 && str_eq_nocase(str_from(rest, rest.len - 3), STR(".s3")));
+    if (!names_region)
+        return label;
+    *region = last;
+    return str_of(rest.ptr, rest.len > 3 ? rest.len - 3 : 0);
 }
 
-struct str route_virtual_bucket(struct str host, const struct str *domains, size_t domain_count)
+struct str route_virtual_bucket(struct str host, const struct str *domains, size_t domain_count,
+                                struct str *region)
 {
     struct str name = host_without_port(host);
     struct str best = STR("");
     size_t best_domain = 0;
+    *region = STR_NONE;
     for (size_t i = 0; i < domain_count; i++) {
         struct str domain = domains[i];
         if (str_eq_nocase(name, domain))
@@ -93,7 +103,7 @@ struct str route_virtual_bucket(struct str host, const struct str *domains, size
             best_domain = domain.len;
         }
     }
-    return best.len ? without_service_label(best) : best;
+    return best.len ? without_service_label(best, region) : best;
 }
 
 /* ---- names of parameters ------------------------------------------------------------ */
@@ -295,15 +305,22 @@ static struct str lower_case(struct s3_call *c, struct str name)
     return str_of(lower, name.len);
 }
 
+struct str route_endpoint_region(struct s3_call *c)
+{
+    struct str region, own = c->options->region;
+    route_virtual_bucket(c->req->host, c->options->domains, c->options->domain_count, &region);
+    return region.ptr && own.len ? lower_case(c, region) : own;
+}
+
 enum s3_err route_target(struct s3_call *c)
 {
     struct str path = target_path(c->req->path);
     if (!path.ptr)
         return s3_fail(c, S3_INVALID_URI, "target does not start with /");
     path = str_from(path, 1);
-    struct str key = path;
-    c->virtual_bucket = lower_case(
-        c, route_virtual_bucket(c->req->host, c->options->domains, c->options->domain_count));
+    struct str key = path, region;
+    c->virtual_bucket = lower_case(c, route_virtual_bucket(c->req->host, c->options->domains,
+                                                           c->options->domain_count, &region));
     if (c->virtual_bucket.len) {
         c->at.bucket = c->virtual_bucket;
     } else {
@@ -371,53 +388,40 @@ static enum op_scope scope_of(const struct s3_call *c)
     return c->at.bucket.len ? SCOPE_BUCKET : SCOPE_SERVICE;
 }
 
-/* Allow: the methods that rows of this scope have for the sub-resource (NULL: for none). */
-static void say_allowed(struct s3_call *c, enum op_scope scope, const char *sub_resource)
+/* Two sub-resources at once. Source: backlot issue 230 and that project's backlot/routers/s3.py
+ * (measured). */
+static enum s3_err conflicting(struct s3_call *c, struct str a, struct str b)
 {
-    AUTO_BUF(methods, 128);
-    for (size_t i = ARRAY_LEN(operations); i-- > 0;) {
-        const struct op *op = &operations[i];
-        bool fits = sub_resource ? str_eq(str_c(op->query), str_c(sub_resource)) : !op->query;
-        if (fits && op->scope == scope && op->handler != op_preflight &&
-            str_find(buf_str(&methods), str_c(op->method)) == SIZE_MAX)
-            buf_addf(&methods, "%s%s", methods.len ? ", " : "", op->method);
+    struct str first = str_cmp(a, b) < 0 ? a : b, second = first.ptr == a.ptr ? b : a;
+    struct str message = s3_printf(c, "Conflicting query string parameters: %.*s, %.*s",
+                                   (int)first.len, first.ptr, (int)second.len, second.ptr);
+    return s3_invalid_argument(c, message.ptr, STR("ResourceType"), first);
+}
+
+/* The one sub-resource that the query names; STR_NONE when there is none. */
+static enum s3_err find_sub_resource(struct s3_call *c, enum op_scope scope, struct str *out)
+{
+    *out = STR_NONE;
+    for (size_t i = 0; i < c->known_count; i++) {
+        struct str name = c->known[i].name;
+        if (find_known(name)->qualifies || !sub_resource_counts(c, scope, name) ||
+            str_eq(name, STR("annotationName")))
+            continue;
+        if (out->ptr && scope != SCOPE_SERVICE)
+            return conflicting(c, *out, name);
+        *out = name;
     }
-    if (methods.len)
-        s3_reply_header(c, "Allow", s3_copy(c, buf_str(&methods)));
+    return S3_OK;
 }
 
-/* Source: versitygw issues 1236, 1487, 1810, which quote S3. */
-static enum s3_err method_not_allowed(struct s3_call *c, enum op_scope scope,
-                                      const char *sub_resource)
-{
-    static const char *const types[] = {"SERVICE", "BUCKET", "OBJECT"};
-    const char *type = sub_resource ? sub_resource : types[scope];
-    if (sub_resource && strcmp(sub_resource, "uploadId") == 0)
-        type = "UPLOAD";
-    s3_error_field(c, "Method", c->req->method);
-    s3_error_field(c, "ResourceType", str_c(type));
-    say_allowed(c, scope, sub_resource);
-    return s3_fail(c, S3_METHOD_NOT_ALLOWED, "no such operation");
-}
-
-/* The row matched by method, scope, its own query and header; now nothing else in the query may
- * ask for a different operation. */
+/* A write is refused that asks for a sub-resource nobody knows. */
 static enum s3_err check_leftovers(struct s3_call *c)
 {
-    if (c->op->handler == op_preflight)
-        return S3_OK;
     for (size_t i = 0; i < c->param_count; i++) {
         struct str name = c->params[i].name;
         const struct known_name *known = find_known(name);
-        if (qualifies(known, name) || column_names(c->op->query, name))
+        if (known || qualifies(known, name))
             continue;
-        if (known) {
-            if (!c->op->query)
-                return method_not_allowed(c, c->op->scope, s3_copy(c, name).ptr);
-            return s3_fail_message(c, S3_INVALID_REQUEST,
-                                   "Conflicting query string parameters: %s, %.*s",
-                                   c->op->query, (int)name.len, name.ptr);
-        }
         if (!c->params[i].value.len && (c->op->flags & WRITES)) {
             s3_error_field(c, "Resource", name);
             return s3_fail_message(c, S3_NOT_IMPLEMENTED,
@@ -438,8 +442,7 @@ static bool half_upload_part(const struct s3_call *c)
 /* Source: versitygw issue 1612. Of the PUTs, those that copy nothing ignore it. */
 static bool stray_copy_source(const struct s3_call *c)
 {
-    return c->op->handler != op_preflight && !str_eq(c->req->method, STR("PUT")) &&
-           s3_header(c, STR("x-amz-copy-source")).ptr;
+    return !str_eq(c->req->method, STR("PUT")) && s3_header(c, STR("x-amz-copy-source")).ptr;
 }
 
 /* The row is chosen; what else the request brings must fit it. */
@@ -458,21 +461,51 @@ static enum s3_err check_request(struct s3_call *c)
     return c->param_count ? check_leftovers(c) : S3_OK;
 }
 
-enum s3_err route_operation(struct s3_call *c)
+/* A bucket's path with what qualifies an object. Source: backlot/routers/s3.py, measured. */
+static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
 {
-    enum op_scope scope = scope_of(c);
+    struct str part = STR("partNumber"), version = STR("versionId");
+    if (known_param(c, part).ptr) {
+        if (sub.ptr && !str_eq(sub, STR("uploadId")))
+            return conflicting(c, part, sub);
+        return sub.ptr ? misrouted(c, SCOPE_BUCKET, part)
+                       : s3_fail_message(c, S3_INVALID_REQUEST,
+                                         "Object must have a valid key name.");
+    }
+    if (known_param(c, version).ptr)
+        return s3_invalid_argument(c, "This operation does not accept a version-id.", version,
+                                   known_param(c, version));
+    return S3_OK;
+}
+
+static const struct op *matching_row(struct s3_call *c, enum op_scope scope)
+{
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         const struct op *op = &operations[i];
         if (op->scope != scope || (op->query && !c->known_count))
             continue;
         if (str_eq(c->req->method, str_c(op->method)) &&
             (!op->query || query_matches(c, op->query)) &&
-            (!op->header || header_matches(c, op->header))) {
-            c->op = op;
-            return check_request(c);
-        }
+            (!op->header || header_matches(c, op->header)))
+            return op;
     }
-    return method_not_allowed(c, scope, NULL);
+    return NULL;
+}
+
+enum s3_err route_operation(struct s3_call *c)
+{
+    enum op_scope scope = scope_of(c);
+    struct str sub = STR_NONE;
+    c->op = matching_row(c, scope);
+    if (c->op && c->op->handler == op_preflight)
+        return S3_OK;
+    if (c->known_count && find_sub_resource(c, scope, &sub))
+        return c->err;
+    if (c->known_count && scope == SCOPE_BUCKET && check_bucket_query(c, sub))
+        return c->err;
+    if ((!c->op || (sub.ptr && !column_names(c->op->query, sub))) && misrouted(c, scope, sub))
+        return c->err;
+    return check_request(c);
 }
 
 enum s3_err op_not_implemented(struct s3_call *c)

@@ -74,12 +74,13 @@ bool s3_service_has_no_use(struct s3_service *service, const struct request *req
 {
     const struct s3_options *o = &service->options;
     struct bucket_info info;
+    struct str region;
 
     for (size_t i = 0; i < req->header_count; i++) {
         if (is_s3_header(req->headers[i].name))
             return false;
     }
-    if (route_virtual_bucket(req->host, o->domains, o->domain_count).len)
+    if (route_virtual_bucket(req->host, o->domains, o->domain_count, &region).len)
         return false;
     AUTO(branch) b = store_branch(o->store, STR("main"));
     if (bucket_get(b, str_from(req->path, 1), &info) != S3_OK)

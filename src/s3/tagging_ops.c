@@ -69,7 +69,9 @@ static enum s3_err find_object(struct s3_call *c, struct record **out)
     struct str version = s3_param(c, STR("versionId"));
     enum s3_err err = object_get(&record, c->branch, &c->at, version);
     if (err == S3_NO_SUCH_KEY && record)
-        return s3_fail(c, S3_METHOD_NOT_ALLOWED, "current version is a delete marker");
+        err = S3_METHOD_NOT_ALLOWED;
+    if (err == S3_METHOD_NOT_ALLOWED)
+        s3_reply_kept_header(c, "Allow", "DELETE");
     if (err == S3_INVALID_ARGUMENT)
         return s3_invalid_argument(c, "Invalid version id specified", STR("versionId"),
                                    version);

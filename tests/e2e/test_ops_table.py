@@ -133,21 +133,31 @@ SUBRESOURCES = [
 ]  # fmt: skip
 
 
+IGNORED = {
+    "abac", "analytics", "annotation", "encryption", "intelligent-tiering", "legal-hold",
+    "metadataConfiguration", "metadataTable", "metrics", "object-lock", "ownershipControls",
+    "policyStatus", "publicAccessBlock", "retention",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "HEAD"])
 @pytest.mark.parametrize("subresource", SUBRESOURCES)
 def test_subresource_never_falls_through(server, kept, method, subresource):
     """FEATURES: rivals delete the bucket on DELETE /bucket?unknown. Whatever the method, a known
-    sub-resource that is not built for it is refused: 501, or 405 where S3 has no such operation;
-    HEAD, which has no sub-resources, may answer as HEAD does."""
+    sub-resource that is not built for it is refused: 501, 405 where S3 has no such operation, 400
+    where it is at the wrong place. Reads are ignored where S3 ignores it (backlot issue 267)."""
     bucket, check = kept
     for target in (f"/{bucket}?{subresource}", f"/{bucket}/k?{subresource}", f"/{bucket}?{subresource}=&id=1"):
         body = b"<x/>" if method in ("PUT", "POST") else None
         reply = http_request(server, method, target, body=body)
-        if method == "HEAD":
-            assert reply.status in (200, 405, 501), (target, reply)
-        else:
+        if reply.status == 200:
+            assert method == "HEAD" or method == "GET" and subresource in IGNORED, (target, reply)
+        elif method == "HEAD":
             assert reply.status in (405, 501), (target, reply)
-            assert reply.code in ("MethodNotAllowed", "NotImplemented"), (target, reply)
+        else:
+            assert reply.status in (400, 405, 501), (target, reply)
+            assert reply.code in ("MethodNotAllowed", "NotImplemented", "InvalidRequest",
+                                  "NoLoggingStatusForKey"), (target, reply)
     check()
 
 

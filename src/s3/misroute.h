@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* misroute.h - requests that no row of ops.def fits: a method that a sub-resource does not have,
+ * a bucket's sub-resource with a key, an object's without one. */
+#ifndef S3MEM_S3_MISROUTE_H
+#define S3MEM_S3_MISROUTE_H
+
+#include "s3/call.h"
+
+/* Does S3 take the name for a sub-resource here, or does a read ignore it? */
+bool sub_resource_counts(const struct s3_call *c, enum op_scope scope, struct str name);
+/* The sub-resource (STR_NONE: none) has no row for this method and scope. S3_OK: c->op is the
+ * bucket's row that answers a read nevertheless, and the key is forgotten.
+ * METHOD_NOT_ALLOWED with Allow, INVALID_REQUEST, NO_LOGGING_STATUS_FOR_KEY */
+MUST_CHECK enum s3_err misrouted(struct s3_call *c, enum op_scope scope, struct str name);
+
+#endif
