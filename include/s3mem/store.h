@@ -399,6 +399,9 @@ void attrs_add_meta(struct buf *attrs, struct str name, struct str value);
 /* STR_NONE when absent. */
 struct str attrs_get(struct str attrs, enum attr a);
 /* Walks all: *at starts at 0; false at the end. name only for ATTR_META. */
+/* Whether the ETag of a plain object with these attributes is the MD5 of its bytes: not under a
+ * key of KMS or of the customer. */
+bool attrs_etag_is_md5(struct str attrs);
 bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name,
                 struct str *value);
 
@@ -415,7 +418,8 @@ struct part_info {
 struct record_spec {
     struct str key;
     int64_t mtime_ns;
-    uint8_t md5[MD5_SIZE]; /* of the bytes, or of the parts' digests */
+    uint8_t md5[MD5_SIZE]; /* the ETag: of the bytes or of the parts' ETags; under a key (see
+                            * attrs_etag_is_md5) of nothing */
     uint32_t part_count;   /* 0: plain ETag; n: "-n" ETag */
     struct checksum checksum;
     struct str attrs;              /* packed; ATTR_TAGGING holds tags as a URL query string */
@@ -580,8 +584,8 @@ MUST_CHECK enum s3_err object_put(struct branch *b, struct str bucket, struct re
 /* Deletes by S3's rules: no version: unversioned removes, enabled adds a delete marker,
  * suspended replaces the null version by a null marker; with version: removes that version and
  * promotes the next. Deleting what is not there succeeds (existed = false), but with conditions
- * answers NO_SUCH_KEY or PRECONDITION_FAILED (there is a delete marker). INVALID_ARGUMENT: not
- * a version id; NO_SUCH_BUCKET; SLOW_DOWN */
+ * answers NO_SUCH_KEY. PRECONDITION_FAILED; INVALID_ARGUMENT: not a version id;
+ * NO_SUCH_BUCKET; SLOW_DOWN */
 MUST_CHECK enum s3_err object_delete(struct branch *b, const struct target *at,
                                      struct str version,
                                      const struct write_conditions *conditions,
@@ -616,7 +620,7 @@ struct part {
     uint32_t number;
     uint64_t size;
     int64_t mtime_ns;
-    uint8_t md5[MD5_SIZE];
+    uint8_t md5[MD5_SIZE]; /* the ETag, as a record's */
     struct checksum checksum;
     struct body *body; /* owned by the part */
 };

@@ -356,14 +356,29 @@ static enum s3_err begin(struct sidecar_object *o, struct store *store, const js
     return o->body ? S3_OK : S3_SLOW_DOWN;
 }
 
+/* What a line tells of the bytes: the ETag, when it is their MD5, else the checksum of the
+ * whole, if there is one. */
+static struct checksum told_of_body(const struct sidecar_object *o)
+{
+    struct checksum told = {.alg = CHECKSUM_MD5};
+
+    if (o->spec.part_count > 0 || !attrs_etag_is_md5(buf_str(&o->attrs)))
+        return o->spec.checksum.type == CHECKSUM_FULL_OBJECT ? o->spec.checksum
+                                                             : (struct checksum){0};
+    memcpy(told.bytes, o->spec.md5, MD5_SIZE);
+    return told;
+}
+
 static bool body_is_as_told(const struct sidecar_object *o)
 {
+    struct checksum told = told_of_body(o);
+    enum checksum_alg alg = (enum checksum_alg)told.alg;
     struct digest digest;
-    uint8_t md5[MD5_SIZE];
+    uint8_t own[DIGEST_MAX];
 
-    if (o->spec.part_count > 0)
-        return true; /* the digest of its parts' digests */
-    digest_init(&digest, CHECKSUM_MD5);
+    if (alg == CHECKSUM_NONE)
+        return true;
+    digest_init(&digest, alg);
     for (uint64_t at = 0; at < o->size;) {
         struct slice slices[8];
         size_t count = body_slices(o->body, at, o->size - at, slices, ARRAY_LEN(slices));
@@ -373,8 +388,8 @@ static bool body_is_as_told(const struct sidecar_object *o)
             at += slices[i].len;
         }
     }
-    digest_final(&digest, md5);
-    return memcmp(md5, o->spec.md5, sizeof(md5)) == 0;
+    digest_final(&digest, own);
+    return memcmp(own, told.bytes, checksum_size(alg)) == 0;
 }
 
 static enum s3_err read_line(struct sidecar_object *o, struct store *store, struct str text,
@@ -406,7 +421,7 @@ static enum s3_err read_line(struct sidecar_object *o, struct store *store, stru
         return S3_SLOW_DOWN;
     *whole = body_len(o->body) == o->size;
     if (*whole && !body_is_as_told(o))
-        return refuse(why, "its bytes do not have the ETag that it names");
+        return refuse(why, "its bytes do not have the ETag or the checksum that it names");
     if (!*whole && bytes.len == 0)
         return refuse(why, "its bytes are fewer than its size says");
     return S3_OK;

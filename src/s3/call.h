@@ -54,8 +54,8 @@ struct s3_call {
     const struct op *op;   /* NULL until routed */
     struct branch *branch; /* reference; main until the request has chosen (branch.c) */
 
-    /* Headers with the x-amz-* query parameters of a presigned URL behind them: S3 reads those
-     * as headers (SDKs hoist them). */
+    /* Headers with those that SDKs hoisted into the query of a presigned URL behind them: S3
+     * reads both. */
     const struct header *headers;
     size_t header_count;
     uint64_t name_lens;         /* bit n: a header has a name of n bytes (modulo 64) */
@@ -149,6 +149,8 @@ void s3_error_field(struct s3_call *c, const char *name, struct str value) RARE;
 /* INVALID_ARGUMENT with ArgumentName and ArgumentValue. */
 enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct str name,
                                 struct str value) RARE;
+/* NOT_IMPLEMENTED with Header: S3's answer to a header that it has for other requests only. */
+enum s3_err s3_refuse_header(struct s3_call *c, const char *header) RARE;
 /* PRECONDITION_FAILED with Condition ("If-Match", "x-amz-copy-source-If-Match" ...). */
 enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition) RARE;
 

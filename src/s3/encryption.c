@@ -4,7 +4,10 @@
  * Sources: aws-recorded TestS3SSECEncryption, test_s3_sse_*, test_copy_object_kms. */
 #include "s3/encryption.h"
 
+#include "base/random.h"
+
 #define CUSTOMER_KEY_SIZE 32
+#define KEY_INVALID       "The secret key was invalid for the specified algorithm."
 /* The key id that aws:kms without a key id stands for: the account's aws/s3 key. */
 #define DEFAULT_KMS_KEY "2d1ee8a5-5a0f-4d3b-9a3c-6f0f7d2c4b11"
 
@@ -37,10 +40,8 @@ static enum s3_err invalid_key(struct s3_call *c, const char *message)
     return s3_fail_message(c, S3_INVALID_ARGUMENT, "%s", message);
 }
 
-static enum s3_err check_key_headers(struct s3_call *c, const struct customer_key *k)
+static enum s3_err check_key_algorithm(struct s3_call *c, const struct customer_key *k)
 {
-    char key[CUSTOMER_KEY_SIZE];
-    uint8_t md5[MD5_SIZE], claimed[MD5_SIZE];
     if (!k->algorithm.len)
         return invalid_key(c, "Requests specifying Server Side Encryption with Customer "
                               "provided keys must provide a valid encryption algorithm.");
@@ -49,18 +50,44 @@ static enum s3_err check_key_headers(struct s3_call *c, const struct customer_ke
         s3_error_field(c, "ArgumentValue", k->algorithm);
         return s3_fail(c, S3_INVALID_ENCRYPTION_ALGORITHM_ERROR, "customer algorithm");
     }
+    return S3_OK;
+}
+
+/* The key against its digest, and its length in bytes. S3 compares digests before it looks at
+ * lengths (aws-sdk-go issue 1726, aws-cli issue 6906: keys of 24 bytes). */
+static enum s3_err check_key_digest(struct s3_call *c, const struct customer_key *k,
+                                    size_t *size)
+{
+    char key[256];
+    uint8_t md5[MD5_SIZE], claimed[MD5_SIZE];
+    size_t padding = str_has_suffix(k->key, STR("==")) + str_has_suffix(k->key, STR("="));
     if (!k->key.len)
         return invalid_key(c, "Requests specifying Server Side Encryption with Customer "
                               "provided keys must provide an appropriate secret key.");
-    if (!base64_decode_exact(k->key, key, sizeof(key)))
-        return invalid_key(c, "The secret key was invalid for the specified algorithm.");
-    md5_once(str_of(key, sizeof(key)), md5);
+    if (k->key.len % 4)
+        return invalid_key(c, KEY_INVALID);
+    *size = k->key.len / 4 * 3 - padding;
+    if (*size > sizeof(key))
+        return S3_OK; /* no caller takes one of that length */
+    bool decoded = base64_decode_exact(k->key, key, *size);
+    md5_once(str_of(key, *size), md5);
     mem_wipe(key, sizeof(key));
+    if (!decoded)
+        return invalid_key(c, KEY_INVALID);
     if (k->md5.len && (!base64_decode_exact(k->md5, claimed, sizeof(claimed)) ||
                        memcmp(md5, claimed, sizeof(md5)) != 0))
         return invalid_key(c, "The calculated MD5 hash of the key did not match the hash that "
                               "was provided.");
     return S3_OK;
+}
+
+/* What a write needs: all three headers, and a key of AES256. */
+static enum s3_err check_written_key(struct s3_call *c, const struct customer_key *k)
+{
+    size_t size;
+    if (check_key_algorithm(c, k) || check_key_digest(c, k, &size))
+        return c->err;
+    return size == CUSTOMER_KEY_SIZE && k->md5.len ? S3_OK : invalid_key(c, KEY_INVALID);
 }
 
 /* ---- writes ------------------------------------------------------------------------ */
@@ -74,10 +101,8 @@ static enum s3_err customer_attrs(struct s3_call *c, const struct customer_key *
                                    "Server Side Encryption with Customer provided key is "
                                    "incompatible with the encryption method specified",
                                    STR("x-amz-server-side-encryption"), method);
-    if (check_key_headers(c, k))
+    if (check_written_key(c, k))
         return c->err;
-    if (!k->md5.len)
-        return invalid_key(c, "The secret key was invalid for the specified algorithm.");
     attrs_add(attrs, ATTR_SSEC_ALGORITHM, k->algorithm);
     attrs_add(attrs, ATTR_SSEC_KEY_MD5, k->md5);
     return S3_OK;
@@ -149,6 +174,7 @@ enum s3_err s3_check_customer_key(struct s3_call *c, const char *prefix, const s
 {
     struct customer_key k = customer_key_of(c, prefix);
     struct str stored = attrs_get(record_attrs(r), ATTR_SSEC_KEY_MD5);
+    size_t size;
     if (!has_customer_key(&k)) {
         if (!stored.ptr)
             return S3_OK;
@@ -157,8 +183,12 @@ enum s3_err s3_check_customer_key(struct s3_call *c, const char *prefix, const s
                                "The correct parameters must be provided to retrieve the "
                                "object.");
     }
-    if (check_key_headers(c, &k))
+    if (check_key_algorithm(c, &k) || check_key_digest(c, &k, &size))
         return c->err;
+    /* 10 bytes are no key, 44 bytes are the wrong key (aws-recorded:
+     * test_object_retrieval_sse_c, wrong-key-size and no-md5). */
+    if (size < CUSTOMER_KEY_SIZE)
+        return invalid_key(c, KEY_INVALID);
     if (!stored.ptr)
         return s3_fail_message(c, S3_INVALID_REQUEST,
                                "The encryption parameters are not applicable to this object.");
@@ -180,13 +210,21 @@ enum s3_err s3_check_part_encryption(struct s3_call *c, struct str upload_attrs)
                                "The multipart upload initiate requested encryption. "
                                "Subsequent part requests must include the appropriate "
                                "encryption parameters.");
-    if (check_key_headers(c, &k))
+    if (check_written_key(c, &k))
         return c->err;
     if (!str_eq(k.md5, stored))
         return s3_fail_message(c, S3_INVALID_REQUEST,
                                "The provided encryption parameters did not match the ones "
                                "used originally.");
     return S3_OK;
+}
+
+/* ---- ETags ------------------------------------------------------------------------- */
+
+void s3_hide_md5(struct str attrs, uint8_t md5[MD5_SIZE])
+{
+    if (!attrs_etag_is_md5(attrs))
+        random_bytes(md5, MD5_SIZE);
 }
 
 /* ---- replies ----------------------------------------------------------------------- */

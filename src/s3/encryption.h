@@ -17,4 +17,10 @@ MUST_CHECK enum s3_err s3_attrs_from_encryption(struct s3_call *c, struct buf *a
 MUST_CHECK enum s3_err s3_check_customer_key(struct s3_call *c, const char *prefix,
                                              const struct record *r);
 
+/* Under a key of KMS or of the customer the MD5 of an object's or a part's bytes is replaced by
+ * what S3 has for an ETag then: bytes that tell nothing of the content, others with each write.
+ * Source: AWS API Object, ETag; aws-recorded test_multipart_upload_sse_c (parts with the same
+ * bytes), test_s3_copy_object_in_place_with_encryption. */
+void s3_hide_md5(struct str attrs, uint8_t md5[MD5_SIZE]);
+
 #endif

@@ -51,6 +51,12 @@ enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct s
     return s3_fail_message(c, S3_INVALID_ARGUMENT, "%s", message);
 }
 
+enum s3_err s3_refuse_header(struct s3_call *c, const char *header)
+{
+    s3_error_field(c, "Header", str_c(header));
+    return s3_fail(c, S3_NOT_IMPLEMENTED, "%s", header);
+}
+
 enum s3_err s3_precondition_failed(struct s3_call *c, const char *condition)
 {
     s3_error_field(c, "Condition", str_c(condition));

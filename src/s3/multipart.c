@@ -3,6 +3,7 @@
  * Sources: aws-recorded TestS3Multipart*, TestS3MultipartUploadChecksum; AWS API reference. */
 #include "s3/multipart.h"
 
+#include "s3/encryption.h"
 #include "s3/object.h"
 
 enum s3_err multipart_upload(struct s3_call *c, struct upload **out)
@@ -31,34 +32,46 @@ const char *multipart_type_name(enum checksum_type type)
                                           : "null";
 }
 
+enum checksum_type multipart_default_type(enum checksum_alg alg)
+{
+    return checksum_can_composite(alg) ? CHECKSUM_COMPOSITE : CHECKSUM_FULL_OBJECT;
+}
+
+enum s3_err multipart_checksum_type(struct s3_call *c, enum checksum_type *type)
+{
+    struct str text = s3_header(c, STR("x-amz-checksum-type"));
+    *type = str_eq_nocase(text, STR("COMPOSITE"))     ? CHECKSUM_COMPOSITE
+            : str_eq_nocase(text, STR("FULL_OBJECT")) ? CHECKSUM_FULL_OBJECT
+                                                      : CHECKSUM_TYPE_NONE;
+    if (!text.ptr || *type != CHECKSUM_TYPE_NONE)
+        return S3_OK;
+    return s3_fail_message(c, S3_INVALID_REQUEST,
+                           "Value for x-amz-checksum-type header is invalid.");
+}
+
 /* ---- CreateMultipartUpload --------------------------------------------------------- */
 
 static enum s3_err read_checksum_type(struct s3_call *c, struct upload_spec *spec)
 {
-    struct str type = s3_header(c, STR("x-amz-checksum-type"));
-    bool full = str_eq(type, STR("FULL_OBJECT"));
-    if (!type.ptr) {
-        if (spec->checksum_alg != CHECKSUM_NONE)
-            spec->checksum_type = checksum_can_composite(spec->checksum_alg)
-                                      ? CHECKSUM_COMPOSITE
-                                      : CHECKSUM_FULL_OBJECT;
+    enum checksum_alg alg = spec->checksum_alg;
+    enum checksum_type type;
+    if (multipart_checksum_type(c, &type))
+        return c->err;
+    if (type == CHECKSUM_TYPE_NONE && alg != CHECKSUM_NONE)
+        type = multipart_default_type(alg);
+    spec->checksum_type = type;
+    if (type == CHECKSUM_TYPE_NONE)
         return S3_OK;
-    }
-    if (spec->checksum_alg == CHECKSUM_NONE)
+    if (alg == CHECKSUM_NONE)
         return s3_fail_message(c, S3_INVALID_REQUEST,
                                "The x-amz-checksum-type header can only be used with the "
                                "x-amz-checksum-algorithm header.");
-    if (!full && !str_eq(type, STR("COMPOSITE")))
-        return s3_fail_message(c, S3_INVALID_REQUEST,
-                               "Value for x-amz-checksum-type header is invalid.");
-    if (full ? !checksum_can_combine(spec->checksum_alg)
-             : !checksum_can_composite(spec->checksum_alg))
-        return s3_fail_message(
-            c, S3_INVALID_REQUEST,
-            "The %s checksum type cannot be used with the %s checksum algorithm.",
-            full ? "FULL_OBJECT" : "COMPOSITE", multipart_alg_name(c, spec->checksum_alg));
-    spec->checksum_type = full ? CHECKSUM_FULL_OBJECT : CHECKSUM_COMPOSITE;
-    return S3_OK;
+    if (type == CHECKSUM_FULL_OBJECT ? checksum_can_combine(alg) : checksum_can_composite(alg))
+        return S3_OK;
+    return s3_fail_message(
+        c, S3_INVALID_REQUEST,
+        "The %s checksum type cannot be used with the %s checksum algorithm.",
+        multipart_type_name(type), multipart_alg_name(c, alg));
 }
 
 static enum s3_err read_checksum_choice(struct s3_call *c, struct upload_spec *spec)
@@ -67,11 +80,7 @@ static enum s3_err read_checksum_choice(struct s3_call *c, struct upload_spec *s
     if (name.ptr) {
         spec->checksum_alg = checksum_by_name(name);
         if (spec->checksum_alg == CHECKSUM_NONE)
-            return s3_fail_message(
-                c, S3_INVALID_REQUEST,
-                "Checksum algorithm provided is unsupported. Please try again "
-                "with any of the valid types: [CRC32, CRC32C, CRC64NVME, "
-                "SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]");
+            return payload_unsupported_algorithm(c);
     }
     return read_checksum_type(c, spec);
 }
@@ -118,10 +127,16 @@ enum s3_err multipart_part_number(struct s3_call *c, uint32_t *number)
     return S3_OK;
 }
 
-static enum s3_err check_part_algorithm(struct s3_call *c, enum checksum_alg expected,
-                                        enum checksum_alg actual)
+/* A part of a COMPOSITE upload must bring its checksum, that of a FULL_OBJECT one is computed
+ * (versitygw issue 1342). */
+static enum s3_err check_part_algorithm(struct s3_call *c, const struct upload *upload)
 {
-    if (expected == CHECKSUM_NONE || expected == actual)
+    const struct payload *p = &c->payload;
+    bool given = p->claimed.alg != CHECKSUM_NONE || p->claimed_in_trailer;
+    enum checksum_alg expected = upload_checksum_alg(upload);
+    enum checksum_alg actual = given ? p->sum.alg : CHECKSUM_NONE;
+    if (expected == CHECKSUM_NONE || expected == actual ||
+        (!given && upload_checksum_type(upload) == CHECKSUM_FULL_OBJECT))
         return S3_OK;
     return s3_fail_message(
         c, S3_INVALID_REQUEST,
@@ -146,7 +161,7 @@ enum s3_err begin_upload_part(struct s3_call *c)
     enum checksum_alg alg = upload_checksum_alg(upload);
     if (s3_check_part_encryption(c, upload_attrs(upload)) ||
         payload_begin(c, alg == CHECKSUM_NONE ? CHECKSUM_CRC64NVME : alg, true) ||
-        check_part_algorithm(c, alg, c->payload.sum.alg))
+        check_part_algorithm(c, upload))
         return c->err;
     if (alg == CHECKSUM_NONE)
         payload_add_crc64(&c->payload);
@@ -165,6 +180,7 @@ enum s3_err op_upload_part(struct s3_call *c)
         return c->err;
     }
     memcpy(part.md5, p->md5_value, MD5_SIZE);
+    s3_hide_md5(upload_attrs(c->state), part.md5);
     enum s3_err err = upload_put_part(c->branch, &c->at, s3_param(c, STR("uploadId")), &part);
     if (err)
         return s3_fail(c, err, "upload_put_part");
@@ -182,8 +198,11 @@ enum s3_err op_upload_part(struct s3_call *c)
 
 /* ---- AbortMultipartUpload ---------------------------------------------------------- */
 
+/* The condition is for directory buckets only (AWS API AbortMultipartUpload). */
 enum s3_err op_abort_multipart_upload(struct s3_call *c)
 {
+    if (s3_header(c, STR("x-amz-if-match-initiated-time")).ptr)
+        return s3_refuse_header(c, "x-amz-if-match-initiated-time");
     enum s3_err err = upload_abort(c->branch, &c->at, s3_param(c, STR("uploadId")));
     return err ? s3_fail(c, err, "upload_abort") : s3_reply_empty(c, 204);
 }

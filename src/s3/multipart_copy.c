@@ -4,6 +4,7 @@
  * aws-recorded TestS3Multipart*, test_multipart_copy_*; AWS API reference. */
 #include <inttypes.h>
 
+#include "s3/encryption.h"
 #include "s3/multipart.h"
 #include "s3/object.h"
 #include "s3/source_digest.h"
@@ -86,6 +87,7 @@ static enum s3_err publish(struct s3_call *c, struct part_copy *copy)
 {
     struct part *part = &copy->part;
     digest_final(&copy->digest.md5, part->md5);
+    s3_hide_md5(upload_attrs(copy->upload), part->md5);
     part->checksum.alg = (uint8_t)copy->digest.sum.alg;
     part->checksum.type = CHECKSUM_FULL_OBJECT;
     digest_final(&copy->digest.sum, part->checksum.bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* object_put.c - PutObject: headers are judged before the body is read, the record is published
  * once its digests have been verified. */
+#include "s3/encryption.h"
 #include "s3/object.h"
 
 /* From begin to handler; in the call's arena. */
@@ -32,6 +33,7 @@ static struct record *record_of_payload(struct s3_call *c, struct str attrs)
     struct record_spec spec = {
         .key = c->at.key, .mtime_ns = clock_now_ns(), .checksum = p->checksum, .attrs = attrs};
     memcpy(spec.md5, p->md5_value, MD5_SIZE);
+    s3_hide_md5(attrs, spec.md5);
     return record_new(c->options->store, &spec, TAKE(p->body));
 }
 

@@ -36,6 +36,16 @@ struct payload {
     uint8_t md5_value[MD5_SIZE]; /* computed; valid after payload_finish when has_md5 */
 };
 
+/* The only x-amz-checksum-ALGORITHM header, its text borrowed; CHECKSUM_NONE when there is none.
+ * INVALID_REQUEST: there are several, or it names no algorithm */
+MUST_CHECK enum s3_err payload_checksum_header(struct s3_call *c, enum checksum_alg *alg,
+                                               struct str *value);
+/* The same with its value decoded. INVALID_REQUEST */
+MUST_CHECK enum s3_err payload_claimed_checksum(struct s3_call *c, struct checksum *out);
+/* INVALID_REQUEST: the header's value is no checksum; a header names an algorithm that is none.
+ */
+enum s3_err payload_invalid_checksum(struct s3_call *c, enum checksum_alg alg);
+enum s3_err payload_unsupported_algorithm(struct s3_call *c);
 /* Installs the sink later with payload_set_sink, before the first payload_feed.
  * default_alg: computed when the client names none (CHECKSUM_NONE: compute none).
  * with_md5: compute the MD5 even without Content-MD5.

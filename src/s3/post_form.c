@@ -10,6 +10,7 @@
 
 #include "s3/branch.h"
 #include "s3/bucket_rules.h"
+#include "s3/encryption.h"
 #include "s3/form_read.h"
 #include "s3/object.h"
 #include "s3/route.h"
@@ -243,21 +244,6 @@ static enum s3_err fields_to_headers(struct post *p)
     return S3_OK;
 }
 
-static enum s3_err read_checksum_value(struct post *p, const struct form_field *field,
-                                       enum checksum_alg alg)
-{
-    struct s3_call *c = p->c;
-    if (p->claimed.alg != CHECKSUM_NONE)
-        return s3_fail_message(c, S3_INVALID_REQUEST,
-                               "Expecting a single x-amz-checksum- header. Multiple checksum "
-                               "Types are not allowed.");
-    if (!base64_decode_exact(field->value, p->claimed.bytes, checksum_size(alg)))
-        return s3_fail_message(c, S3_INVALID_REQUEST, "Value for %s header is invalid.",
-                               checksum_header(alg).ptr);
-    p->claimed.alg = (uint8_t)alg;
-    return S3_OK;
-}
-
 static enum s3_err read_content_md5(struct post *p)
 {
     struct str text = field_value(p, STR("content-md5"));
@@ -279,13 +265,9 @@ static enum s3_err start_digests(struct post *p)
     if (!named.ptr)
         named = field_value(p, STR("x-amz-sdk-checksum-algorithm"));
     if (named.ptr && (alg = checksum_by_name(named)) == CHECKSUM_NONE)
-        return s3_fail_message(p->c, S3_INVALID_REQUEST,
-                               "Checksum algorithm provided is unsupported.");
-    for (size_t i = 0; i < p->field_count; i++) {
-        enum checksum_alg given = checksum_by_header(p->fields[i].name);
-        if (given != CHECKSUM_NONE && read_checksum_value(p, &p->fields[i], given))
-            return p->c->err;
-    }
+        return payload_unsupported_algorithm(p->c);
+    if (payload_claimed_checksum(p->c, &p->claimed))
+        return p->c->err;
     if (p->claimed.alg != CHECKSUM_NONE)
         alg = (enum checksum_alg)p->claimed.alg;
     if (read_content_md5(p))
@@ -505,5 +487,6 @@ enum s3_err op_post_object(struct s3_call *c)
     if (check_size(p) || check_digests(p, &spec))
         return c->err;
     spec.attrs = buf_str(&p->attrs);
+    s3_hide_md5(spec.attrs, spec.md5);
     return put_file(p, &spec);
 }

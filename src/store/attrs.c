@@ -108,3 +108,16 @@ struct str attrs_get(struct str attrs, enum attr a)
             return value;
     return STR_NONE;
 }
+
+bool attrs_etag_is_md5(struct str attrs)
+{
+    size_t at = 0;
+    enum attr a;
+    struct str name, value;
+
+    while (attrs_next(attrs, &at, &a, &name, &value))
+        if (a == ATTR_SSEC_ALGORITHM ||
+            (a == ATTR_SSE && str_has_prefix(value, STR("aws:kms"))))
+            return false;
+    return true;
+}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """s3db.js records out of buckets as JSONL, and back: exact, edited, written by hand, broken."""
 
+import base64
 import gzip
 import hashlib
 import io
@@ -298,11 +299,12 @@ def test_exact_objects(server):
     s3.complete_multipart_upload(
         Bucket=bucket, Key="resource=users/data/id=parts", UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 3, "ETag": part["ETag"]}]})
+    s3.put_object(Bucket=bucket, Key="resource=users/data/id=kms", Body=b"secret", ServerSideEncryption="aws:kms")
     tar, target = get_tar(server, bucket), unique("exact")
     result = ok(put_tar(server, tar, bucket=target))
-    assert result["errors"] == [] and result["recordsImported"] == 5
+    assert result["errors"] == [] and result["recordsImported"] == 6
     assert objects(server, target) == objects(server, bucket)
-    for key in ("resource=users/data/id=big", "resource=users/data/id=parts"):
+    for key in ("resource=users/data/id=big", "resource=users/data/id=parts", "resource=users/data/id=kms"):
         heads = [s3.head_object(Bucket=b, Key=key, ChecksumMode="ENABLED") for b in (bucket, target)]
         for head in heads:
             del head["ResponseMetadata"]
@@ -572,6 +574,23 @@ def test_a_sidecar_that_was_changed(server):
     del files["objects.ndjson"]
     result = ok(put_tar(server, tar_of(files), bucket=unique("gone")))
     assert exported_people(server, result["bucket"]) == PEOPLE
+
+
+@pytest.mark.parametrize("encryption", [{}, {"ServerSideEncryption": "aws:kms"}])
+def test_a_sidecar_that_was_changed_with_its_digest(server, encryption):
+    """The ETag gives the bytes away, or the checksum where the ETag is no MD5."""
+    s3, bucket = client(server), put_people(server)
+    s3.put_object(Bucket=bucket, Key="resource=users/data/id=x", Body=b"the right bytes", **encryption)
+    files = files_of(get_tar(server, bucket, compress="false"))
+    right, wrong = (base64.b64encode(b"the %b bytes" % w) for w in (b"right", b"wrong"))
+    assert right in files["objects.ndjson"]
+    files["objects.ndjson"] = files["objects.ndjson"].replace(right, wrong)
+    manifest = json.loads(files["s3db.json"])
+    manifest["x-s3memd"]["sidecar"]["sha256"] = hashlib.sha256(files["objects.ndjson"]).hexdigest()
+    files["s3db.json"] = json.dumps(manifest).encode()
+    result = ok(put_tar(server, tar_of(files), bucket=unique("changed")))
+    assert [e["error"] for e in result["errors"]] == [
+        "its bytes do not have the ETag or the checksum that it names"], result
 
 
 def test_damaged_files(server):

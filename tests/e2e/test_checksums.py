@@ -663,11 +663,11 @@ def test_part_of_another_algorithm(server, plain, bucket):
         )
 
 
-def test_part_without_checksum(server, plain, bucket):
-    """aws-recorded: test_multipart_parts_checksum_exceptions_composite: the server computes it"""
+def test_composite_refusals(server, plain, bucket):
+    """aws-recorded: test_multipart_parts_checksum_exceptions_composite"""
     created = create(plain, bucket, ChecksumAlgorithm="CRC32", ChecksumType="COMPOSITE")
     upload = created["UploadId"]
-    reply = put_part(server, bucket, upload, 1, b"abc", {})
+    reply = put_part(server, bucket, upload, 1, b"abc", {header("CRC32"): "NSRBwg=="})
     assert reply.headers["x-amz-checksum-crc32"] == "NSRBwg=="
     etag = reply.headers["etag"]
     with refused(
