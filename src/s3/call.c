@@ -156,6 +156,8 @@ static bool hoisted(struct str name)
     static const char *const signing[] = {"x-amz-algorithm",     "x-amz-credential",
                                           "x-amz-date",          "x-amz-expires",
                                           "x-amz-signedheaders", "x-amz-signature"};
+    if (str_eq_nocase(name, STR("if-match")) || str_eq_nocase(name, STR("if-none-match")))
+        return true;
     if (!str_has_prefix_nocase(name, STR("x-amz-")))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(signing); i++)
@@ -168,7 +170,9 @@ static bool hoisted(struct str name)
 }
 
 /* SDKs hoist x-amz-* headers into presigned URLs; S3 reads them as headers (aws-recorded:
- * test_presigned_url_v4_x_amz_in_qs). A header of the same name comes first and wins. */
+ * test_presigned_url_v4_x_amz_in_qs), and If-Match and If-None-Match too (LocalStack pull request
+ * 12624). Content-MD5 is not read there (aws-sdk-js issue 151). A header of the same name comes
+ * first and wins. */
 static void merge_hoisted_headers(struct s3_call *c)
 {
     if (!c->param_count || s3_header(c, STR("authorization")).ptr ||

@@ -131,12 +131,11 @@ bool s3_if_range_holds(const struct s3_call *c, const struct record *r)
 
 /* ---- writes ------------------------------------------------------------------------ */
 
-static enum s3_err refuse_header(struct s3_call *c, const char *header, const char *why)
+static enum s3_err refuse_condition(struct s3_call *c, const char *header, const char *why)
 {
-    s3_error_field(c, "Header", str_c(header));
-    if (why)
-        s3_error_field(c, "additionalMessage", str_c(why));
-    return s3_fail(c, S3_NOT_IMPLEMENTED, "%s", header);
+    s3_refuse_header(c, header);
+    s3_error_field(c, "additionalMessage", str_c(why));
+    return c->err;
 }
 
 enum s3_err s3_write_conditions(struct s3_call *c, struct write_conditions *out)
@@ -144,14 +143,14 @@ enum s3_err s3_write_conditions(struct s3_call *c, struct write_conditions *out)
     *out = (struct write_conditions){.if_match = s3_header(c, STR("if-match")),
                                      .if_none_match = s3_header(c, STR("if-none-match"))};
     if (out->if_match.ptr && out->if_none_match.ptr)
-        return refuse_header(c, "If-Match,If-None-Match",
-                             "Multiple conditional request headers present in the request");
+        return refuse_condition(c, "If-Match,If-None-Match",
+                                "Multiple conditional request headers present in the request");
     if (out->if_none_match.ptr && !str_eq(out->if_none_match, STR("*")))
-        return refuse_header(
+        return refuse_condition(
             c, "If-None-Match",
             "We don't accept the provided value of If-None-Match header for this API");
     if (out->if_match.ptr && str_eq(out->if_match, STR("*")))
-        return refuse_header(
+        return refuse_condition(
             c, "If-Match",
             "We don't accept the provided value of If-Match header for this API");
     return S3_OK;
@@ -159,11 +158,7 @@ enum s3_err s3_write_conditions(struct s3_call *c, struct write_conditions *out)
 
 static const char *condition_name(const struct write_conditions *conditions)
 {
-    if (conditions->if_match.ptr)
-        return "If-Match";
-    if (conditions->if_none_match.ptr)
-        return "If-None-Match";
-    return conditions->has_mtime ? "x-amz-if-match-last-modified-time" : "x-amz-if-match-size";
+    return conditions->if_match.ptr ? "If-Match" : "If-None-Match";
 }
 
 enum s3_err s3_write_failed(struct s3_call *c, enum s3_err err,
@@ -178,28 +173,15 @@ enum s3_err s3_write_failed(struct s3_call *c, enum s3_err err,
     return s3_fail(c, err, "write");
 }
 
-/* Amazon implements the time and the size for directory buckets only and answers 501
- * NotImplemented elsewhere (aws-recorded TestS3DeletePrecondition). Here every bucket has them:
- * a client that was written for directory buckets finds what it needs, and no other sends these
- * headers. */
+/* Time and size are for directory buckets: elsewhere S3 refuses them, the time first
+ * (aws-recorded: TestS3DeletePrecondition). */
 enum s3_err s3_delete_conditions(struct s3_call *c, struct write_conditions *out)
 {
-    struct str mtime = s3_header(c, STR("x-amz-if-match-last-modified-time"));
-    struct str size = s3_header(c, STR("x-amz-if-match-size"));
+    static const char *const refused[] = {"x-amz-if-match-last-modified-time",
+                                          "x-amz-if-match-size", "If-None-Match"};
     *out = (struct write_conditions){.if_match = s3_header(c, STR("if-match"))};
-    if (s3_header(c, STR("if-none-match")).ptr)
-        return refuse_header(c, "If-None-Match", NULL);
-    if (mtime.ptr) {
-        out->has_mtime = true;
-        if (!parse_date(mtime, &out->mtime_s))
-            return s3_invalid_argument(c, "Invalid x-amz-if-match-last-modified-time",
-                                       STR("x-amz-if-match-last-modified-time"), mtime);
-    }
-    if (size.ptr) {
-        out->has_size = true;
-        if (!str_to_u64(size, &out->size))
-            return s3_invalid_argument(c, "Invalid x-amz-if-match-size",
-                                       STR("x-amz-if-match-size"), size);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (s3_header(c, str_c(refused[i])).ptr)
+            return s3_refuse_header(c, refused[i]);
     return S3_OK;
 }

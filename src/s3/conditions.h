@@ -16,8 +16,8 @@ bool s3_if_range_holds(const struct s3_call *c, const struct record *r);
 /* Was the object modified after this HTTP or ISO date? False when it is no date. */
 bool s3_modified_since(const struct record *r, struct str date);
 
-/* If-Match, x-amz-if-match-last-modified-time and x-amz-if-match-size of DeleteObject.
- * INVALID_ARGUMENT, NOT_IMPLEMENTED (If-None-Match) */
+/* If-Match of DeleteObject. NOT_IMPLEMENTED: x-amz-if-match-last-modified-time,
+ * x-amz-if-match-size, If-None-Match */
 MUST_CHECK enum s3_err s3_delete_conditions(struct s3_call *c, struct write_conditions *out);
 
 #endif

@@ -5,24 +5,6 @@
 #include "s3/conditions.h"
 #include "s3/object.h"
 
-static bool is_conditional(const struct write_conditions *conditions)
-{
-    return conditions->if_match.ptr || conditions->has_mtime || conditions->has_size;
-}
-
-/* A version never changes: S3 implements conditions for the current object only. */
-static enum s3_err check_version_conditions(struct s3_call *c, struct str version,
-                                            const struct write_conditions *conditions)
-{
-    if (!version.ptr || !is_conditional(conditions))
-        return S3_OK;
-    s3_error_field(c, "Header",
-                   conditions->if_match.ptr ? STR("If-Match")
-                   : conditions->has_mtime  ? STR("x-amz-if-match-last-modified-time")
-                                            : STR("x-amz-if-match-size"));
-    return s3_fail(c, S3_NOT_IMPLEMENTED, "conditional delete of a version");
-}
-
 enum s3_err s3_check_bypass(struct s3_call *c)
 {
     if (!s3_header(c, STR("x-amz-bypass-governance-retention")).ptr)
@@ -40,11 +22,13 @@ enum s3_err op_delete_object(struct s3_call *c)
     struct write_result result = {0};
     if (version.ptr && !version.len)
         return s3_invalid_version_id(c, version);
-    if (s3_check_bypass(c) || s3_delete_conditions(c, &conditions) ||
-        check_version_conditions(c, version, &conditions))
+    if (s3_check_bypass(c) || s3_delete_conditions(c, &conditions))
         return c->err;
+    /* A version never changes: S3 has conditions for the current object only. */
+    if (version.ptr && conditions.if_match.ptr)
+        return s3_refuse_header(c, "If-Match");
     enum s3_err err = object_delete(c->branch, &c->at, version,
-                                    is_conditional(&conditions) ? &conditions : NULL, &result);
+                                    conditions.if_match.ptr ? &conditions : NULL, &result);
     if (err == S3_INVALID_ARGUMENT)
         return s3_invalid_version_id(c, version);
     if (err)

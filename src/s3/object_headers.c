@@ -180,10 +180,8 @@ enum s3_err s3_check_write_headers(struct s3_call *c)
         if (str_has_prefix_nocase(name, STR("object-lock-")))
             return s3_fail_message(c, S3_INVALID_REQUEST,
                                    "Bucket is missing Object Lock Configuration");
-        if (str_eq_nocase(name, STR("write-offset-bytes"))) {
-            s3_error_field(c, "Header", STR("x-amz-write-offset-bytes"));
-            return s3_fail(c, S3_NOT_IMPLEMENTED, "append");
-        }
+        if (str_eq_nocase(name, STR("write-offset-bytes")))
+            return s3_refuse_header(c, "x-amz-write-offset-bytes");
     }
     return S3_OK;
 }

@@ -46,12 +46,12 @@ static int64_t floor_seconds(int64_t ns)
 }
 
 enum s3_err conditions_check_delete(const struct write_conditions *c,
-                                    const struct record *current, bool marker)
+                                    const struct record *current)
 {
     if (!c || (!c->if_match.ptr && !c->if_none_match.ptr && !c->has_mtime && !c->has_size))
         return S3_OK;
     if (!current && (c->if_match.ptr || c->has_mtime || c->has_size))
-        return marker ? S3_PRECONDITION_FAILED : S3_NO_SUCH_KEY;
+        return S3_NO_SUCH_KEY;
     if (c->has_mtime && floor_seconds(record_mtime_ns(current)) != c->mtime_s)
         return S3_PRECONDITION_FAILED;
     if (c->has_size && record_size(current) != c->size)

@@ -251,8 +251,7 @@ static enum s3_err delete_current_locked(struct edit *e, struct str key,
                                          struct write_result *result)
 {
     struct record *current = bucket_current(e->bucket, key), *marker;
-    bool deleted = !current && bucket_newest_version(e->bucket, key);
-    enum s3_err err = conditions_check_delete(conditions, current, deleted);
+    enum s3_err err = conditions_check_delete(conditions, current);
 
     if (err || (!current && e->bucket->versioning == VERSIONING_NEVER))
         return err;
@@ -277,9 +276,8 @@ static enum s3_err delete_version_locked(struct edit *e, struct str key, struct 
         return err;
 
     struct record *r = find_version(e->bucket, key, &ref);
-    bool marker = r && record_is_delete_marker(r);
 
-    err = conditions_check_delete(conditions, marker ? NULL : r, marker);
+    err = conditions_check_delete(conditions, r && record_is_delete_marker(r) ? NULL : r);
     if (!err && result && e->bucket->versioning != VERSIONING_NEVER)
         str_put(result->version_id, version);
     if (err || !r)
@@ -354,7 +352,7 @@ static enum s3_err check_rename(const struct edit *e, struct str from, struct st
     if (str_eq(from, to))
         return S3_INVALID_REQUEST;
 
-    enum s3_err err = conditions_check_delete(source, moved, false);
+    enum s3_err err = conditions_check_delete(source, moved);
     return err ? err : conditions_check(destination, bucket_current(e->bucket, to));
 }
 

@@ -471,23 +471,6 @@ def test_delete_if_match_versioned(s3, versioned):
     assert len(s3.list_object_versions(Bucket=versioned)["DeleteMarkers"]) == 1
 
 
-def test_delete_if_size_and_time(s3, bucket, data):
-    """AWS API DeleteObject: x-amz-if-match-size, x-amz-if-match-last-modified-time. General purpose
-    buckets of Amazon's answer 501 to these (aws-recorded: test_delete_object_if_match_size_non_
-    express); directory buckets honour them, and so does this server for every bucket."""
-    modified = data["LastModified"]
-    with refused("PreconditionFailed", 412):
-        s3.delete_object(Bucket=bucket, Key="k", IfMatchSize=5)
-    with refused("PreconditionFailed", 412):
-        s3.delete_object(Bucket=bucket, Key="k", IfMatchLastModifiedTime=at(-10, modified))
-    with refused("PreconditionFailed", 412):
-        s3.delete_object(Bucket=bucket, Key="k", IfMatch=ETAG, IfMatchSize=5)
-    s3.delete_object(
-        Bucket=bucket, Key="k", IfMatch=ETAG, IfMatchSize=4, IfMatchLastModifiedTime=modified
-    )
-    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
-
-
 def test_delete_objects_conditions(s3, bucket):
     """AWS API DeleteObjects: ETag, LastModifiedTime and Size of each ObjectIdentifier."""
     for key in ("etag", "size", "time", "wrong-etag", "wrong-size", "wrong-time"):

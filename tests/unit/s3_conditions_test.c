@@ -149,17 +149,14 @@ static void test_deletes_refused(void **state)
         const char *answer;
     } cases[] = {
         {"/bucket/k", "If-Match: \"x\"", 412, "<Condition>If-Match<"},
-        {"/bucket/k", MTIME BEFORE, 412, "<Condition>x-amz-if-match-last-modified-time<"},
-        {"/bucket/k", SIZE "5", 412, "<Condition>x-amz-if-match-size<"},
-        {"/bucket/k", "If-Match: *\n" SIZE "5", 412, "<Code>PreconditionFailed<"},
+        {"/bucket/k", MTIME BEFORE, 501, "<Header>x-amz-if-match-last-modified-time<"},
+        {"/bucket/k", SIZE "5", 501, "<Header>x-amz-if-match-size<"},
+        {"/bucket/k", "If-Match: *\n" SIZE "x\n" MTIME "now", 501,
+         "<Header>x-amz-if-match-last-modified-time<"},
         {"/bucket/none", "If-Match: *", 404, "<Code>NoSuchKey<"},
-        {"/bucket/none", SIZE "0", 404, "<Code>NoSuchKey<"},
-        {"/bucket/k", SIZE "x", 400, "<ArgumentName>x-amz-if-match-size<"},
-        {"/bucket/k", SIZE "-1", 400, "<ArgumentValue>-1<"},
-        {"/bucket/k", MTIME "now", 400, "<ArgumentValue>now<"},
+        {"/bucket/none", SIZE "0", 501, "<Header>x-amz-if-match-size<"},
         {"/bucket/k", "If-None-Match: *", 501, "<Header>If-None-Match<"},
         {"/bucket/k?versionId=null", "If-Match: *", 501, "<Header>If-Match<"},
-        {"/bucket/k?versionId=null", SIZE "4", 501, "<Header>x-amz-if-match-size<"},
         {"/bucket/k?versionId=", "", 400, "Version id cannot be the empty string"},
         {"/bucket/k?versionId=zzz", "", 400, "Invalid version id specified"},
         {"/bucket/k", "x-amz-bypass-governance-retention: false", 400,
@@ -179,13 +176,7 @@ static void test_deletes_refused(void **state)
 static void test_deletes(void **state)
 {
     struct asked *a = *state;
-    static const char *const conditions[] = {"",
-                                             "If-Match: *",
-                                             "If-Match: " ETAG_OF_DATA,
-                                             SIZE "4",
-                                             MTIME AT,
-                                             MTIME "2027-01-01T12:00:00Z",
-                                             "If-Match: *\n" SIZE "4\n" MTIME AT};
+    static const char *const conditions[] = {"", "If-Match: *", "If-Match: " ETAG_OF_DATA};
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
         clock_freeze_at_ns(AT_NS + NS_PER_S - 1);
         assert_int_equal(ask(a, "PUT", "/bucket/d", "", STR("data")), 200);
