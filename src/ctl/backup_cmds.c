@@ -353,15 +353,31 @@ static FILE *pack(const char *path)
     return NULL;
 }
 
-enum ctl_exit cmd_import(struct ctl *c)
+static enum ctl_exit check_import(const struct ctl *c)
+{
+    static const char *const of_buckets[] = {"from-profile", "from-region", "no-sign-request",
+                                             "dry-run"};
+
+    if (c->arg_count == 0)
+        return ctl_complain(CTL_USAGE, "usage: s3memctl import DIR | FILE | --from URL");
+    for (size_t i = 0; i < ARRAY_LEN(of_buckets); i++) {
+        if (ctl_option(c, of_buckets[i]))
+            return ctl_complain(CTL_USAGE, "--%s goes with --from", of_buckets[i]);
+    }
+    return CTL_DONE;
+}
+
+static enum ctl_exit import_backup(struct ctl *c)
 {
     const char *path = c->args[0];
     AUTO_BUF(passphrase, KiB(4));
     AUTO_TARGET(t, "import");
-    enum ctl_exit status = read_passphrase(c, &passphrase);
+    enum ctl_exit status = check_import(c);
     json_t *answer = NULL;
     FILE *file;
 
+    if (!status)
+        status = read_passphrase(c, &passphrase);
     if (status)
         return status;
     if (ctl_option(c, "server"))
@@ -385,4 +401,9 @@ enum ctl_exit cmd_import(struct ctl *c)
     if (file != stdin)
         fclose(file);
     return status ? status : tell_import(c, answer);
+}
+
+enum ctl_exit cmd_import(struct ctl *c)
+{
+    return ctl_option(c, "from") ? ctl_import_bucket(c) : import_backup(c);
 }

@@ -5,6 +5,7 @@
  *   profile.c   keys and region, of the environment and of AWS's files
  *   http.c      requests, by libcurl
  *   trouble.c   what went wrong, in words of the command line
+ *   site.c      requests to the two buckets of import --from; pull.c: its copying
  *   xml.c       elements out of S3's answers
  *   show.c      tables, sizes, JSON
  *   *_cmds.c    the commands, by theme */
@@ -51,6 +52,7 @@ struct ctl {
     const char *endpoint, *branch, *region;
     const char *endpoint_source; /* the variable or option that named it; NULL: none did */
     const char *region_given;    /* NULL: nobody named one */
+    bool region_is_option;       /* --region did */
     const char *access_key, *secret_key, *session_token; /* key NULL: requests are unsigned */
     const char *key_source;                              /* where they are from */
     const char *profile;                                 /* --profile */
@@ -76,8 +78,11 @@ enum ctl_exit ctl_complain(enum ctl_exit status, const char *fmt, ...) PRINTF_LI
 /* A profile of ~/.aws/credentials and ~/.aws/config; all owned, NULL where it says nothing. */
 struct ctl_profile {
     char *access_key, *secret_key, *session_token, *region;
+    char *endpoint; /* endpoint_url */
     bool found;
 };
+/* Of the environment; NULL: it is not there, or empty. */
+const char *ctl_variable(const char *name);
 void ctl_profile_read(struct ctl_profile *p, const char *name);
 void ctl_profile_release(struct ctl_profile *p);
 /* Keys and region of options, else the environment, else the profile, which lends its texts. */
@@ -142,6 +147,7 @@ bool ctl_is_s3memd(struct ctl *c);
 /* "... answers, but is no s3memd" */
 enum ctl_exit ctl_no_s3memd(const struct ctl *c);
 /* Draws how far something is, on a terminal; and takes it away again. */
+bool ctl_shows_progress(const struct ctl *c);
 void ctl_bar(struct ctl *c, int64_t done, int64_t total);
 void ctl_bar_end(struct ctl *c);
 void ctl_http_start(void);
@@ -184,6 +190,11 @@ extern const struct ctl_column ctl_bucket_columns[];
 /* Into a new file, or with --force an old one's place; never half of it. */
 MUST_CHECK enum ctl_exit ctl_download_to(struct ctl *c, struct ctl_target *t, const char *path,
                                          json_t **lost);
+
+/* ---- import_cmds.c ----------------------------------------------------------------- */
+
+/* import --from: a bucket of another S3. */
+enum ctl_exit ctl_import_bucket(struct ctl *c);
 
 /* ---- commands ---------------------------------------------------------------------- */
 

@@ -248,20 +248,20 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     return 0;
 }
 
-static bool shows_progress(const struct ctl *c)
+bool ctl_shows_progress(const struct ctl *c)
 {
     return !c->quiet && isatty(STDERR_FILENO);
 }
 
 void ctl_bar(struct ctl *c, int64_t done, int64_t total)
 {
-    if (shows_progress(c))
+    if (ctl_shows_progress(c))
         draw_bar(done, total);
 }
 
 void ctl_bar_end(struct ctl *c)
 {
-    if (shows_progress(c))
+    if (ctl_shows_progress(c))
         fputs("\r\033[K", stderr);
 }
 
@@ -324,7 +324,7 @@ static void exchange_start(struct exchange *x, struct ctl *c, const char *method
 
 static void show_progress(struct exchange *x)
 {
-    if (!shows_progress(x->c))
+    if (!ctl_shows_progress(x->c))
         return;
     curl_easy_setopt(x->curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(x->curl, CURLOPT_XFERINFOFUNCTION, on_progress);

@@ -8,7 +8,7 @@
 
 #define LINE_MAX_BYTES KiB(16)
 
-static const char *variable(const char *name)
+const char *ctl_variable(const char *name)
 {
     const char *value = getenv(name);
 
@@ -18,7 +18,7 @@ static const char *variable(const char *name)
 /* ~/.aws/NAME, or what the variable names. False: there is no home. */
 static bool add_path(struct buf *path, const char *name_variable, const char *name)
 {
-    const char *given = variable(name_variable), *home = variable("HOME");
+    const char *given = ctl_variable(name_variable), *home = ctl_variable("HOME");
 
     if (given && strncmp(given, "~/", 2) == 0 && home)
         buf_addf(path, "%s/%s%c", home, given + 2, '\0');
@@ -51,7 +51,8 @@ static void take_setting(struct ctl_profile *p, struct str name, struct str valu
     } fields[] = {{STR("aws_access_key_id"), &p->access_key},
                   {STR("aws_secret_access_key"), &p->secret_key},
                   {STR("aws_session_token"), &p->session_token},
-                  {STR("region"), &p->region}};
+                  {STR("region"), &p->region},
+                  {STR("endpoint_url"), &p->endpoint}};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (str_eq_nocase(name, fields[i].name) && !*fields[i].field && value.len > 0)
@@ -105,6 +106,7 @@ void ctl_profile_release(struct ctl_profile *p)
     mem_free(p->secret_key);
     mem_free(p->session_token);
     mem_free(p->region);
+    mem_free(p->endpoint);
 }
 
 /* ---- which keys -------------------------------------------------------------------- */
@@ -123,8 +125,8 @@ static bool use_keys(struct ctl *c, const char *access_key, const char *secret_k
 
 static void use_environment(struct ctl *c)
 {
-    (void)use_keys(c, variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"),
-                   variable("AWS_SESSION_TOKEN"), "AWS_ACCESS_KEY_ID");
+    (void)use_keys(c, ctl_variable("AWS_ACCESS_KEY_ID"), ctl_variable("AWS_SECRET_ACCESS_KEY"),
+                   ctl_variable("AWS_SESSION_TOKEN"), "AWS_ACCESS_KEY_ID");
 }
 
 /* One key on the command line goes with the other of the environment. */
@@ -132,14 +134,14 @@ static void complete_options(struct ctl *c)
 {
     c->key_source = "--access-key";
     if (!c->access_key)
-        c->access_key = variable("AWS_ACCESS_KEY_ID");
+        c->access_key = ctl_variable("AWS_ACCESS_KEY_ID");
     if (!c->secret_key)
-        c->secret_key = variable("AWS_SECRET_ACCESS_KEY");
+        c->secret_key = ctl_variable("AWS_SECRET_ACCESS_KEY");
 }
 
 enum ctl_exit ctl_choose_keys(struct ctl *c, struct ctl_profile *p)
 {
-    const char *named = c->profile ? c->profile : variable("AWS_PROFILE");
+    const char *named = c->profile ? c->profile : ctl_variable("AWS_PROFILE");
 
     c->profile_name = named ? named : "default";
     ctl_profile_read(p, c->profile_name);
@@ -153,14 +155,15 @@ enum ctl_exit ctl_choose_keys(struct ctl *c, struct ctl_profile *p)
     if (!c->access_key && !c->secret_key)
         (void)use_keys(c, p->access_key, p->secret_key, p->session_token, "the profile");
     if (!c->region) {
-        const char *region = variable("AWS_REGION");
+        const char *region = ctl_variable("AWS_REGION");
 
-        region = region ? region : variable("AWS_DEFAULT_REGION");
+        region = region ? region : ctl_variable("AWS_DEFAULT_REGION");
         region = region ? region : p->region;
         c->region_given = region;
         c->region = region ? region : "us-east-1";
     } else {
         c->region_given = c->region;
+        c->region_is_option = true;
     }
     return CTL_DONE;
 }

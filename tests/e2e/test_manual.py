@@ -66,6 +66,11 @@ def prepare(server, command, folder):
     s3 = client(server)
     for name in ("demo", "shop", "s3db"):
         put_people(server, bucket=name)
+    if "--from-profile" in command:
+        s3.create_bucket(Bucket="shop-production")
+        s3.put_object(Bucket="shop-production", Key="users/1", Body=b"x")
+        (folder / ".aws").mkdir()
+        (folder / ".aws/config").write_text(f"[profile prod]\nendpoint_url = {server.url}\n")
     for key in ("logs/1", "k", "l"):
         s3.put_object(Bucket="demo", Key=key, Body=b"x")
     if not re.search(r"snapshots -d|-T fixture|snapshot clean|upload", command):
@@ -97,6 +102,7 @@ def test_example(page, command, folder):
             {command}
         """
         environment = {**os.environ, "S3MEMCTL_ENDPOINT": server.url, "AWS_ENDPOINT_URL": server.url,
+                       "AWS_CONFIG_FILE": str(folder / ".aws/config"),
                        "AWS_ACCESS_KEY_ID": ALICE["accessKey"], "AWS_SECRET_ACCESS_KEY": ALICE["secretKey"]}  # fmt: skip
         follows = re.search(r"/events|^s3memctl (events|watch)", command)
         try:

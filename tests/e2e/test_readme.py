@@ -251,6 +251,24 @@ def share(text, folder):
     two_servers(text, folder, check)
 
 
+@block("s3memctl import --from")
+def production(text, folder):
+    """Production is another server, with credentials: where the profile says."""
+    keys = folder / "keys.json"
+    keys.write_text('{"accessKey": "prod", "secretKey": "secret"}')
+    keys.chmod(0o600)
+    with serving() as mine, serving("--credentials", keys) as other:
+        s3 = client(other, "prod", "secret")
+        s3.create_bucket(Bucket="shop-production")
+        s3.put_object(Bucket="shop-production", Key="plain", Body=b"x", Metadata={"k": "v"}, Tagging="t=1")
+        (folder / ".aws").mkdir()
+        (folder / ".aws/config").write_text(f"[profile prod]\naws_access_key_id = prod\naws_secret_access_key = secret\n"
+                                            f"endpoint_url = {other.url}\n")
+        assert "would copy plain" in run(text, mine, folder)
+        head = client(mine).head_object(Bucket="shop", Key="plain")
+        assert (head["Metadata"], head["TagCount"]) == ({"k": "v"}, 1)
+
+
 @block('s3memctl --endpoint "$STAGING"')
 def load(text, folder):
     def check(mine, play):

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/* pull.c - objects from one S3 to another. Each lane copies one at a time:
+ *
+ *   READ -> [TAGS] -> WRITE                                     an object put at once
+ *   READ part 1 -> [TAGS] -> CREATE -> PART -> READ part 2 -> PART ... -> COMPLETE
+ *
+ * One thread; requests wait for each other in libcurl's multi. */
+#include "ctl/pull.h"
+#include "ctl/xml.h"
+
+#include <stdlib.h>
+
+#define LANES        16
+#define ATTEMPTS_MAX 3
+#define PAUSE_NS     (300 * NS_PER_MS)
+#define POLL_MS      200
+
+enum step { IDLE, READ, TAGS, WRITE, CREATE, PART, COMPLETE };
+
+struct lane {
+    struct pull *p;
+    struct call call;
+    enum step step;
+    bool waiting; /* for its next attempt, until due_ns */
+    int64_t due_ns;
+    int attempts;
+    char *key, *etag; /* owned */
+    struct buf head;  /* name NUL value NUL ...: what the object is put with */
+    struct load body, document;
+    bool by_parts;
+    unsigned part, parts;
+    char *upload; /* owned; NULL: there is none */
+};
+
+struct pull {
+    struct ctl *c;
+    const struct site *from, *to;
+    CURLM *multi;
+    struct lane lanes[LANES];
+    struct pull_counts counts;
+    void (*told)(void *arg, const struct pull_counts *counts);
+    bool (*interrupted)(void);
+    void *arg;
+};
+
+/* ---- what an object is put with ---------------------------------------------------- */
+
+/* Everything of an object but its bytes, and tags, which a reply only counts. */
+static bool is_carried(struct str name)
+{
+    static const char *const names[] = {
+        "content-type",        "content-encoding",
+        "content-disposition", "content-language",
+        "cache-control",       "expires",
+        "x-amz-storage-class", "x-amz-website-redirect-location",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq(name, str_c(names[i])))
+            return true;
+    }
+    return str_has_prefix(name, STR("x-amz-meta-"));
+}
+
+static void keep_header(struct lane *l, struct str name, struct str value)
+{
+    buf_add(&l->head, name);
+    buf_add_char(&l->head, '\0');
+    /* Amazon sends what is not ASCII as an encoded word, others the bytes as they are. */
+    if (str_has_prefix(name, STR("x-amz-meta-")) && !str_is_ascii(value) &&
+        str_is_utf8(value)) {
+        buf_add(&l->head, STR("=?UTF-8?B?"));
+        buf_add_base64(&l->head, value);
+        buf_add(&l->head, STR("?="));
+    } else {
+        buf_add(&l->head, value);
+    }
+    buf_add_char(&l->head, '\0');
+}
+
+static void keep_headers(struct lane *l)
+{
+    struct curl_header *h = NULL;
+    const char *missing = call_header(&l->call, "x-amz-missing-meta");
+
+    buf_reset(&l->head);
+    while ((h = curl_easy_nextheader(l->call.curl, CURLH_HEADER, -1, h))) {
+        AUTO_BUF(name, KiB(64));
+
+        for (const char *ch = h->name; *ch; ch++)
+            buf_add_char(&name, *ch >= 'A' && *ch <= 'Z' ? (char)(*ch + 'a' - 'A') : *ch);
+        /* libcurl 7.88 has a lone CR as the value of a header without one. */
+        if (is_carried(buf_str(&name)))
+            keep_header(l, buf_str(&name), str_of(h->value, strcspn(h->value, "\r")));
+    }
+    if (missing && !l->p->c->quiet)
+        ctl_complain(CTL_DONE,
+                     "%s: %s items of metadata have names or values that HTTP cannot "
+                     "carry, and are left out",
+                     l->key, missing);
+}
+
+/* Owned; borrows the names and values. */
+static struct header *headers_of(const struct lane *l, size_t *count)
+{
+    struct str rest = buf_str(&l->head);
+    struct header *headers;
+    size_t texts = 0;
+
+    for (size_t i = 0; i < rest.len; i++)
+        texts += rest.ptr[i] == '\0';
+    headers = xcalloc(texts / 2 + 1, sizeof(*headers));
+    for (*count = 0; *count < texts / 2; ++*count) {
+        struct header *h = &headers[*count];
+
+        h->name = str_c(rest.ptr);
+        rest = str_from(rest, h->name.len + 1);
+        h->value = str_c(rest.ptr);
+        rest = str_from(rest, h->value.len + 1);
+    }
+    return headers;
+}
+
+/* <TagSet> as the query that x-amz-tagging is. */
+static void keep_tags(struct lane *l)
+{
+    struct str rest = buf_str(&l->call.answer), tag;
+    AUTO_BUF(query, KiB(16));
+
+    while (xml_next(&rest, STR("Tag"), &tag)) {
+        AUTO_BUF(key, KiB(4));
+        AUTO_BUF(value, KiB(4));
+
+        (void)xml_text(tag, STR("Key"), &key);
+        (void)xml_text(tag, STR("Value"), &value);
+        if (query.len > 0)
+            buf_add_char(&query, '&');
+        buf_add_uri(&query, buf_str(&key), false);
+        buf_add_char(&query, '=');
+        buf_add_uri(&query, buf_str(&value), false);
+    }
+    if (query.len > 0)
+        keep_header(l, STR("x-amz-tagging"), buf_str(&query));
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+static void send_read(struct lane *l)
+{
+    struct header match = {STR("if-match"), str_c(l->etag)};
+    AUTO_BUF(query, KiB(1));
+
+    if (l->by_parts)
+        buf_addf(&query, "partNumber=%u", l->part);
+    load_reset(&l->body);
+    l->call.into = &l->body;
+    call_begin(&l->call, l->p->from, "GET", str_c(l->key), buf_str(&query), &match,
+               l->part > 1);
+}
+
+static void send_part(struct lane *l)
+{
+    AUTO_BUF(query, KiB(4));
+
+    buf_addf(&query, "partNumber=%u&uploadId=", l->part);
+    buf_add_uri(&query, str_c(l->upload), false);
+    l->call.from = &l->body;
+    call_begin(&l->call, l->p->to, "PUT", str_c(l->key), buf_str(&query), NULL, 0);
+}
+
+static void send_complete(struct lane *l)
+{
+    AUTO_BUF(query, KiB(4));
+
+    buf_add(&query, STR("uploadId="));
+    buf_add_uri(&query, str_c(l->upload), false);
+    l->call.from = &l->document;
+    call_begin(&l->call, l->p->to, "POST", str_c(l->key), buf_str(&query), NULL, 0);
+}
+
+/* Puts the object, or begins its upload, with all that is kept of it. */
+static void send_object(struct lane *l, const char *method, const char *query)
+{
+    size_t count;
+    struct header *headers = headers_of(l, &count);
+
+    call_begin(&l->call, l->p->to, method, str_c(l->key), str_c(query), headers, count);
+    mem_free(headers);
+}
+
+/* The request of the lane's step. */
+static void lane_send(struct lane *l)
+{
+    l->waiting = false;
+    l->call.into = l->call.from = NULL;
+    switch (l->step) {
+    case IDLE:
+        return;
+    case READ:
+        send_read(l);
+        break;
+    case TAGS:
+        call_begin(&l->call, l->p->from, "GET", str_c(l->key), STR("tagging="), NULL, 0);
+        break;
+    case WRITE:
+        l->call.from = &l->body;
+        send_object(l, "PUT", "");
+        break;
+    case CREATE:
+        send_object(l, "POST", "uploads=");
+        break;
+    case PART:
+        send_part(l);
+        break;
+    case COMPLETE:
+        send_complete(l);
+        break;
+    }
+    curl_easy_setopt(l->call.curl, CURLOPT_PRIVATE, l);
+    curl_multi_add_handle(l->p->multi, l->call.curl);
+}
+
+static void lane_go(struct lane *l, enum step step)
+{
+    l->step = step;
+    l->attempts = 0;
+    lane_send(l);
+}
+
+/* ---- ends -------------------------------------------------------------------------- */
+
+/* What came of an upload is of no use. */
+static void drop_upload(struct lane *l)
+{
+    AUTO_BUF(query, KiB(4));
+
+    if (!l->upload)
+        return;
+    buf_add(&query, STR("uploadId="));
+    buf_add_uri(&query, str_c(l->upload), false);
+    l->call.into = l->call.from = NULL;
+    call_begin(&l->call, l->p->to, "DELETE", str_c(l->key), buf_str(&query), NULL, 0);
+    call_end(&l->call, curl_easy_perform(l->call.curl));
+    mem_free(TAKE(l->upload));
+}
+
+static void lane_end(struct lane *l)
+{
+    drop_upload(l);
+    load_reset(&l->body);
+    load_reset(&l->document);
+    mem_free(TAKE(l->key));
+    mem_free(TAKE(l->etag));
+    l->step = IDLE;
+    l->waiting = false;
+    l->p->told(l->p->arg, &l->p->counts);
+}
+
+static void lane_done(struct lane *l)
+{
+    mem_free(TAKE(l->upload));
+    l->p->counts.copied++;
+    lane_end(l);
+}
+
+/* Will the next object fail for the same reason? */
+static bool is_hopeless(const struct call *c)
+{
+    static const char *const codes[] = {
+        "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",   "InvalidToken",
+        "NoSuchBucket",       "RequestTimeTooSkewed",  "AccountProblem",
+    };
+    AUTO_BUF(code, KiB(4));
+
+    if (c->result != CURLE_OK)
+        return !call_is_transient(c) && c->result != CURLE_WRITE_ERROR;
+    call_add_code(c, &code);
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (str_eq(buf_str(&code), str_c(codes[i])))
+            return true;
+    }
+    /* Its memory is full. */
+    return c->site->is_target && c->status == 503;
+}
+
+static void lane_fail(struct lane *l)
+{
+    static const char *const doing[] = {
+        [IDLE] = "",        [READ] = "read",  [TAGS] = "read its tags", [WRITE] = "write",
+        [CREATE] = "write", [PART] = "write", [COMPLETE] = "write",
+    };
+    AUTO_BUF(why, KiB(64));
+
+    ctl_bar_end(l->p->c);
+    call_explain(&l->call, &why);
+    ctl_complain(CTL_REFUSED, "%s: cannot %s: %.*s", l->key, doing[l->step], (int)why.len,
+                 why.ptr ? why.ptr : "");
+    l->p->counts.failed++;
+    if (is_hopeless(&l->call) && !l->p->counts.stopped) {
+        l->p->counts.stopped = true;
+        ctl_complain(CTL_REFUSED, "given up: the others would fail alike");
+    }
+    lane_end(l);
+}
+
+/* ---- one step after the other ------------------------------------------------------ */
+
+/* The source does not tell parts apart. */
+static void read_whole(struct lane *l)
+{
+    drop_upload(l);
+    l->by_parts = false;
+    l->part = 1;
+    lane_go(l, READ);
+}
+
+static void after_read(struct lane *l)
+{
+    const char *count = call_header(&l->call, "x-amz-mp-parts-count");
+    const char *tags = call_header(&l->call, "x-amz-tagging-count");
+    const char *etag = call_header(&l->call, "etag");
+    uint64_t parts = 0;
+
+    if (l->part > 1) {
+        lane_go(l, PART);
+        return;
+    }
+    if (l->by_parts && l->call.status == 206 &&
+        (!count || !str_to_u64(str_c(count), &parts) || parts == 0)) {
+        read_whole(l);
+        return;
+    }
+    /* A server that knows no partNumber has sent all of it. */
+    l->by_parts = parts > 0;
+    l->parts = (unsigned)parts;
+    mem_free(l->etag);
+    l->etag = xstrdup(etag ? etag : "*");
+    keep_headers(l);
+    if (tags && strcmp(tags, "0") != 0)
+        lane_go(l, TAGS);
+    else
+        lane_go(l, l->by_parts ? CREATE : WRITE);
+}
+
+static bool take_upload(struct lane *l)
+{
+    AUTO_BUF(id, KiB(4));
+
+    if (!xml_text(buf_str(&l->call.answer), STR("UploadId"), &id) || id.len == 0)
+        return false;
+    l->upload = xstrndup(buf_str(&id));
+    load_reset(&l->document);
+    return load_add(&l->document, STR("<CompleteMultipartUpload>"));
+}
+
+static void after_part(struct lane *l)
+{
+    const char *etag = call_header(&l->call, "etag");
+    AUTO_BUF(xml, KiB(4));
+
+    buf_addf(&xml, "<Part><PartNumber>%u</PartNumber><ETag>", l->part);
+    buf_add_xml(&xml, str_c(etag));
+    buf_add(&xml, STR("</ETag></Part>"));
+    if (l->part == l->parts)
+        buf_add(&xml, STR("</CompleteMultipartUpload>"));
+    l->p->counts.bytes += l->body.size;
+    if (!etag || !load_add(&l->document, buf_str(&xml)))
+        lane_fail(l);
+    else
+        lane_go(l, l->part++ == l->parts ? COMPLETE : READ);
+}
+
+/* The reply may begin with 200 and be an error all the same. */
+static void after_complete(struct lane *l)
+{
+    struct str rest = buf_str(&l->call.answer), inner;
+
+    if (xml_next(&rest, STR("CompleteMultipartUploadResult"), &inner))
+        lane_done(l);
+    else
+        lane_fail(l);
+}
+
+static void lane_advance(struct lane *l)
+{
+    switch (l->step) {
+    case IDLE:
+        return;
+    case READ:
+        after_read(l);
+        return;
+    case TAGS:
+        keep_tags(l);
+        lane_go(l, l->by_parts ? CREATE : WRITE);
+        return;
+    case WRITE:
+        l->p->counts.bytes += l->body.size;
+        lane_done(l);
+        return;
+    case CREATE:
+        if (take_upload(l))
+            lane_go(l, PART);
+        else
+            lane_fail(l);
+        return;
+    case PART:
+        after_part(l);
+        return;
+    case COMPLETE:
+        after_complete(l);
+        return;
+    }
+}
+
+/* Parts that are too small for this server, or that the source will not give. */
+static bool fails_for_parts(const struct lane *l)
+{
+    AUTO_BUF(code, KiB(4));
+
+    if (!l->by_parts || l->call.result != CURLE_OK)
+        return false;
+    call_add_code(&l->call, &code);
+    return l->step == COMPLETE
+               ? str_eq(buf_str(&code), STR("EntityTooSmall"))
+               : l->step == READ &&
+                     (l->call.status == 400 || l->call.status == 416 || l->call.status == 501);
+}
+
+static void lane_reply(struct lane *l, CURLcode result)
+{
+    call_end(&l->call, result);
+    if (call_is_good(&l->call)) {
+        lane_advance(l);
+    } else if (fails_for_parts(l)) {
+        read_whole(l);
+    } else if (call_is_transient(&l->call) && ++l->attempts < ATTEMPTS_MAX) {
+        l->waiting = true;
+        l->due_ns = clock_monotonic_ns() + l->attempts * PAUSE_NS;
+    } else {
+        lane_fail(l);
+    }
+}
+
+/* ---- all lanes --------------------------------------------------------------------- */
+
+static bool goes_on(const struct pull *p)
+{
+    return !p->counts.stopped && !p->interrupted();
+}
+
+/* Waits until something has come, and deals with it. */
+static void pull_turn(struct pull *p)
+{
+    CURLMsg *message;
+    bool idle = true;
+    int running, left;
+
+    for (size_t i = 0; i < LANES; i++) {
+        if (p->lanes[i].waiting && clock_monotonic_ns() >= p->lanes[i].due_ns)
+            lane_send(&p->lanes[i]);
+    }
+    curl_multi_perform(p->multi, &running);
+    while ((message = curl_multi_info_read(p->multi, &left))) {
+        CURL *curl = message->easy_handle;
+        CURLcode result = message->data.result;
+        struct lane *l = NULL;
+
+        curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&l);
+        curl_multi_remove_handle(p->multi, curl);
+        lane_reply(l, result);
+        if (p->counts.stopped)
+            return;
+        idle = false;
+    }
+    if (idle)
+        curl_multi_poll(p->multi, NULL, 0, POLL_MS, NULL);
+}
+
+static struct lane *idle_lane(struct pull *p)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        if (p->lanes[i].step == IDLE)
+            return &p->lanes[i];
+    }
+    return NULL;
+}
+
+/* "9b2cf535f27731c974343645a3985328-3": of an upload in three parts */
+static bool is_of_parts(struct str etag)
+{
+    return str_find_char(etag, '-') != SIZE_MAX;
+}
+
+bool pull_add(struct pull *p, const struct pull_item *item)
+{
+    struct lane *l = NULL;
+
+    while (goes_on(p) && !(l = idle_lane(p)))
+        pull_turn(p);
+    if (!l)
+        return false;
+    l->key = xstrndup(item->key);
+    l->by_parts = is_of_parts(item->etag);
+    l->part = 1;
+    lane_go(l, READ);
+    return true;
+}
+
+static bool is_busy(const struct pull *p)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        if (p->lanes[i].step != IDLE)
+            return true;
+    }
+    return false;
+}
+
+void pull_finish(struct pull *p)
+{
+    while (goes_on(p) && is_busy(p))
+        pull_turn(p);
+}
+
+struct pull *pull_new(struct ctl *c, const struct site *from, const struct site *to,
+                      void (*told)(void *arg, const struct pull_counts *counts),
+                      bool (*interrupted)(void), void *arg)
+{
+    struct pull *p = xcalloc(1, sizeof(*p));
+
+    *p = (struct pull){.c = c,
+                       .from = from,
+                       .to = to,
+                       .multi = curl_multi_init(),
+                       .told = told,
+                       .interrupted = interrupted,
+                       .arg = arg};
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *l = &p->lanes[i];
+
+        l->p = p;
+        call_init(&l->call);
+        buf_init(&l->head, KiB(256));
+        load_init(&l->body);
+        load_init(&l->document);
+    }
+    return p;
+}
+
+const struct pull_counts *pull_counts(const struct pull *p)
+{
+    return &p->counts;
+}
+
+void pull_free(struct pull *p)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *l = &p->lanes[i];
+
+        if (l->step != IDLE) {
+            if (!l->waiting)
+                curl_multi_remove_handle(p->multi, l->call.curl);
+            lane_end(l);
+        }
+        call_release(&l->call);
+        buf_release(&l->head);
+        load_release(&l->body);
+        load_release(&l->document);
+    }
+    curl_multi_cleanup(p->multi);
+    mem_free(p);
+}
