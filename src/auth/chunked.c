@@ -7,8 +7,9 @@
  *
  * Payload bytes are handed to the sink as pointers into the input; only a line that is cut by
  * the end of the input is copied. Any error is final. Sources: AWS "Signature calculations ...
- * (chunked upload)" and "... including trailing headers"; what S3 answers to broken framing
- * (IncompleteBody) as versitygw's tests record it. */
+ * (chunked upload)" and "... including trailing headers"; for broken framing versitygw issues
+ * 1660 and 1685 and that project's tests/integration/unsigned_streaming_payload_trailer.go, for
+ * small chunks its issues 1683 (signed) and 2085 (unsigned trailer). */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -18,9 +19,10 @@
 #define LINE_MAX_BYTES     KiB(4)
 #define TRAILERS_MAX       16
 #define TRAILERS_MAX_BYTES KiB(4)
-#define MIN_CHUNK_BYTES    8192 /* of all signed chunks but the last */
+#define MIN_CHUNK_BYTES    8192 /* of all chunks but the last */
 #define MAX_CHUNK_BYTES    ((uint64_t)GiB(5))
-#define MAX_BLANK_LINES    4 /* at the end: clients differ in how many they send */
+#define MAX_EXCESS_BYTES   KiB(64) /* behind the promised length, before it is called wrong */
+#define MAX_BLANK_LINES    4       /* at the end: clients differ in how many they send */
 #define CHUNK_STRING_MAX   512
 
 enum state { IN_HEADER, IN_DATA, IN_DATA_END, IN_TRAILER };
@@ -109,13 +111,11 @@ static void number_field(struct auth_failure *failure, struct str name, uint64_t
     failure_field(failure, name, str_of(text, (size_t)n));
 }
 
-/* provided: bytes of the payload that chunk headers announced. */
-static enum s3_err wrong_length(const struct chunked *c, uint64_t provided,
-                                struct auth_failure *failure)
+static enum s3_err wrong_length(const struct chunked *c, struct auth_failure *failure)
 {
     failure_start(failure, S3_INCOMPLETE_BODY, KiB(1));
     number_field(failure, STR("NumberBytesExpected"), c->decoded_length);
-    number_field(failure, STR("NumberBytesProvided"), provided);
+    number_field(failure, STR("NumberBytesProvided"), c->decoded);
     return S3_INCOMPLETE_BODY;
 }
 
@@ -220,23 +220,31 @@ static bool read_chunk_header(struct chunked *c, struct str line)
     return !c->verify || read_chunk_signature(c, line);
 }
 
-/* S3 wants 8 KiB of every signed chunk but the last. */
+/* Payload bytes beyond the promised length. */
+static uint64_t excess(const struct chunked *c)
+{
+    return c->decoded_length != CONTENT_LENGTH_NONE && c->decoded > c->decoded_length
+               ? c->decoded - c->decoded_length
+               : 0;
+}
+
+/* S3 wants 8 KiB of every chunk but the last, and compares the length at the end only: a chunk
+ * that promises a byte too many is broken where its data end. */
 static enum s3_err check_chunk_size(struct chunked *c, uint64_t before,
                                     struct auth_failure *failure)
 {
-    if (c->verify && c->chunks > 1 && c->size > 0 && before < MIN_CHUNK_BYTES) {
+    if (c->chunks > 1 && c->size > 0 && before < MIN_CHUNK_BYTES) {
         failure_start(failure, S3_INVALID_CHUNK_SIZE_ERROR, KiB(1));
         number_field(failure, STR("Chunk"), c->chunks);
         number_field(failure, STR("BadChunkSize"), before);
         return S3_INVALID_CHUNK_SIZE_ERROR;
     }
     if (c->size > MAX_CHUNK_BYTES)
-        return failure_set(failure, S3_INVALID_ARGUMENT, "A chunk is larger than 5 GiB");
-    if (c->decoded_length == CONTENT_LENGTH_NONE)
-        return S3_OK;
-    if (c->size > c->decoded_length - c->decoded ||
-        (c->size == 0 && c->decoded != c->decoded_length))
-        return wrong_length(c, c->decoded + c->size, failure);
+        return broken_framing(failure);
+    c->decoded += c->size;
+    bool is_end = c->size == 0 && c->decoded_length != CONTENT_LENGTH_NONE;
+    if (excess(c) > MAX_EXCESS_BYTES || (is_end && c->decoded != c->decoded_length))
+        return wrong_length(c, failure);
     return S3_OK;
 }
 
@@ -252,7 +260,6 @@ static enum s3_err begin_chunk(struct chunked *c, struct str line, struct auth_f
     enum s3_err err = check_chunk_size(c, before, failure);
     if (err)
         return err;
-    c->decoded += c->size;
     c->left = c->size;
     if (c->verify)
         digest_init(&c->sha256, CHECKSUM_SHA256);
@@ -365,7 +372,8 @@ static enum s3_err feed_data(struct chunked *c, struct str *input, chunked_sink 
                              void *arg)
 {
     size_t n = input->len < c->left ? input->len : (size_t)c->left;
-    enum s3_err err = sink(arg, input->ptr, n);
+    uint64_t wanted = c->left > excess(c) ? c->left - excess(c) : 0;
+    enum s3_err err = wanted ? sink(arg, input->ptr, n < wanted ? n : (size_t)wanted) : S3_OK;
     if (err)
         return err;
     if (c->verify)
@@ -415,11 +423,10 @@ enum s3_err chunked_finish(struct chunked *c, struct auth_failure *failure)
 {
     if (c->err)
         return c->err;
-    /* The blank line at the very end is missing in some clients' bodies, and means nothing. */
-    if (c->state != IN_TRAILER || c->line.len)
+    if (c->state != IN_TRAILER || c->line.len || !c->ended)
         c->err = broken_framing(failure);
     else if (c->sign_trailers && !c->trailers_signed)
-        c->err = broken_framing(failure);
+        c->err = c->trailer_count ? broken_framing(failure) : malformed_trailer(failure);
     return c->err;
 }
 

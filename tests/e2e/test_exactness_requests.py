@@ -3,12 +3,13 @@
 names the recorded reply or the public thread in which the answer was measured."""
 
 import json
+import re
 
 import pytest
 
 from conftest import ALICE, own_server
 from harness import client, http_request, is_error, unique
-from sign import Signer
+from sign import SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, Signer
 from test_post_form import post, signed
 
 ACL = [("PUT", "/{bucket}/k", {}), ("POST", "/{bucket}/k?uploads", {}),
@@ -305,3 +306,67 @@ def test_a_form_for_the_region_of_its_host(auth_server, alices_bucket):
     assert post(auth_server, alices_bucket, whole, {"Host": "s3.us-east-1.localhost"}).status == 204
     reply = post(auth_server, alices_bucket, whole, {"Host": "s3.eu-west-1.localhost"})
     assert "expecting 'eu-west-1'" in reply.error["Message"], reply
+
+
+# ---- signed chunks ------------------------------------------------------------------------------
+
+
+def send_framed(server, target, mode, framed, length, **headers):
+    signer = Signer(ALICE, f"127.0.0.1:{server.port}")
+    headers = {"x-amz-decoded-content-length": str(length), "content-encoding": "aws-chunked", **headers}
+    headers = signer.headers("PUT", target, b"", headers, mode)
+    body = framed(signer)
+    return http_request(server, "PUT", target, headers, body)
+
+
+def test_a_signed_body_without_its_trailer(auth_server, alices_bucket):
+    """versitygw signed-chunk-reader.go: the announced trailer is missing, whether or not a signature of none is there"""
+    target, mode, body = f"/{alices_bucket}/k", SIGNED_CHUNKS_TRAILER, b"hello"
+    announced = {"x-amz-trailer": "x-amz-checksum-crc32"}
+    for frame in (lambda s: s.chunks([body]), lambda s: s.chunks([body], [])):
+        is_error(send_framed(auth_server, target, mode, frame, 5, **announced), "MalformedTrailerError", 400,
+                 "The request contained trailing data that was not well-formed or did not conform to our "
+                 "published schema.")
+    checksum = [("x-amz-checksum-crc32", "NhCmhg==")]
+    unsigned_end = lambda s: re.sub(rb"x-amz-trailer-signature:.*\r\n", b"", s.chunks([body], checksum), count=1)
+    is_error(send_framed(auth_server, target, mode, unsigned_end, 5, **announced), "IncompleteBody", 400,
+             "The request body terminated unexpectedly")
+    assert send_framed(auth_server, target, mode, lambda s: s.chunks([body], checksum), 5, **announced).status == 200
+
+
+@pytest.mark.parametrize("mode", [SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER])
+def test_signed_framing_that_breaks(auth_server, alices_bucket, mode):
+    """versitygw issue 1685"""
+    target = f"/{alices_bucket}/k"
+    whole = (lambda s: s.chunks([b"hello"])) if mode == SIGNED_CHUNKS else (lambda s: s.chunks([b"hello"], []))
+    for spoil in (lambda b: b.replace(b"5;", b"5", 1), lambda b: b.replace(b"hello\r\n", b"hello", 1),
+                  lambda b: b.replace(b"chunk-signature=", b"", 1), lambda b: b[:-2], lambda b: b[:20],
+                  lambda b: b.replace(b"5;", b"zz;", 1), lambda b: b + b"x"):
+        reply = send_framed(auth_server, target, mode, lambda s: spoil(whole(s)), 5)
+        is_error(reply, "IncompleteBody", 400, "The request body terminated unexpectedly")
+
+
+def test_a_framed_body_that_says_it_is_not(server, auth_server, alices_bucket, bucket):
+    """What ministack pull request 100 decodes, Amazon refuses: SWIFT, test_input_errors.py
+    (aws-chunked with UNSIGNED-PAYLOAD)"""
+    framed, headers = b"5\r\nhello\r\n0\r\n\r\n", {"Content-Encoding": "aws-chunked", "x-amz-decoded-content-length": "5"}
+    message = "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied."
+    for reply in (http_request(server, "PUT", f"/{bucket}/k", {**headers, "x-amz-content-sha256": UNSIGNED}, framed),
+                  send_framed(auth_server, f"/{alices_bucket}/k", UNSIGNED, lambda s: framed, 5)):
+        is_error(reply, "InvalidArgument", 400, message, ArgumentName="Content-Encoding",
+                 ArgumentValue="aws-chunked")
+    # Without the header that says how the body comes, its framing is taken off.
+    assert http_request(server, "PUT", f"/{bucket}/k", headers, framed).status == 200
+    assert http_request(server, "GET", f"/{bucket}/k").body == b"hello"
+
+
+def test_a_plain_body_that_says_it_is_framed(server, auth_server, alices_bucket, bucket):
+    """rustfs issue 4962 and SWIFT, test_no_md5_good_sha_chunk_encoding_declared_ok: taken as it is; SWIFT's
+    test, which runs against Amazon, finds the header kept, where that issue supposes it gone"""
+    signer = Signer(ALICE, f"127.0.0.1:{auth_server.port}")
+    for encoding in ("aws-chunked", "aws-chunked,gzip"):
+        headers = {"content-encoding": encoding}
+        target = f"/{alices_bucket}/k"
+        assert http_request(auth_server, "PUT", target, signer.headers("PUT", target, b"plain", headers), b"plain").status == 200
+        got = http_request(auth_server, "GET", target, signer.headers("GET", target))
+        assert got.body == b"plain" and got.headers["content-encoding"].replace(" ", "") == encoding

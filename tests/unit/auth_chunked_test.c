@@ -173,8 +173,8 @@ static void aws_trailer_example(void **state)
     (void)state;
     /* AWS's text ends the value in "\n" and then "\r\n"; SDKs send "\r\n". */
     static const char *const ends[][2] = {
-        {"\n\r\n", "\r\n\r\n"}, {"\r\n", "\r\n\r\n"}, {"\r\n", "\r\n"},
-        {"\n", "\n\n"},         {"\n", "\n\r\n"},     {"\n\r\n", "\r\n\r\n\r\n"},
+        {"\n\r\n", "\r\n\r\n"}, {"\r\n", "\r\n\r\n"},       {"\n", "\n\n\n"},
+        {"\n", "\n\r\n\r\n"},   {"\n\r\n", "\r\n\r\n\r\n"},
     };
     struct auth_result auth;
     seed(&auth, AWS_TRAILER);
@@ -394,7 +394,7 @@ static const struct auth_result unverified = {.payload = PAYLOAD_CHUNKED_SIGNED}
 static const struct auth_result unverified_trailer = {.payload =
                                                           PAYLOAD_CHUNKED_SIGNED_TRAILER};
 
-#define BOTO_BODY "5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
+#define BOTO_BODY "b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
 
 /* Every pair of cuts, so every way in which three pieces arrive. */
 static void unsigned_bodies_may_be_cut_anywhere(void **state)
@@ -469,7 +469,6 @@ static void accepted_framings(void **state)
     (void)state;
     static const struct framing cases[] = {
         {&unsigned_trailer, "5\r\nhello\r\n0\r\n\r\n", S3_OK},
-        {&unsigned_trailer, "5\r\nhello\r\n0\r\n", S3_OK}, /* no blank line at the end */
         {&unsigned_trailer, "00000005\r\nhello\r\n000\r\n\r\n", S3_OK},
         {&unsigned_trailer, "5 ; a=b;c\r\nhello\r\n0\r\n\r\n", S3_OK},
         {&unsigned_trailer, "5\r\nhello\r\n0\r\na:1\r\nB : 2 \r\n\r\n", S3_OK},
@@ -477,8 +476,6 @@ static void accepted_framings(void **state)
         {&unverified, "5;chunk-signature=whatever\r\nhello\r\n0;chunk-signature=x\r\n\r\n",
          S3_OK},
         {&unverified, "5\r\nhello\r\n0\r\n\r\n", S3_OK},
-        {&unverified, "1\r\nh\r\n4\r\nello\r\n0\r\n\r\n",
-         S3_OK}, /* small ones: nobody signed */
         {&unverified_trailer,
          "5;chunk-signature=x\r\nhello\r\n0;chunk-signature=y\r\na:1\r\n"
          "x-amz-trailer-signature:z\r\n\r\n",
@@ -511,7 +508,12 @@ static void refused_framings(void **state)
         {&unsigned_trailer, "0x5\r\nhello\r\n0\r\n\r\n", S3_INCOMPLETE_BODY},
         {&unsigned_trailer, ";a=b\r\nhello\r\n0\r\n\r\n", S3_INCOMPLETE_BODY},
         {&unsigned_trailer, "00000000000000005\r\nhello\r\n0\r\n\r\n", S3_INCOMPLETE_BODY},
-        {&unsigned_trailer, "ffffffffffffffff\r\nhello\r\n0\r\n\r\n", S3_INVALID_ARGUMENT},
+        {&unsigned_trailer, "ffffffffffffffff\r\nhello\r\n0\r\n\r\n", S3_INCOMPLETE_BODY},
+        {&unsigned_trailer, "5\r\nhello\r\n0\r\n", S3_INCOMPLETE_BODY}, /* no blank line */
+        {&unsigned_trailer, "5\r\nhello\r\n0\r\na:1\r\n", S3_INCOMPLETE_BODY},
+        {&unsigned_trailer, "1\r\nh\r\n4\r\nello\r\n0\r\n\r\n", S3_INVALID_CHUNK_SIZE_ERROR},
+        {&unverified, "1\r\nh\r\n4\r\nello\r\n0\r\n\r\n", S3_INVALID_CHUNK_SIZE_ERROR},
+        {&unverified_trailer, "1\r\nh\r\n4\r\nello\r\n0\r\n\r\n", S3_INVALID_CHUNK_SIZE_ERROR},
         {&unsigned_trailer, "4\r\nhello\r\n0\r\n\r\n", S3_INCOMPLETE_BODY},
         {&unsigned_trailer, "4\r\nhell\n\n0\r\n\r\n", S3_INCOMPLETE_BODY},
         {&unsigned_trailer, "4\r\nhell\r\n0\r\n\r\n", S3_INCOMPLETE_BODY}, /* one is missing */
@@ -549,9 +551,26 @@ static void messages_of_framing_errors(void **state)
     assert_str(d.failure.message, "The request body terminated unexpectedly");
     decoder_release(&d);
     /* What the length promises has S3's default message. */
-    decode(&d, &unsigned_trailer, 5, STR("0\r\n\r\n"), SIZE_MAX);
-    assert_int_equal(d.err, S3_INCOMPLETE_BODY);
-    assert_int_equal(d.failure.message.len, 0);
+    static const struct {
+        const char *body, *provided;
+    } cases[] = {
+        {"0\r\n\r\n", "0"},
+        {"4\r\nhell\r\n0\r\n\r\n", "4"},
+        {"6\r\nhello!\r\n0\r\n\r\n", "6"},
+        {"10006\r\n", "65542"} /* too many to be read first */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        decode(&d, &unsigned_trailer, 5, str_c(cases[i].body), SIZE_MAX);
+        assert_int_equal(d.err, S3_INCOMPLETE_BODY);
+        assert_int_equal(d.failure.message.len, 0);
+        assert_str(failure_field_of(&d.failure, "NumberBytesExpected"), "5");
+        assert_str(failure_field_of(&d.failure, "NumberBytesProvided"), cases[i].provided);
+        assert_true(d.bytes.len <= 5);
+        decoder_release(&d);
+    }
+    /* A chunk that claims a byte of its own end is broken there. */
+    decode(&d, &unsigned_trailer, 5, STR("6\r\nhello\r\n0\r\n\r\n"), SIZE_MAX);
+    assert_str(d.failure.message, "The request body terminated unexpectedly");
     decoder_release(&d);
 }
 
@@ -564,7 +583,7 @@ static void an_unknown_length_is_no_error(void **state)
     assert_str(buf_str(&d.bytes), "hello world");
     decoder_release(&d);
     decode(&d, &unsigned_trailer, CONTENT_LENGTH_NONE, STR("140000001\r\n"), SIZE_MAX);
-    assert_int_equal(d.err, S3_INVALID_ARGUMENT); /* 5 GiB and a byte */
+    assert_int_equal(d.err, S3_INCOMPLETE_BODY); /* 5 GiB and a byte */
     decoder_release(&d);
 }
 
