@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The wire tests use the end-to-end tests' servers, and speak to them in raw bytes."""
 
+import ctypes
 import importlib.util
 import socket
 from pathlib import Path
@@ -16,6 +17,22 @@ _spec = importlib.util.spec_from_file_location(
 _e2e = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_e2e)
 globals().update({k: v for k, v in vars(_e2e).items() if not k.startswith("_")})
+
+
+def refuses_itself():
+    """libmicrohttpd from 1.0 on refuses by itself much of what 0.9.75 hands on: with a page of its own, or
+    by closing."""
+    library = ctypes.CDLL("libmicrohttpd.so.12")
+    library.MHD_get_version.restype = ctypes.c_char_p
+    return not library.MHD_get_version().startswith(b"0.")
+
+
+STRICT_LIBRARY = refuses_itself()
+
+
+def by_library(reply):
+    """The library's own refusal."""
+    return STRICT_LIBRARY and (reply is None or (reply.status >= 400 and b"<html>" in reply.body))
 
 
 class Wire:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from conftest import by_library
 from harness import MIB, SLOW, client, eventually, has, keys_of, serving, unique
 
 HOST = "Host: 127.0.0.1\r\n"
@@ -84,7 +85,7 @@ def test_two_transfer_encodings(wire, s3, bucket, first, second):
     codings = f"Transfer-Encoding: {first}\r\nTransfer-Encoding: {second}\r\n"
     head = f"Content-Encoding: aws-chunked\r\nx-amz-decoded-content-length: 1\r\n{codings}"
     reply = wire(put(bucket, head, "1\r\nx\r\n0\r\n\r\n"), close=True)
-    assert (reply.status, reply.code) == (501, "NotImplemented"), reply
+    assert by_library(reply) or (reply.status, reply.code) == (501, "NotImplemented"), reply
     assert nothing_stored(s3, bucket)
 
 

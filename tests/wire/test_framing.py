@@ -4,6 +4,7 @@
 
 import pytest
 
+from conftest import by_library
 from harness import keys_of
 
 CHUNKED = b"Transfer-Encoding: chunked\r\nx-amz-decoded-content-length: 3\r\n"
@@ -22,9 +23,9 @@ def refused(wire, data, status=400, code=None):
     w = wire()
     w.send(data)
     reply = w.reply()
-    assert reply is not None and reply.status == status, (data, reply)
-    if code:
-        assert reply.code == code, (data, reply)
+    if not by_library(reply):
+        assert reply is not None and reply.status == status, (data, reply)
+        assert code is None or reply.code == code, (data, reply)
     assert w.closed() and b"HTTP/1.1 200" not in w.rest, data
 
 
@@ -160,8 +161,9 @@ def test_first_line_folded(wire):
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\nHost: x\n\n", b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\nx-a: b\r\n\r\n"])
 def test_what_may_be_recognized(wire, data):
-    """RFC 9112, 2.2: a bare LF as the end of a line, and empty lines before the request."""
-    assert wire(data).status == 200
+    """RFC 9112, 2.2: a bare LF as the end of a line, and empty lines before the request: "may"."""
+    reply = wire(data)
+    assert by_library(reply) or reply.status == 200
 
 
 # ---- where the body ends ------------------------------------------------------------------------
@@ -223,7 +225,10 @@ def test_extensions_and_trailers(wire, s3, bucket, end):
     w.send(put(b"/" + bucket.encode() + b"/k", b"Transfer-Encoding: CHUNKED\r\nx-amz-decoded-content-length: 3\r\n") + body)
     w.send(head(b"GET /" + bucket.encode() + b"/k HTTP/1.1"))
     first = w.reply()
-    if first.status == 200:
+    if by_library(first):
+        # It holds the quotes in the extension for an error: the connection ends with that.
+        assert w.closed() and b"HTTP/1.1 200" not in w.rest
+    elif first.status == 200:
         assert w.reply().body == b"abc"
     else:
         # S3 takes no chunked body here: refused as a whole, and still read to its end.
