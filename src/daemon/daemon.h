@@ -39,7 +39,7 @@ struct init_scripts;
 MUST_CHECK struct init_scripts *init_scripts_open(struct daemon *d, struct buf *why);
 /* Runs the scripts of a stage, one after the other; a failing one is logged, and no reason to
  * stop. Before the end a signal ends the one that runs and spares the rest; at the end all have
- * five seconds. Boot comes first: it may make the scripts of the other stages. */
+ * the time of --shutdown-timeout. Boot comes first: it may make the scripts of the other stages. */
 void init_scripts_run(struct init_scripts *scripts, enum init_stage stage);
 /* Removes what was made for them. Accepts NULL. */
 void init_scripts_close(struct init_scripts *scripts);

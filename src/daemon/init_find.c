@@ -119,10 +119,11 @@ static void find_below(struct init_list *list, const char *folder, size_t name_a
                        unsigned depth)
 {
     struct names names = {0};
-    int err = depth > DEPTH_MAX ? ELOOP : names_read(&names, folder);
+    int err = depth > DEPTH_MAX ? 0 : names_read(&names, folder);
 
-    if (err)
-        log_error("init scripts in %s are not run: %s", folder + name_at, strerror(err));
+    if (err || depth > DEPTH_MAX)
+        log_error("init scripts in %s are not run: %s", folder + name_at,
+                  err ? strerror(err) : "more than 32 folders lie around it");
     for (int wanted = KIND_FILE; wanted <= KIND_OTHER; wanted++) {
         for (size_t i = 0; i < names.count; i++) {
             char *path = join(folder, names.items[i]);

@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* All scripts of shutdown.d together; with what follows it fits the units' TimeoutStopSec. */
-#define SHUTDOWN_S 5
 /* A script whose time is up is asked to end, and killed after this long. */
 #define KILL_AFTER_MS 2000
 
@@ -154,7 +152,8 @@ static void run_list(struct init_scripts *s, const struct init_list *list)
 void init_scripts_run(struct init_scripts *s, enum init_stage stage)
 {
     s->stage = stage;
-    s->deadline_ns = clock_monotonic_ns() + SHUTDOWN_S * NS_PER_S;
+    s->deadline_ns = clock_monotonic_ns() +
+                     (int64_t)s->d->server.settings.shutdown_timeout * (int64_t)NS_PER_MS;
     if (s->dir && stage == INIT_BOOT)
         find(s, INIT_BOOT);
     run_list(s, &s->lists[stage]);
