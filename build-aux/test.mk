@@ -66,6 +66,11 @@ check-e2e: all $(VENV_READY)
 check-wire: all $(VENV_READY)
 	$(Q)$(call pytest,wire)
 
+# Requests near the valid ones: counts by kind of source; NEAR_ARGS="--write" or "--list unknown".
+.PHONY: near
+near: all $(VENV_READY)
+	$(Q)S3MEMD=$(abspath $(BUILD)/s3memd) PYTHONDONTWRITEBYTECODE=1 $(abspath $(VENV))/bin/python $(SRC)/tests/e2e/near.py $(NEAR_ARGS)
+
 # ---- everything --------------------------------------------------------------------------------
 
 # What a machine with the packages of `make deps-check` can run. One suite after the other, even

@@ -24,7 +24,7 @@ static enum s3_err check_acl_headers(struct s3_call *c)
     for (size_t i = 0; i < ARRAY_LEN(canned); i++)
         if (str_eq(acl, str_c(canned[i])))
             return header_not_implemented(c, STR("x-amz-acl"));
-    if (acl.ptr && !str_eq(acl, STR("private")))
+    if (acl.len && !str_eq(acl, STR("private")))
         return s3_invalid_argument(c, "", STR("x-amz-acl"), acl);
     return S3_OK;
 }
@@ -244,7 +244,7 @@ enum s3_err op_preflight(struct s3_call *c)
         guard_preflight_reply(c->req, &c->reply);
         return S3_OK;
     }
-    if (!s3_header(c, STR("origin")).ptr)
+    if (!s3_header(c, STR("origin")).len)
         return s3_fail_message(c, S3_BAD_REQUEST,
                                "Insufficient information. Origin request header needed.");
     s3_error_field(c, "Method", method.ptr ? method : c->req->method);

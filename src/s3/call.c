@@ -12,6 +12,7 @@
 #include "s3/branch.h"
 #include "s3/error_reply.h"
 #include "s3/fault.h"
+#include "s3/misplaced.h"
 #include "s3/route.h"
 #include "s3/service.h"
 #include "s3/settle.h"
@@ -120,10 +121,13 @@ struct str s3_param(const struct s3_call *c, struct str name)
     return STR_NONE;
 }
 
-/* Listings of objects call the parameter by another name, and versions have words of their own.
- * Source: backlot issue 192 (measured), versitygw issues 1383, 1809. */
+/* Listings of objects call the parameter by another name; buckets and versions have words of
+ * their own. Source: backlot issue 192 and backlot/routers/s3.py (measured), versitygw issues
+ * 1383, 1809. */
 static enum s3_err negative_count(struct s3_call *c, struct str name, struct str text)
 {
+    if (c->op->handler == op_list_buckets)
+        return s3_invalid_argument(c, S3_BUCKETS_RANGE, name, text);
     if (str_eq(name, STR("max-keys"))) {
         if (c->op->handler == op_list_object_versions)
             return s3_invalid_argument(c, "max-keys cannot be negative", name, text);
@@ -504,7 +508,7 @@ static enum s3_err identify(struct s3_call *c)
     if (route_target(c))
         return c->err;
     merge_hoisted_headers(c);
-    if (route_operation(c) || authenticate(c) || check_page(c))
+    if (route_operation(c) || s3_refuse_misplaced(c) || authenticate(c) || check_page(c))
         return c->err;
     return s3_choose_branch(c);
 }

@@ -29,6 +29,8 @@ enum op_flags {
         1 << 5, /* x-amz-checksum-* headers speak of the object, not of this body */
     LARGE_DOCUMENT = 1 << 6, /* with BODY_DOCUMENT: at most 8 MiB */
     NO_BODY = 1 << 7,        /* refuses one; most operations without a body ignore it */
+    NO_VERSION = 1 << 8,     /* refuses ?versionId */
+    NO_ENCRYPTION = 1 << 9, /* refuses x-amz-server-side-encryption; others ignore or obey it */
 };
 
 /* A row of ops.def. */
@@ -146,6 +148,8 @@ enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt,
  * the code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the
  * writer. */
 void s3_error_field(struct s3_call *c, const char *name, struct str value) RARE;
+#define S3_BUCKETS_RANGE "Argument max-buckets must be an integer between 1 and 10000"
+
 /* INVALID_ARGUMENT with ArgumentName and ArgumentValue. */
 enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct str name,
                                 struct str value) RARE;

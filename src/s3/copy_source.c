@@ -62,6 +62,8 @@ enum s3_err s3_copy_source(struct s3_call *c, struct copy_source *out)
     if (str_has_prefix(text, STR("/")))
         text = str_from(text, 1);
     size_t slash = str_find_char(text, '/');
+    if (!raw.len) /* versitygw issues 1388, 1390 */
+        return invalid_source(c, "Invalid copy source bucket name");
     if (slash == SIZE_MAX || slash + 1 == text.len)
         return invalid_source(c, "Invalid copy source object key");
     if (!slash)

@@ -6,7 +6,7 @@
 #define PAGE_MAX 10000
 
 struct bucket_query {
-    struct str prefix, region; /* empty: all */
+    struct str prefix, region; /* STR_NONE: all */
     struct str after;          /* names beyond it */
     uint32_t max;
     bool paginated; /* any parameter given: only then S3 tells each bucket's region */
@@ -14,19 +14,17 @@ struct bucket_query {
 
 static enum s3_err read_max(struct s3_call *c, struct bucket_query *q)
 {
-    struct str text = s3_param(c, STR("max-buckets"));
-    if (s3_param_count(c, STR("max-buckets"), INT32_MAX, &q->max))
+    struct str name = STR("max-buckets"), text = s3_param(c, name);
+    if (s3_param_count(c, name, INT32_MAX, &q->max))
         return c->err;
     if (text.len && (q->max < 1 || q->max > PAGE_MAX))
-        return s3_invalid_argument(
-            c, "Argument max-buckets must be an integer between 1 and 10000.",
-            STR("max-buckets"), text);
+        return s3_invalid_argument(c, S3_BUCKETS_RANGE, name, text);
     return S3_OK;
 }
 
 static enum s3_err read_region(struct s3_call *c, struct bucket_query *q)
 {
-    if (q->region.len && !region_is_known(c, q->region)) {
+    if (q->region.ptr && !region_is_known(c, q->region)) {
         s3_error_field(c, "ArgumentName", STR("bucket-region"));
         return s3_fail_message(c, S3_INVALID_ARGUMENT,
                                "Argument value %.*s is not a valid AWS Region",
@@ -102,9 +100,7 @@ static enum s3_err read_query(struct s3_call *c, struct bucket_query *q)
 {
     struct str prefix = s3_param(c, STR("prefix"));
     struct str region = s3_param(c, STR("bucket-region"));
-    *q = (struct bucket_query){.prefix = prefix.ptr ? prefix : STR(""),
-                               .region = region.ptr ? region : STR(""),
-                               .max = UINT32_MAX - 1};
+    *q = (struct bucket_query){.prefix = prefix, .region = region, .max = UINT32_MAX - 1};
     q->paginated = prefix.ptr || region.ptr || s3_param(c, STR("max-buckets")).ptr ||
                    s3_param(c, STR("continuation-token")).ptr;
     if (read_max(c, q) || read_region(c, q))
@@ -124,7 +120,7 @@ enum s3_err op_list_buckets(struct s3_call *c)
     buf_add(xml, STR("<Buckets>"));
     write_buckets(c, &q, xml, &last);
     buf_add(xml, STR("</Buckets>"));
-    if (q.prefix.len)
+    if (q.prefix.ptr)
         xml_text(xml, "Prefix", q.prefix);
     if (last.len) {
         buf_add(xml, STR("<ContinuationToken>"));

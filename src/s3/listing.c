@@ -57,23 +57,31 @@ static void release_page(void *state)
     buf_release(&page->prefixes);
 }
 
+enum s3_err list_encoding(struct s3_call *c, struct str *out)
+{
+    struct str name = STR("encoding-type");
+    *out = s3_param(c, name);
+    if (out->ptr && !str_eq_nocase(*out, STR("url")))
+        return s3_invalid_argument(c, "Invalid Encoding Method specified in Request", name,
+                                   *out);
+    return S3_OK;
+}
+
 enum s3_err list_page_begin(struct s3_call *c, struct list_page **out, enum listing_kind kind)
 {
     struct list_page *page = *out = s3_alloc(c, sizeof(*page));
     *page = (struct list_page){.kind = kind};
     c->state = page;
     c->state_free = release_page;
-    struct str encoding = s3_param(c, STR("encoding-type"));
     page->prefix = text_param(c, STR("prefix"));
     page->delimiter = text_param(c, STR("delimiter"));
     page->after = STR("");
     page->max_keys = MAX_KEYS_DEFAULT;
-    page->url = encoding.ptr;
     buf_init(&page->entries, PAGE_BYTES_MAX);
     buf_init(&page->prefixes, PAGE_BYTES_MAX);
-    if (encoding.ptr && !str_eq(encoding, STR("url")))
-        return s3_invalid_argument(c, "Invalid Encoding Method specified in Request",
-                                   STR("encoding-type"), encoding);
+    if (list_encoding(c, &page->encoding))
+        return c->err;
+    page->url = page->encoding.ptr;
     if (s3_param_count(c, STR("max-keys"), MAX_KEYS_DEFAULT, &page->max_keys) ||
         read_optional_attributes(c, page))
         return c->err;
@@ -210,7 +218,7 @@ static enum s3_err write_page(struct s3_call *c, struct list_page *page)
     if (page->delimiter.len)
         list_text(xml, page->url, "Delimiter", page->delimiter);
     if (page->url)
-        buf_add(xml, STR("<EncodingType>url</EncodingType>"));
+        xml_text(xml, "EncodingType", page->encoding);
     xml_bool(xml, "IsTruncated", page->truncated);
     if (!buf_ok(&page->entries) || !buf_ok(&page->prefixes))
         xml->failed = true;

@@ -5,7 +5,17 @@
 #include "s3/listing.h"
 #include "s3/page_token.h"
 
-/* ---- ListObjects ------------------------------------------------------------------- */
+/* S3 refuses a parameter of the listing's other form, whatever its value.
+ * Source: backlot/routers/s3.py (measured). */
+static enum s3_err refuse_other_form(struct s3_call *c, struct str name, const char *message)
+{
+    if (!s3_param(c, name).ptr)
+        return S3_OK;
+    s3_error_field(c, "ArgumentName", name);
+    return s3_fail_message(c, S3_INVALID_ARGUMENT, "%s", message);
+}
+
+/* ---- ListObjects: without list-type, or with another than 2 ------------------------ */
 
 static void write_objects(struct s3_call *c, struct buf *xml, struct list_page *page)
 {
@@ -21,10 +31,13 @@ static void write_objects(struct s3_call *c, struct buf *xml, struct list_page *
 enum s3_err op_list_objects(struct s3_call *c)
 {
     struct list_page *page;
-    struct str marker = s3_param(c, STR("marker")), type = s3_param(c, STR("list-type"));
-    if (type.ptr) /* 2 has a row of its own */
-        return s3_invalid_argument(c, "Invalid List Type specified in Request",
-                                   STR("list-type"), type);
+    struct str marker = s3_param(c, STR("marker"));
+    if (refuse_other_form(c, STR("continuation-token"),
+                          "continuation-token only supported in REST.GET.BUCKET with "
+                          "list-type=2") ||
+        refuse_other_form(c, STR("start-after"),
+                          "startAfter only supported in REST.GET.BUCKET with list-type=2"))
+        return c->err;
     if (list_page_begin(c, &page, LIST_OBJECTS))
         return c->err;
     page->with_owner = true;
@@ -78,7 +91,9 @@ static void write_objects_v2(struct s3_call *c, struct buf *xml, struct list_pag
 enum s3_err op_list_objects_v2(struct s3_call *c)
 {
     struct list_page *page;
-    if (list_page_begin(c, &page, LIST_OBJECTS) ||
+    if (refuse_other_form(c, STR("marker"),
+                          "Marker unsupported with REST.GET.BUCKET in list-type=2") ||
+        list_page_begin(c, &page, LIST_OBJECTS) ||
         read_start(c, page, s3_param(c, STR("continuation-token"))))
         return c->err;
     page->with_owner = str_eq_nocase(s3_param(c, STR("fetch-owner")), STR("true"));
@@ -87,16 +102,18 @@ enum s3_err op_list_objects_v2(struct s3_call *c)
 
 /* ---- ListObjectVersions ------------------------------------------------------------ */
 
+/* Source: backlot/routers/s3.py (measured). */
 static enum s3_err read_markers(struct s3_call *c, struct list_page *page)
 {
+    struct str name = STR("version-id-marker"), version = s3_param(c, name);
     struct str key = s3_param(c, STR("key-marker"));
-    struct str version = s3_param(c, STR("version-id-marker"));
-    if (version.len && !key.len)
+    if (version.ptr && !key.ptr)
         return s3_invalid_argument(
-            c, "A version-id marker cannot be specified without a key marker.",
-            STR("version-id-marker"), version);
+            c, "A version-id marker cannot be specified without a key marker.", name, version);
+    if (version.ptr && !version.len)
+        return s3_invalid_argument(c, "A version-id marker cannot be empty.", name, version);
     page->after = key.ptr ? key : STR("");
-    page->after_id = version.len ? version : STR_NONE;
+    page->after_id = version;
     return S3_OK;
 }
 

@@ -92,7 +92,8 @@ struct uploads_page {
     struct listing_query query;
     struct listing *listing;
     uint32_t max, count;
-    bool encode;         /* encoding-type=url */
+    struct str encoding; /* encoding-type as sent, or STR_NONE */
+    bool encode;         /* it was */
     struct buf body;     /* Upload elements ... */
     struct buf prefixes; /* ... and CommonPrefixes */
     struct str next_key, next_id;
@@ -113,13 +114,11 @@ static void add_upload(struct uploads_page *page, const struct upload *u)
 
 static enum s3_err read_uploads_query(struct s3_call *c, struct uploads_page *page)
 {
-    struct str encoding = s3_param(c, STR("encoding-type"));
     struct listing_query *q = &page->query;
     page->max = UPLOADS_MAX;
-    if (encoding.ptr && !str_eq(encoding, STR("url")))
-        return s3_invalid_argument(c, "Invalid Encoding Method specified in Request",
-                                   STR("encoding-type"), encoding);
-    page->encode = encoding.ptr != NULL;
+    if (list_encoding(c, &page->encoding))
+        return c->err;
+    page->encode = page->encoding.ptr;
     if (s3_param_count(c, STR("max-uploads"), UPLOADS_MAX, &page->max))
         return c->err;
     *q = (struct listing_query){.kind = LIST_UPLOADS,
@@ -154,7 +153,7 @@ static enum s3_err reply_uploads(struct s3_call *c, struct uploads_page *page)
     if (q->prefix.len)
         list_text(xml, page->encode, "Prefix", q->prefix);
     if (page->encode)
-        xml_text(xml, "EncodingType", STR("url"));
+        xml_text(xml, "EncodingType", page->encoding);
     xml_u64(xml, "MaxUploads", page->max);
     xml_bool(xml, "IsTruncated", page->truncated);
     if (!buf_ok(&page->body) || !buf_ok(&page->prefixes))

@@ -156,6 +156,8 @@ static enum s3_err check_acl(struct s3_call *c, struct str acl)
     static const char *const others[] = {"public-read",        "public-read-write",
                                          "authenticated-read", "aws-exec-read",
                                          "bucket-owner-read",  "log-delivery-write"};
+    if (!acl.len) /* as if it were not there: swift3 pull request 90 */
+        return S3_OK;
     if (str_eq(acl, STR("private")) || str_eq(acl, STR("bucket-owner-full-control")))
         return S3_OK;
     bool canned = false;

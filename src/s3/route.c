@@ -478,6 +478,18 @@ static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
     return S3_OK;
 }
 
+/* An object's path with a part's number beside a sub-resource. Source: backlot/routers/s3.py,
+ * measured; of writes only those of an upload are refused. */
+static enum s3_err check_key_query(struct s3_call *c, struct str sub)
+{
+    struct str part = STR("partNumber");
+    if (!sub.ptr || !known_param(c, part).ptr || (c->op && column_names(c->op->query, part)))
+        return S3_OK;
+    if (str_eq(sub, STR("uploadId")))
+        return misrouted(c, SCOPE_OBJECT, part);
+    return c->op && !(c->op->flags & WRITES) ? conflicting(c, part, sub) : S3_OK;
+}
+
 static const struct op *matching_row(struct s3_call *c, enum op_scope scope)
 {
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
@@ -502,6 +514,8 @@ enum s3_err route_operation(struct s3_call *c)
     if (c->known_count && find_sub_resource(c, scope, &sub))
         return c->err;
     if (c->known_count && scope == SCOPE_BUCKET && check_bucket_query(c, sub))
+        return c->err;
+    if (c->known_count && scope == SCOPE_OBJECT && check_key_query(c, sub))
         return c->err;
     if ((!c->op || (sub.ptr && !column_names(c->op->query, sub))) && misrouted(c, scope, sub))
         return c->err;

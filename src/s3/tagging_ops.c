@@ -73,8 +73,7 @@ static enum s3_err find_object(struct s3_call *c, struct record **out)
     if (err == S3_METHOD_NOT_ALLOWED)
         s3_reply_kept_header(c, "Allow", "DELETE");
     if (err == S3_INVALID_ARGUMENT)
-        return s3_invalid_argument(c, "Invalid version id specified", STR("versionId"),
-                                   version);
+        return s3_invalid_version_id(c, version);
     if (err)
         return s3_fail(c, err, "tagging");
     *out = TAKE(record);

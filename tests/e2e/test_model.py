@@ -206,7 +206,8 @@ class History:
             if not page["IsTruncated"]:
                 return size, items
             assert len(items[-1]) == size
-            query.update(follow(page))
+            query = {**query, **follow(page)}
+            query = {name: value for name, value in query.items() if value is not None}
 
     def compare(self, wanted, size, items):
         """Page by page, in whatever order the kinds stand within one."""
@@ -231,9 +232,8 @@ class History:
         self.compare(wanted, *self.pages(
             self.s3.list_object_versions, query,
             lambda page: {
-                name: page["Next" + name]
-                for name in ("KeyMarker", "VersionIdMarker") if page.get("Next" + name)
-            } | ({} if "NextVersionIdMarker" in page else {"VersionIdMarker": ""}),
+                name: page.get("Next" + name) for name in ("KeyMarker", "VersionIdMarker")
+            },
         ))  # fmt: skip
 
 

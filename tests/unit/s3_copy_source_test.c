@@ -82,7 +82,7 @@ static void test_names_refused(void **state)
         const char *answer;
     } cases[] = {
         {"bucket", 400, "Invalid copy source object key"},
-        {"", 400, "Invalid copy source object key"},
+        {"", 400, "Invalid copy source bucket name"},
         {"/bucket/", 400, "Invalid copy source object key"},
         {"//src", 400, "Invalid copy source bucket name"},
         {"bucket/%zz", 400, "Invalid copy source encoding."},

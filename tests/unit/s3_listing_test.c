@@ -116,7 +116,11 @@ static void test_refusals(void **state)
         {"encoding-type=", "<ArgumentValue></ArgumentValue>"},
         {"max-keys=x", "<ArgumentName>max-keys</ArgumentName>"},
         {"max-keys=-1", "InvalidArgument"},
-        {"list-type=3", "Invalid List Type specified in Request"},
+        {"list-type=3&start-after=a",
+         "<Message>startAfter only supported in REST.GET.BUCKET with list-type=2</Message>"
+         "<ArgumentName>start-after</ArgumentName><RequestId>"},
+        {"versions&key-marker=a&version-id-marker=",
+         "<Message>A version-id marker cannot be empty.</Message>"},
         {"versions&version-id-marker=x",
          "A version-id marker cannot be specified without a key marker."},
         {"versions&key-marker=a&version-id-marker=x", "Invalid version id specified"},
@@ -130,6 +134,8 @@ static void test_refusals(void **state)
         assert_answer(a, cases[i].answer);
     }
     assert_int_equal(ask(a, "GET", "/missing?list-type=2", "", STR_NONE), 404);
+    assert_int_equal(ask(a, "GET", "/bucket?list-type=3", "", STR_NONE), 200);
+    assert_answer(a, "<Marker></Marker>");
 }
 
 static void test_encoding(void **state)
@@ -139,9 +145,12 @@ static void test_encoding(void **state)
     assert_int_equal(a->status, 200);
     ask(a, "GET", "/odd-keys", "", STR_NONE);
     assert_answer(a, "<Key>&#x1;a b+c&amp;&lt;&#13;</Key>");
+    ask(a, "GET", "/odd-keys?encoding-type=URL&prefix=zz", "", STR_NONE);
+    assert_answer(a, "<EncodingType>URL</EncodingType>");
     ask(a, "GET", "/odd-keys?encoding-type=url&prefix=%01&marker=%01%20&delimiter=%26", "",
         STR_NONE);
     assert_answer(a, "<Prefix>%01</Prefix><Marker>%01+</Marker>");
+    assert_answer(a, "<EncodingType>url</EncodingType>");
     assert_answer(a, "<Delimiter>%26</Delimiter>");
     assert_answer(a, "<CommonPrefixes><Prefix>%01a+b%2Bc%26</Prefix></CommonPrefixes>");
 }
