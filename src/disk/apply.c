@@ -3,9 +3,9 @@
  * kept in memory beside it (heads.c) is read anew when that is rolled back. */
 #include "disk/database.h"
 
-#define CHUNK_SIZE  KiB(512)
-#define ENTRY_BYTES 512 /* what a change takes beside bodies, about */
-#define EXTENTS     16
+#define CHUNK_SIZE KiB(512)
+#define ROW_BYTES  512 /* what a row takes beside bodies, about */
+#define EXTENTS    16
 
 /* ---- names of an entry ------------------------------------------------------------- */
 
@@ -307,12 +307,13 @@ static bool apply_reset(struct database *db, struct head *head, const struct bat
 
 static bool put_chunk(struct database *db, const struct extent *x, uint64_t at)
 {
-    uint64_t left = x->segment_len - at;
+    uint64_t left = x->segment_len - at, len = left < CHUNK_SIZE ? left : CHUNK_SIZE;
     sqlite3_stmt *s = sql_begin(db, SQL_PUT_CHUNK);
 
     sqlite3_bind_int64(s, 1, (int64_t)x->segment);
     sqlite3_bind_int64(s, 2, (int64_t)(at / CHUNK_SIZE));
-    sql_bytes(s, 3, x->bytes + at, (size_t)(left < CHUNK_SIZE ? left : CHUNK_SIZE));
+    sql_bytes(s, 3, x->bytes + at, (size_t)len);
+    db->transaction_bytes += len;
     return sql_run(db, s);
 }
 
@@ -344,7 +345,6 @@ static bool put_segment(struct database *db, const struct extent *x)
     for (uint64_t at = 0; at < x->segment_len; at += CHUNK_SIZE) {
         if (!put_chunk(db, x, at))
             return false;
-        db->transaction_bytes += CHUNK_SIZE;
         /* Bytes that nothing refers to yet may stand alone. */
         if (!commit_if_long(db, db->applying))
             return false;
@@ -498,7 +498,7 @@ static bool put_object_row(struct database *db, const struct head *head, int64_t
         record_slices(r, 0, record_size(r), &bytes, 1);
         sql_bytes(s, 16, bytes.ptr, bytes.len);
     }
-    db->transaction_bytes += bytes.len;
+    db->transaction_bytes += ROW_BYTES + bytes.len;
     return buf_ok(&parts) ? sql_run(db, s) : unknown(db);
 }
 
@@ -530,6 +530,7 @@ static bool put_place(struct database *db, const struct head *head, int64_t cont
     sqlite3_bind_int(s, 5, (int)kind);
     sqlite3_bind_int64(s, 6, (int64_t)place.number);
     sqlite3_bind_int64(s, 7, record_mtime_ns(r));
+    db->transaction_bytes += ROW_BYTES;
     return sql_run(db, s);
 }
 
@@ -671,6 +672,9 @@ static bool write_records(struct database *db, const struct head *head, int64_t 
             put_place(db, head, contents, at.record, KIND_MARKER);
         else
             apply_object(db, head, contents, at.record);
+        /* No name stands for the state yet: its rows may stand alone. */
+        if (!db->err)
+            commit_if_long(db, db->applying);
     }
     return !db->err;
 }
@@ -780,7 +784,7 @@ static bool apply_to_branch(struct database *db, const struct batch *batch,
 
 bool apply(struct database *db, const struct batch *batch, const struct queued *e)
 {
-    db->transaction_bytes += ENTRY_BYTES;
+    db->transaction_bytes += ROW_BYTES;
     switch (e->kind) {
     case CHANGE_GROUP_BEGIN:
         db->groups++;

@@ -4,27 +4,48 @@
  * the writer's transactions. */
 #include "disk/database.h"
 
-/* Deleting a chunk reads all of it. As many go as come with a transaction: 4 MiB of them while
- * others wait for it, 128 MiB else. */
-#define CHUNKS_ALWAYS  8
-#define CHUNKS_RELAXED 256
+/* Of segments that may be loose so many are looked at, at once. */
+#define LOOSE_MAX 1000
 
-bool collect_segments(struct database *db, bool *done)
+static bool delete_loose(struct database *db, int64_t row)
 {
-    *done = sql_number(db, SQL_LOOSE) == 0;
-    if (*done || db->err)
-        return !db->err;
-    if (!sql_run(db, sql_begin(db, SQL_STILL_NEEDED)) ||
-        !sql_run(db, sql_begin(db, SQL_DELETE_SEGMENTS)))
-        return false;
+    return sql_run(db, sql_begin_with(db, SQL_DELETE_LOOSE, &row, 1));
+}
 
-    sqlite3_stmt *s = sql_begin(db, SQL_DELETE_CHUNKS);
+/* Deletes a segment that nothing refers to, with at most `most` of its chunks. Returns how many
+ * more are allowed: none when there may be more of them. */
+static int delete_segment(struct database *db, int64_t row, int64_t segment, int most)
+{
+    const int64_t chunks[] = {segment, most};
 
-    sqlite3_bind_int(
-        s, 1, db->options.durability == DURABILITY_ALWAYS ? CHUNKS_ALWAYS : CHUNKS_RELAXED);
-    if (!sql_run(db, s) || !sql_run(db, sql_begin(db, SQL_DELETE_LOOSE)))
-        return false;
-    *done = sql_number(db, SQL_LOOSE) == 0;
+    if (!sql_run(db, sql_begin_with(db, SQL_DELETE_SEGMENT, &segment, 1)) ||
+        !sql_run(db, sql_begin_with(db, SQL_DELETE_CHUNKS, chunks, ARRAY_LEN(chunks))))
+        return 0;
+    most -= sqlite3_changes(db->sql);
+    if (most > 0)
+        delete_loose(db, row);
+    return most;
+}
+
+bool collect_segments(struct database *db, int most, bool *done)
+{
+    *done = false;
+    for (int looked = 0; looked < LOOSE_MAX && most > 0 && !*done && !db->err; looked++) {
+        sqlite3_stmt *s = sql_begin(db, SQL_NEXT_LOOSE);
+
+        *done = !sql_row(db, s);
+        if (*done)
+            break;
+
+        int64_t row = sqlite3_column_int64(s, 0), segment = sqlite3_column_int64(s, 1);
+        bool needed = sqlite3_column_int(s, 2);
+
+        sqlite3_reset(s);
+        if (needed)
+            delete_loose(db, row);
+        else
+            most = delete_segment(db, row, segment, most);
+    }
     return !db->err;
 }
 
@@ -95,7 +116,7 @@ static int collect_node(struct database *db, int most, bool *found)
     return most;
 }
 
-bool collect(struct database *db, int most, bool *done)
+bool collect(struct database *db, int most, int chunks, bool *done)
 {
     bool found = true;
 
@@ -112,7 +133,7 @@ bool collect(struct database *db, int most, bool *done)
 
     bool none_loose = true;
 
-    if (db->err || !collect_segments(db, &none_loose))
+    if (db->err || !collect_segments(db, chunks, &none_loose))
         return false;
     *done = *done && none_loose;
     return true;

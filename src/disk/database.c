@@ -161,8 +161,11 @@ bool write_numbers(struct database *db)
 
 static bool create(struct database *db)
 {
-    if (!sql_exec(db, "PRAGMA page_size = 8192") ||
-        !sql_exec(db, "PRAGMA journal_mode = WAL") || !sql_exec(db, "BEGIN IMMEDIATE"))
+    char page_size[64];
+
+    snprintf(page_size, sizeof(page_size), "PRAGMA page_size = %d", JOURNAL_PAGE);
+    if (!sql_exec(db, page_size) || !sql_exec(db, "PRAGMA journal_mode = WAL") ||
+        !sql_exec(db, "BEGIN IMMEDIATE"))
         return false;
     if (sql_exec(db, schema) && write_numbers(db) &&
         sql_exec(db, "INSERT INTO node (parent) VALUES (NULL);"
@@ -397,6 +400,8 @@ static bool begin_writing(struct database *db, struct buf *why)
     old_find(db);
     sql_exec(db, db->options.durability == DURABILITY_ALWAYS ? "PRAGMA synchronous = FULL"
                                                              : "PRAGMA synchronous = NORMAL");
+    /* Some builds of SQLite overwrite what is deleted: removing a body would write all of it. */
+    sql_exec(db, "PRAGMA secure_delete = OFF");
     sqlite3_wal_hook(db->sql, note_journal, db);
     /* About as much: what a larger transaction needed is given back. */
     sql_exec(db, "PRAGMA journal_size_limit = 33554432");

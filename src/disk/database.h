@@ -25,6 +25,8 @@
 /* "s3me" and the schema's version, where SQLite keeps such numbers for programs. */
 #define APPLICATION_ID 0x73336d65
 #define SCHEMA_VERSION 2
+/* A page of a file that we make. */
+#define JOURNAL_PAGE 8192
 
 /* Every statement, by its name; see statements.def. */
 enum statement {
@@ -109,6 +111,7 @@ struct database {
     size_t committed; /* entries in hand before this one are in the file */
     size_t applying;  /* entry in hand: the one at work */
     bool overtaking;  /* it waits while others pass */
+    bool others_wait; /* changes in hand may pass it, and were too many to do so at once */
     int wal_pages;    /* of the journal, since it was last copied into the file */
     struct file_id files[DATABASE_FILES]; /* as they were opened */
     bool files_gone;                      /* why err is set */
@@ -216,11 +219,12 @@ int64_t find_contents(struct database *db, int64_t node, struct str bucket, bool
 /* What the node has of these contents (0: of none) is nobody's any more. */
 bool discard(struct database *db, int64_t node, int64_t contents);
 
-/* Removes at most `most` rows that are garbage; *done when there is none left. */
-bool collect(struct database *db, int most, bool *done);
-/* Some bytes of segments that nothing refers to any more, once the rows that did are gone; *done
- * when there are none left. In a transaction. */
-bool collect_segments(struct database *db, bool *done);
+/* Removes at most `most` rows and `chunks` chunks that are garbage; *done when there is none
+ * left. */
+bool collect(struct database *db, int most, int chunks, bool *done);
+/* Removes at most `most` chunks of segments that nothing refers to any more, once the rows that
+ * did are gone; *done when there are none left. In a transaction. */
+bool collect_segments(struct database *db, int most, bool *done);
 
 /* Goes on with a node that can be folded, at most `most` rows of it or a little more. Returns
  * how many rows are still allowed; *found is false when there is no such node. Heads are read

@@ -20,13 +20,19 @@
 /* A disk that is slower than its clients, or gone, must not cost all memory. */
 #define QUEUE_MAX GiB(1)
 /* Under `relaxed`: when to say that the disk does not keep up, and how often. */
-#define SLOW_NS             NS_PER_S
-#define SLOW_REMINDER_NS    (30 * NS_PER_S)
-#define COLLECT_ROWS        2000
-#define COLLECT_ROWS_ALWAYS 200
-/* Under `always`: a change of a few bytes waits for no more of others than this, written and
- * synced. */
+#define SLOW_NS          NS_PER_S
+#define SLOW_REMINDER_NS (30 * NS_PER_S)
+/* Garbage that goes at once. Deleting a chunk reads all of it: 4 MiB while others wait for it,
+ * 128 MiB else; beside changes about as much goes as comes with them. */
+#define COLLECT_ROWS          2000
+#define COLLECT_ROWS_ALWAYS   200
+#define COLLECT_CHUNKS        256
+#define COLLECT_CHUNKS_ALWAYS 8
+/* Under `always`: a change of a few bytes waits for no more of others than STEP_BYTES, written and
+ * synced. Inside a body a step ends after PIECE_BYTES when changes came meanwhile; what the journal
+ * has is part of the step, because all of it is copied into the file afterwards. */
 #define STEP_BYTES  MiB(4)
+#define PIECE_BYTES KiB(512)
 #define SMALL_BYTES KiB(64)
 #define HELD_MAX    64   /* so many changes are passed at most */
 #define OWN_MAX     5000 /* a call with more changes waits for all */
@@ -34,7 +40,7 @@
 #define TRANSACTION_BYTES MiB(64)
 /* Pages of the journal that are copied into the file at once. */
 #define JOURNAL_PAGES_RELAXED 4000
-#define JOURNAL_PAGES_ALWAYS  512
+#define JOURNAL_PAGES_ALWAYS  (STEP_BYTES / JOURNAL_PAGE)
 
 /* ---- batches ----------------------------------------------------------------------- */
 
@@ -306,11 +312,17 @@ static void note_safe(struct database *db)
     pthread_mutex_unlock(&db->lock);
 }
 
+/* Is the journal long enough to be copied into the file? */
+static bool is_journal_long(const struct database *db)
+{
+    return db->wal_pages >= (int)(is_always(db) ? JOURNAL_PAGES_ALWAYS : JOURNAL_PAGES_RELAXED);
+}
+
 /* Copies the journal into the file, a part at a time and when nobody waits for what was committed:
  * a commit that does it for all that was written takes as long as that. */
 static void copy_journal(struct database *db)
 {
-    if (db->wal_pages < (is_always(db) ? JOURNAL_PAGES_ALWAYS : JOURNAL_PAGES_RELAXED))
+    if (!is_journal_long(db))
         return;
     db->wal_pages = 0;
     /* If it fails, a write will, too. */
@@ -320,9 +332,11 @@ static void copy_journal(struct database *db)
 /* With the numbers that were given, and some bytes less that nothing refers to. */
 static bool commit(struct database *db, size_t entries)
 {
+    int chunks =
+        is_always(db) ? 1 + (int)(db->transaction_bytes / PIECE_BYTES) : COLLECT_CHUNKS;
     bool done;
 
-    if (!write_sequence(db) || !collect_segments(db, &done) || !sql_exec(db, "COMMIT"))
+    if (!write_sequence(db) || !collect_segments(db, chunks, &done) || !sql_exec(db, "COMMIT"))
         return false;
     db->has_garbage = db->has_garbage || !done;
     db->transaction_bytes = 0;
@@ -331,7 +345,6 @@ static bool commit(struct database *db, size_t entries)
         return false;
     note_safe(db);
     old_remove(db);
-    copy_journal(db);
     return true;
 }
 
@@ -501,6 +514,7 @@ static bool let_others_pass(struct database *db, size_t from, struct held *held)
     bool ok, any = false, stop = false;
 
     take_newcomers(db);
+    db->others_wait = false;
     if (from >= db->hand.count)
         return true;
     ok = sql_exec(db, "BEGIN IMMEDIATE");
@@ -512,7 +526,7 @@ static bool let_others_pass(struct database *db, size_t from, struct held *held)
         if (may_pass(db, at, end, held, &stop)) {
             ok = pass_unit(db, at, end);
             any = true;
-            stop = db->transaction_bytes >= STEP_BYTES / 2;
+            db->others_wait = stop = db->transaction_bytes >= STEP_BYTES / 2;
         } else {
             ok = !db->err;
         }
@@ -544,26 +558,58 @@ static void hold_entry(struct database *db, struct held *held)
         held->entries[held->count++] = db->applying;
 }
 
-bool commit_if_long(struct database *db, size_t entries)
+/* Did changes come that could pass those in hand? */
+static bool has_newcomers(struct database *db)
 {
-    struct held held = {.count = 0};
+    pthread_mutex_lock(&db->lock);
+    bool came = db->filling.count > 0 && db->open_groups == 0;
+    pthread_mutex_unlock(&db->lock);
+    return came || db->others_wait;
+}
 
-    if (db->transaction_bytes < (is_always(db) ? STEP_BYTES : TRANSACTION_BYTES) ||
-        db->groups > 0 || db->overtaking)
-        return true;
-    bool midst = entries == db->applying;
+static bool is_transaction_long(struct database *db, bool midst)
+{
+    uint64_t journal = (uint64_t)db->wal_pages * JOURNAL_PAGE;
 
-    if (!commit(db, entries))
-        return false;
-    if (is_always(db)) {
-        /* Of another entry at work the names are read later. */
-        if (!midst || is_of_one_key(&db->hand.entries[db->applying]))
-            shrink_hand(db);
+    if (!is_always(db))
+        return db->transaction_bytes >= TRANSACTION_BYTES;
+    return db->transaction_bytes >= PIECE_BYTES &&
+           (db->transaction_bytes + journal >= STEP_BYTES || (midst && has_newcomers(db)));
+}
+
+/* Lets others pass, before the journal is copied and after that: each takes its time. */
+static bool step_aside(struct database *db, bool midst)
+{
+    struct held held;
+    bool copy = is_journal_long(db);
+
+    /* Of another entry at work the names are read later. */
+    if (!midst || is_of_one_key(&db->hand.entries[db->applying]))
+        shrink_hand(db);
+    for (int round = 0; round < 1 + copy; round++) {
+        held.count = 0;
+        if (round > 0)
+            copy_journal(db);
         if (midst)
             hold_entry(db, &held);
         if (!let_others_pass(db, db->applying + 1, &held))
             return false;
     }
+    return true;
+}
+
+bool commit_if_long(struct database *db, size_t entries)
+{
+    bool midst = entries == db->applying;
+
+    if (db->groups > 0 || db->overtaking || !is_transaction_long(db, midst))
+        return true;
+    if (!commit(db, entries))
+        return false;
+    if (!is_always(db))
+        copy_journal(db);
+    else if (!step_aside(db, midst))
+        return false;
     return sql_exec(db, "BEGIN IMMEDIATE");
 }
 
@@ -590,7 +636,10 @@ static bool write_hand(struct database *db)
         if (!e.passed && (!apply(db, &db->hand, &e) || !commit_if_long(db, db->applying + 1)))
             return false;
     }
-    return commit(db, db->hand.count);
+    if (!commit(db, db->hand.count))
+        return false;
+    copy_journal(db);
+    return true;
 }
 
 static bool is_damage(int err)
@@ -714,7 +763,8 @@ static void tidy(struct database *db)
 
     db->err = SQLITE_OK;
     if (!sql_exec(db, "BEGIN IMMEDIATE") ||
-        !collect(db, is_always(db) ? COLLECT_ROWS_ALWAYS : COLLECT_ROWS, &done) ||
+        !collect(db, is_always(db) ? COLLECT_ROWS_ALWAYS : COLLECT_ROWS,
+                 is_always(db) ? COLLECT_CHUNKS_ALWAYS : COLLECT_CHUNKS, &done) ||
         !sql_exec(db, "COMMIT"))
         roll_back(db);
     else
