@@ -4,7 +4,7 @@
 #   make deps GOAL     what GOAL needs: to build, or for a goal of tests also to test
 #   make deps-build    compiler, autoconf, libraries
 #   make deps-check    the same, and what the unit, end-to-end and wire tests run with
-#   make deps-sdk      the same, and the toolchains of nine other clients (sdk.mk)
+#   make deps-sdk      the same, and the toolchains of ten other clients (sdk.mk)
 #   make deps-ci       the same, and clang with its tools, for lint, sanitizers and fuzzers,
 #                      and browsers with a network of their own, which tests pass over where there are none,
 #                      and debootstrap for check-distro

@@ -90,7 +90,7 @@ check: all
 	    report+=$$(printf '  %-6s %-6s %4d s' $$suite $$verdict $$((SECONDS - start)))$$'\n'; \
 	done; \
 	printf '\nmake check, by suite:\n%s%d passed, %d failed\n' "$$report" $$passed $$failed; \
-	echo 'Nine other clients (Go, Java, Rust, JavaScript ...) are tested by: make deps-sdk check-sdk'; \
+	echo 'Ten other clients (Go, Java, Rust, JavaScript ...) are tested by: make deps-sdk check-sdk'; \
 	test $$failed -eq 0
 
 # ---- sanitizers --------------------------------------------------------------------------------

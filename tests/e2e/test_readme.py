@@ -371,6 +371,17 @@ def client_command(name, text, folder):
                 if err != nil {{ panic(err) }}
             }}""")
         return ["go", "run", "-mod=mod", "."], folder
+    if name == "minio-go":
+        for file in ("go.mod", "go.sum"):
+            shutil.copy(ROOT / "tests/e2e/sdk/minio-go" / file, folder)
+        (folder / "main.go").write_text(f"""package main
+            import ("context"; "github.com/minio/minio-go/v7"; "github.com/minio/minio-go/v7/pkg/credentials")
+            func main() {{
+                c, err := {text}
+                if err == nil {{ _, err = c.ListBuckets(context.TODO()) }}
+                if err != nil {{ panic(err) }}
+            }}""")
+        return ["go", "run", "-mod=mod", "."], folder
     if name == "Rust":
         for file in ("Cargo.toml", "Cargo.lock"):
             shutil.copy(ROOT / "tests/e2e/sdk/rust" / file, folder)
@@ -387,7 +398,8 @@ def client_command(name, text, folder):
 # What is there when a client can run: a program, a folder of `make check-sdk`.
 NEEDS = {"AWS CLI": [], "Python, boto3": [], "s3cmd": ["s3cmd"], "rclone": ["rclone"], "JavaScript v3": ["node", "js/node_modules"],
          "minio-js": ["node", "minio-js/node_modules"], "s3db.js": ["node", "s3db/node_modules"], "minio-py": ["minio-py/venv"],
-         "Java v2": ["java", "java/lib"], "Go v2": ["go", "go"], "Rust": ["cargo", "rust"]}  # fmt: skip
+         "Java v2": ["java", "java/lib"], "Go v2": ["go", "go"],
+         "minio-go": ["go", "minio-go"], "Rust": ["cargo", "rust"]}  # fmt: skip
 
 
 def test_every_client_has_a_row():

@@ -197,6 +197,7 @@ SUITES = [
     Suite("js", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
     Suite("s3cmd", [S3CMD, PYTHON], ["python3", "{source}/suite.py"]),
     Suite("rclone", [RCLONE, PYTHON], ["python3", "{source}/suite.py"]),
+    Suite("minio-go", [GO], ["{target}/suite"], build_go),
     Suite("minio-js", [NODE, NPM], ["node", "{target}/suite.mjs"], build_node),
     Suite("minio-py", [PYTHON], ["{target}/venv/bin/python", "{source}/suite.py"], build_python),
 ]
