@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* credentials_file.c - the --credentials file: an object, or an array of objects, of
+/* credentials_file.c - the --credentials file, and the "users" of --seed-config: an object, or
+ * an array of objects, of
  *   accessKey, secretKey, and optionally canonicalId, displayName, email, accountId,
  *   sessionToken: texts
  *   admin: true for one that may administer the server */
@@ -81,52 +82,134 @@ static bool read_entry(struct credential *c, json_t *entry, struct buf *why)
     return true;
 }
 
-static bool add_entries(struct credentials *set, json_t *document, struct buf *why)
+/* Adds one entry. place: where it stands. */
+static bool add_entry(struct key_reader *r, json_t *entry, struct str place)
 {
-    size_t count = json_is_array(document) ? json_array_size(document) : 1;
+    struct credential c = {0};
+    const char *why_not;
+    size_t before = r->why->len;
+
+    buf_add(r->why, place);
+    buf_add(r->why, STR(": "));
+    if (!read_entry(&c, entry, r->why))
+        return false;
+    if (!key_reader_add(r, &c, place, &why_not)) {
+        buf_add_c(r->why, why_not);
+        return false;
+    }
+    r->why->len = before;
+    return true;
+}
+
+/* as_path: "$.users[0]", as the other members of a seed are told; else "entry 1". */
+static bool add_entries(struct key_reader *r, json_t *entries, struct str file, bool as_path)
+{
+    size_t count = json_is_array(entries) ? json_array_size(entries) : 1;
 
     for (size_t i = 0; i < count; i++) {
-        json_t *entry = json_is_array(document) ? json_array_get(document, i) : document;
-        struct credential c = {0};
-        size_t before = why->len;
-        const char *why_not;
+        json_t *entry = json_is_array(entries) ? json_array_get(entries, i) : entries;
+        AUTO_BUF(place, KiB(8));
 
-        buf_addf(why, "entry %zu: ", i + 1);
-        if (!read_entry(&c, entry, why))
+        buf_add(&place, file);
+        if (!as_path)
+            buf_addf(&place, "entry %zu", i + 1);
+        else if (json_is_array(entries))
+            buf_addf(&place, "$.users[%zu]", i);
+        else
+            buf_addf(&place, "$.users");
+        if (!add_entry(r, entry, buf_str(&place)))
             return false;
-        if (!credentials_add(set, &c, &why_not)) {
-            buf_add_c(why, why_not);
-            return false;
-        }
-        why->len = before;
     }
     if (count == 0)
-        buf_add(why, STR("no credentials in it"));
+        buf_addf(r->why, "%.*s%sno credentials in it", (int)file.len, file.ptr,
+                 as_path ? "$.users: " : "");
     return count > 0;
 }
 
-bool credentials_file_read(struct credentials *set, const char *path, struct buf *why)
+/* ---- where keys were given --------------------------------------------------------- */
+
+/* The places are pairs of texts: access key NUL place NUL. */
+static const char *find_place(const struct key_reader *r, const char *access_key)
 {
-    AUTO_BUF(content, CREDENTIALS_MAX);
+    for (struct str rest = buf_str(&r->places); rest.len > 0;) {
+        const char *key = rest.ptr, *place = key + strlen(key) + 1;
+
+        if (strcmp(key, access_key) == 0)
+            return place;
+        rest = str_from(rest, (size_t)(place - key) + strlen(place) + 1);
+    }
+    return NULL;
+}
+
+bool key_reader_add(struct key_reader *r, const struct credential *c, struct str place,
+                    const char **why)
+{
+    const char *before = c->access_key ? find_place(r, c->access_key) : NULL;
+
+    if (before) {
+        buf_addf(r->why, "the access key %s is given twice; before: %s", c->access_key, before);
+        *why = "";
+        return false;
+    }
+    if (!credentials_add(r->set, c, why))
+        return false;
+    buf_add_c(&r->places, c->access_key);
+    buf_add_char(&r->places, '\0');
+    buf_add(&r->places, place);
+    buf_add_char(&r->places, '\0');
+    return true;
+}
+
+/* ---- files ------------------------------------------------------------------------- */
+
+/* NULL with a sentence in why. file: "--option PATH: " */
+static json_t *read_document(struct key_reader *r, const char *path, size_t max,
+                             struct str file)
+{
+    AUTO_BUF(content, max);
     json_error_t error;
     json_t *document;
-    bool ok = false;
     int err = file_read(&content, path);
 
-    buf_addf(why, "--credentials %s: ", path);
     if (err) {
-        buf_add_c(why, strerror(err));
-        return false;
+        buf_addf(r->why, "%.*s%s", (int)file.len, file.ptr, strerror(err));
+        r->unreadable = true;
+        return NULL;
     }
     document =
         json_loadb(content.ptr ? content.ptr : "", content.len, JSON_REJECT_DUPLICATES, &error);
     /* It holds secrets; jansson's own copies are beyond our reach. */
     if (content.ptr)
         mem_wipe(content.ptr, content.len);
-    if (document)
-        ok = add_entries(set, document, why);
-    else
-        buf_addf(why, "line %d: %s", error.line, error.text);
+    if (!document)
+        buf_addf(r->why, "%.*sline %d: %s", (int)file.len, file.ptr, error.line, error.text);
+    return document;
+}
+
+bool key_reader_read_file(struct key_reader *r, const char *path)
+{
+    AUTO_BUF(file, KiB(8));
+    json_t *document;
+    bool ok;
+
+    buf_addf(&file, "--credentials %s: ", path);
+    document = read_document(r, path, CREDENTIALS_MAX, buf_str(&file));
+    ok = document && add_entries(r, document, buf_str(&file), false);
+    json_decref(document);
+    return ok;
+}
+
+bool key_reader_read_seed(struct key_reader *r, const char *path)
+{
+    AUTO_BUF(file, KiB(8));
+    json_t *document, *users;
+    bool ok;
+
+    buf_addf(&file, "--seed-config %s: ", path);
+    document = read_document(r, path, SEED_CONFIG_MAX, buf_str(&file));
+    users = json_object_get(document, "users");
+    r->has_users = users != NULL;
+    ok = document && (!users || add_entries(r, users, buf_str(&file), true));
     json_decref(document);
     return ok;
 }

@@ -191,7 +191,7 @@ static enum s3_err check_administrator(const struct credentials *set,
         return S3_OK;
     buf_addf(message,
              "The access key %s may not administer the server: its entry in the --credentials "
-             "file lacks \"admin\": true.",
+             "or --seed-config file lacks \"admin\": true.",
              c->access_key);
     return S3_ACCESS_DENIED;
 }

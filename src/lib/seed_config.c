@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* seed_config.c - the file of --seed-config: buckets with their settings and small objects.
  *
- *   {"buckets": {NAME: {"region": text, "versioning": "Enabled" or "Suspended",
- *     "owner": {"canonicalId", "displayName", "accountId": texts}, "tags": {key: text},
+ *   {"users": as a --credentials file; credentials_file.c reads them,
+ *    "buckets": {NAME: {"region": text, "versioning": "Enabled" or "Suspended",
+ *     "owner": access key, or {"canonicalId", "displayName", "accountId": texts},
+ *     "tags": {key: text},
  *     "objects": [{"key": text, "body" or "bodyBase64": text, and what seed.h says}]}}}
  *
  * Objects are put in their order: one key several times makes versions. */
 #include "lib/seed.h"
 
-#define FILE_MAX        MiB(64)
 #define BUCKET_TAGS_MAX 50
 #define NAMES(...)      ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -16,7 +17,7 @@ struct config {
     struct server *server;
     struct branch *branch;
     struct seed_json json;
-    struct str bucket;
+    struct str bucket, owner; /* the one that is filled, and whose it is */
     size_t objects;
 };
 
@@ -84,7 +85,7 @@ static bool put_object(struct config *c, struct record_spec *spec, struct str by
 static bool load_object(struct config *c, const json_t *object)
 {
     AUTO_BUF(attrs, KiB(64));
-    AUTO_BUF(bytes, FILE_MAX);
+    AUTO_BUF(bytes, SEED_CONFIG_MAX);
     struct record_spec spec = {
         .mtime_ns = clock_now_ns(),
         .checksum = {.alg = CHECKSUM_CRC64NVME, .type = CHECKSUM_FULL_OBJECT},
@@ -100,8 +101,7 @@ static bool load_object(struct config *c, const json_t *object)
         return wrong(c, "key", "it is longer than 1024 bytes");
     spec.key = str_c(key);
     if (!read_body(c, object, &bytes) ||
-        !seed_attrs(&c->json, object, seed_content_type(spec.key),
-                    s3_service_default_owner(c->server->s3), &attrs))
+        !seed_attrs(&c->json, object, seed_content_type(spec.key), c->owner, &attrs))
         return false;
     spec.attrs = buf_str(&attrs);
     return put_object(c, &spec, buf_str(&bytes));
@@ -133,15 +133,30 @@ static bool is_line(const char *text)
     return !strpbrk(text, "\r\n");
 }
 
+/* Of the key of a user, as he owns what he makes. */
+static bool add_owner_of(const struct config *c, const char *access_key, struct buf *out)
+{
+    AUTO(credentials) set = keyring_get(c->server->keyring);
+    const struct credential *user = set ? credentials_find(set, str_c(access_key)) : NULL;
+
+    if (user)
+        buf_add(out, credential_owner(user));
+    return user || wrong(c, "owner", "there is no such access key");
+}
+
 /* As records keep it: three lines. */
 static bool read_owner(struct config *c, const json_t *bucket, struct buf *out)
 {
     static const char *const parts[] = {"canonicalId", "displayName", "accountId", NULL};
     const json_t *owner = json_object_get(bucket, "owner");
-    size_t before = seed_json_enter(&c->json, "owner");
-    bool ok = !owner || seed_json_knows(&c->json, owner, parts, false);
     const char *text;
+    size_t before;
+    bool ok;
 
+    if (json_is_string(owner))
+        return add_owner_of(c, json_string_value(owner), out);
+    before = seed_json_enter(&c->json, "owner");
+    ok = !owner || seed_json_knows(&c->json, owner, parts, false);
     for (size_t i = 0; ok && owner && parts[i]; i++) {
         ok = seed_json_text(&c->json, owner, parts[i], &text);
         if (ok && i == 0 && (!text || !text[0]))
@@ -174,25 +189,21 @@ static bool read_versioning(const struct config *c, const json_t *bucket,
 
 static bool make_bucket(struct config *c, const json_t *bucket)
 {
-    AUTO_BUF(owner, KiB(1));
     AUTO_BUF(tags, KiB(256));
-    struct bucket_spec spec = {.name = c->bucket,
-                               .region = str_c(c->server->settings.region),
-                               .owner = s3_service_default_owner(c->server->s3)};
+    struct bucket_spec spec = {
+        .name = c->bucket, .region = str_c(c->server->settings.region), .owner = c->owner};
     enum versioning versioning;
     const char *region;
     enum s3_err err;
 
     if (!seed_json_text(&c->json, bucket, "region", &region) ||
-        !read_owner(c, bucket, &owner) || !read_versioning(c, bucket, &versioning) ||
+        !read_versioning(c, bucket, &versioning) ||
         !seed_json_tags(&c->json, bucket, BUCKET_TAGS_MAX, &tags))
         return false;
     if (region && !server_region_ok(region))
         return wrong(c, "region", "it is not the name of a region, such as us-east-1");
     if (region)
         spec.region = str_c(region);
-    if (owner.len > 0)
-        spec.owner = buf_str(&owner);
     spec.tagging = tags.len > 0 ? buf_str(&tags) : STR_NONE;
     err =
         s3_bucket_name_ok(c->bucket) ? bucket_create(c->branch, &spec) : S3_INVALID_BUCKET_NAME;
@@ -205,11 +216,14 @@ static bool make_bucket(struct config *c, const json_t *bucket)
 
 static bool load_bucket(struct config *c, const char *name, const json_t *bucket)
 {
+    AUTO_BUF(owner, KiB(4));
     size_t before = seed_json_enter(&c->json, name);
     bool ok = seed_json_knows(&c->json, bucket,
                               NAMES("region", "versioning", "owner", "tags", "objects"), false);
 
     c->bucket = str_c(name);
+    ok = ok && read_owner(c, bucket, &owner);
+    c->owner = owner.len > 0 ? buf_str(&owner) : s3_service_default_owner(c->server->s3);
     ok = ok && make_bucket(c, bucket) && load_objects(c, json_object_get(bucket, "objects"));
     c->json.path->len = before;
     return ok;
@@ -221,7 +235,7 @@ static bool load_document(struct config *c, const json_t *document)
     const char *name;
     bool ok;
 
-    if (!seed_json_knows(&c->json, document, NAMES("buckets"), false))
+    if (!seed_json_knows(&c->json, document, NAMES("users", "buckets"), false))
         return false;
     buckets = json_object_get(document, "buckets");
     if (buckets && !json_is_object(buckets))
@@ -238,7 +252,7 @@ static bool load_document(struct config *c, const json_t *document)
 
 enum exit_status seed_config_load(struct server *server, const char *path)
 {
-    AUTO_BUF(content, FILE_MAX);
+    AUTO_BUF(content, SEED_CONFIG_MAX);
     AUTO_BUF(place, KiB(64));
     AUTO_BUF(why, KiB(8));
     AUTO(branch) branch = store_branch(server->store, STR("main"));

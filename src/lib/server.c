@@ -97,31 +97,45 @@ static void tell_administrator(const struct credentials *credentials)
                  c->access_key);
 }
 
-/* What the settings name; NULL with a sentence in why, or without one when they name nobody. */
-static struct credentials *read_credentials(const struct settings *s, struct buf *why)
+static bool read_keys(struct key_reader *r, const struct settings *s)
 {
-    AUTO(credentials) set = NULL;
+    const struct credential c = {.access_key = s->access_key, .secret_key = s->secret_key};
     const char *why_not;
 
     if (!s->access_key[0] != !s->secret_key[0]) {
-        buf_add(why, STR("--access-key and --secret-key need each other"));
-        return NULL;
+        buf_add(r->why, STR("--access-key and --secret-key need each other"));
+        return false;
     }
-    if (!s->access_key[0] && !s->credentials[0])
-        return NULL;
-    set = credentials_new();
-    if (s->access_key[0]) {
-        const struct credential c = {.access_key = s->access_key, .secret_key = s->secret_key};
-
-        if (!credentials_add(set, &c, &why_not)) {
-            buf_addf(why, "--access-key: %s", why_not);
-            return NULL;
-        }
+    if (s->access_key[0] && !key_reader_add(r, &c, STR("--access-key"), &why_not)) {
+        buf_addf(r->why, "--access-key: %s", why_not);
+        return false;
     }
-    if (s->credentials[0] && !credentials_file_read(set, s->credentials, why))
-        return NULL;
+    if (s->credentials[0] && !key_reader_read_file(r, s->credentials))
+        return false;
+    if (s->seed_config[0] && !key_reader_read_seed(r, s->seed_config))
+        return false;
     if (s->credentials[0])
         server_check_secrecy("--credentials", s->credentials);
+    if (r->has_users)
+        server_check_secrecy("--seed-config", s->seed_config);
+    return true;
+}
+
+/* What the settings name; NULL with a sentence in why, or without one when they name nobody.
+ * *unreadable: because a file cannot be read. */
+static struct credentials *read_credentials(const struct settings *s, struct buf *why,
+                                            bool *unreadable)
+{
+    AUTO(credentials) set = credentials_new();
+    struct key_reader r = {.set = set, .why = why};
+    bool ok;
+
+    buf_init(&r.places, SIZE_MAX / 2);
+    ok = read_keys(&r, s);
+    buf_release(&r.places);
+    *unreadable = r.unreadable;
+    if (!ok || credentials_count(set) == 0)
+        return NULL;
     tell_administrator(set);
     return TAKE(set);
 }
@@ -143,7 +157,8 @@ static void check_token(const char *token, bool has_credentials, struct buf *why
 static enum exit_status load_credentials(struct server *server)
 {
     AUTO_BUF(why, KiB(4));
-    struct credentials *set = read_credentials(&server->settings, &why);
+    bool unreadable;
+    struct credentials *set = read_credentials(&server->settings, &why, &unreadable);
 
     if (set) {
         server->keyring = keyring_new(set);
@@ -153,7 +168,9 @@ static enum exit_status load_credentials(struct server *server)
         check_token(server->settings.metrics_token, set != NULL, &why);
     if (why.len)
         server_complain(server, "%.*s", (int)why.len, why.ptr);
-    return why.len ? EXIT_USAGE : EXIT_DONE;
+    if (!why.len)
+        return EXIT_DONE;
+    return unreadable ? EXIT_FAILED : EXIT_USAGE;
 }
 
 static enum exit_status open_state_dirs(struct server *server)
@@ -279,13 +296,16 @@ enum exit_status server_fill(struct server *server)
 void server_reload(struct server *server)
 {
     AUTO_BUF(why, KiB(4));
+    bool unreadable;
     struct credentials *set =
-        server->keyring ? read_credentials(&server->settings, &why) : NULL;
+        server->keyring ? read_credentials(&server->settings, &why, &unreadable) : NULL;
 
     if (set) {
         log_info("reloaded: %zu access keys", credentials_count(set));
         keyring_replace(server->keyring, set);
-    } else if (why.len) {
+    } else if (server->keyring) {
+        if (why.len == 0)
+            buf_add(&why, STR("there are none any longer"));
         log_error("the credentials stay as they were: %.*s", (int)why.len, why.ptr);
     }
     buf_reset(&why);

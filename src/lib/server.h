@@ -129,13 +129,26 @@ MUST_CHECK bool persist_wait(const struct server *server);
 
 /* ---- the rest ---------------------------------------------------------------------- */
 
-/* Reads a --credentials file into set. False with a sentence in why. */
-MUST_CHECK bool credentials_file_read(struct credentials *set, const char *path,
-                                      struct buf *why);
+/* Keys from several places, in their order: the same one twice is told with both. */
+struct key_reader {
+    struct credentials *set; /* borrowed */
+    struct buf *why;         /* a sentence about what is wrong */
+    struct buf places;       /* owned, of the keys so far: the caller inits and releases it */
+    bool unreadable;         /* a file is not there, or cannot be read */
+    bool has_users;          /* the seed has some */
+};
+/* *why: a static text, to be told behind the place; empty when r->why has it already. */
+MUST_CHECK bool key_reader_add(struct key_reader *r, const struct credential *c,
+                               struct str place, const char **why);
+/* A --credentials file. False with a sentence in why, as the next one. */
+MUST_CHECK bool key_reader_read_file(struct key_reader *r, const char *path);
+/* The users of a --seed-config file, if it has any. */
+MUST_CHECK bool key_reader_read_seed(struct key_reader *r, const char *path);
 
+#define SEED_CONFIG_MAX MiB(64)
 /* Loads DIR/BUCKET/KEY files; stops early when interrupted. */
 MUST_CHECK enum exit_status seed_load(struct server *server, const char *dir);
-/* Buckets that the file describes. */
+/* Buckets that the file describes; key_reader_read_seed has read its users. */
 MUST_CHECK enum exit_status seed_config_load(struct server *server, const char *path);
 
 /* ---- identity.c -------------------------------------------------------------------- */

@@ -155,6 +155,19 @@ def files_by_rclone(text, folder):
     plain_files(text, folder, keeps_metadata)
 
 
+@block("cat > seed.json")
+def seeded_users(text, folder):
+    with serving() as other:  # only to say what a free port is
+        port = {"S3MEMD_LISTEN": "127.0.0.1:0", "XDG_STATE_HOME": str(folder), "S3MEMD": S3MEMD}
+        try:
+            url = re.search(r"s3memd ready on (\S+)", run(text, other, folder, **port))[1]
+            bob = {"AWS_ACCESS_KEY_ID": "bob", "AWS_SECRET_ACCESS_KEY": "builder", "AWS_ENDPOINT_URL_S3": url}
+            assert run("aws s3 cp s3://demo/hello.txt -", other, folder, **bob) == "hello"
+            assert run("aws s3 ls", other, folder, **{**bob, "AWS_SECRET_ACCESS_KEY": "x"}, check=False) == ""
+        finally:
+            run("s3memctl stop", other, folder, check=False, **port)
+
+
 @block("s3memctl snapshot clean")
 def snapshots(text, folder):
     with serving("--bucket", "demo") as server:

@@ -5,7 +5,12 @@ import json
 
 import pytest
 
-from harness import ATTACHED, client, has, keys_of, run_daemon, serving
+from botocore.exceptions import ClientError
+
+from conftest import ALICE, as_user
+from harness import ATTACHED, client, has, http_request, keys_of, run_daemon, serving
+from sign import Signer
+from test_reload import reload
 
 pytestmark = [
     pytest.mark.options,
@@ -146,7 +151,16 @@ def test_it_fills_a_new_file_only_and_goes_before_seeds(tmp_path):
     ('{"buckets": }', "line 1: "),
     ('{"buckets": {"a-b": {}, "a-b": {}}}', "line 1: duplicate"),
     ([], "$: it is not an object"),
-    ({"users": []}, "$.users: there is no such member"),
+    ({"user": []}, "$.user: there is no such member"),
+    ({"users": []}, "$.users: no credentials in it"),
+    ({"users": "alice"}, "$.users: not an object"),
+    ({"users": [{"accessKey": "a", "secretKey": "s"}, 7]}, "$.users[1]: not an object"),
+    ({"users": [{"accessKey": "a"}]}, '$.users[0]: "secretKey" is missing'),
+    ({"users": [{"accessKey": "a", "secretKey": "s", "admin": 1}]}, '$.users[0]: "admin" is not true or false'),
+    ({"users": [{"accessKey": "a", "secretKey": "s", "canonicalId": "x"}]}, "$.users[0]: a canonical user id has 64"),
+    ({"users": [{"accessKey": "a", "secretKey": "s", "role": "x"}]}, '$.users[0]: unknown field "role"'),
+    ({"buckets": {"box": {"owner": "nobody"}}}, "$.buckets.box.owner: there is no such access key"),
+    ({"users": {"accessKey": "a", "secretKey": "s"}, "buckets": {"box": {"owner": "b"}}}, "owner: there is no such access key"),
     ({"buckets": []}, "$.buckets: it is not an object"),
     ({"buckets": {"B_": {}}}, "$.buckets.B_: The specified bucket is not valid"),
     ({"buckets": {"box": 7}}, "$.buckets.box: it is not an object"),
@@ -170,6 +184,82 @@ def test_a_config_that_is_not_good(tmp_path, document, complaint):
     done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", config)
     assert done.returncode == 2 and f"--seed-config {config}: " in done.stderr, done
     assert complaint in done.stderr, done
+
+
+def write_secret(path, document):
+    path.write_text(json.dumps(document))
+    path.chmod(0o600)
+    return path
+
+
+CAROL = {"accessKey": "carol", "secretKey": "of-the-seed", "accountId": "111122223333", "displayName": "Carol"}
+
+
+def test_users(tmp_path):
+    """They are known beside those of --access-key and --credentials, own buckets and administer as those do."""
+    seed = write_secret(tmp_path / "seed.json", {
+        "users": [CAROL, {"accessKey": "root", "secretKey": "r", "admin": True}],
+        "buckets": {"hers": {"owner": "carol", "objects": [{"key": "k", "body": "x"}]}, "alices": {"owner": ALICE["accessKey"]}, "rest": {}}})
+    keys = write_secret(tmp_path / "keys.json", ALICE)
+    with serving("--seed-config", seed, "--credentials", keys, "--access-key", "one", "--secret-key", "1") as server:
+        def buckets(user):
+            return [b["Name"] for b in as_user(server, user).list_buckets()["Buckets"]]
+
+        one, root = {"accessKey": "one", "secretKey": "1"}, {"accessKey": "root", "secretKey": "r"}
+        assert buckets(CAROL) == ["hers"] and buckets(ALICE) == ["alices"] and buckets(one) == [] and buckets(root) == ["rest"]
+        listed = as_user(server, CAROL).list_objects_v2(Bucket="hers", FetchOwner=True)["Contents"][0]["Owner"]
+        assert listed["ID"] == as_user(server, CAROL).list_buckets()["Owner"]["ID"]
+        as_user(server, CAROL).head_bucket(Bucket="hers", ExpectedBucketOwner="111122223333")
+        with pytest.raises(ClientError, match="403"):
+            as_user(server, ALICE).head_bucket(Bucket="hers")
+        assert http_request(server, "GET", "/hers/k").status == 403
+        signed = [http_request(server, "GET", "/_s3mem/stats", Signer(u, f"127.0.0.1:{server.port}").headers("GET", "/_s3mem/stats")).status
+                  for u in (root, CAROL, one)]
+        assert signed == [200, 403, 403] and "holds secrets" not in server.stderr()
+
+
+def test_users_alone_turn_authentication_on(tmp_path):
+    seed = write_secret(tmp_path / "seed.json", {"users": CAROL})
+    seed.chmod(0o644)
+    with serving("--seed-config", seed, "--listen", "0.0.0.0:0") as server:
+        assert http_request(server, "GET", "/").status == 403
+        as_user(server, CAROL).create_bucket(Bucket="mine")
+        assert f"--seed-config {seed} holds secrets, and every user" in server.stderr()
+        assert "the first one administers: carol" in server.stderr()
+
+
+def test_users_are_read_again(tmp_path):
+    """Buckets are not."""
+    seed = write_secret(tmp_path / "seed.json", {"users": [CAROL], "buckets": {"box": {}}})
+    with serving("--seed-config", seed, "--persist", tmp_path / "state.db", "--auto-persist") as server:
+        as_user(server, CAROL).delete_bucket(Bucket="box")
+        write_secret(seed, {"users": [{**CAROL, "secretKey": "new"}, ALICE], "buckets": {"box": {}, "more": {}}})
+        reload(server, "reloaded: 2 access keys")
+        assert as_user(server, ALICE).list_buckets()["Buckets"] == []
+        for broken in ({"users": []}, {"users": [{}]}, {"buckets": {}}):
+            write_secret(seed, broken)
+            reload(server, "the credentials stay as they were")
+        assert as_user(server, {**CAROL, "secretKey": "new"}).list_buckets()["Buckets"] == []
+    # A state that is there already is not filled again, but its users are known.
+    write_secret(seed, {"users": [CAROL], "buckets": {"box": {}}})
+    with serving("--seed-config", seed, "--persist", tmp_path / "state.db", "--auto-persist") as server:
+        assert as_user(server, CAROL).list_buckets()["Buckets"] == []
+        assert http_request(server, "GET", "/").status == 403
+
+
+@pytest.mark.parametrize("others, place", [
+    (["--access-key", "carol", "--secret-key", "s"], "--access-key"),
+    (["--credentials", "FOLDER/keys.json"], "--credentials FOLDER/keys.json: entry 2"),
+    ([], "--seed-config FOLDER/seed.json: $.users[0]"),
+])
+def test_a_key_that_is_given_twice_is_told_with_both_places(tmp_path, others, place):
+    write_secret(tmp_path / "seed.json", {"users": [*([CAROL] if not others else []), CAROL]})
+    write_secret(tmp_path / "keys.json", [ALICE, CAROL])
+    options = [text.replace("FOLDER", str(tmp_path)) for text in ("--seed-config", "FOLDER/seed.json", *others)]
+    done = run_daemon("--listen", "127.0.0.1:0", *options)
+    told = f"--seed-config FOLDER/seed.json: $.users[{0 if others else 1}]: the access key carol is given twice; before: {place}\n"
+    told = told.replace("FOLDER", str(tmp_path))
+    assert done.returncode == 2 and told in done.stderr, done
 
 
 def test_a_config_that_is_not_there_or_too_large_for_memory(tmp_path):
