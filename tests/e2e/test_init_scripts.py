@@ -448,6 +448,15 @@ def test_address_before_it_listens(tmp_path, listen, url, free_port):
     assert env["AWS_ENDPOINT_URL"] == url.format(free_port)
 
 
+@pytest.mark.parametrize("stage", ["start", "ready"])
+@pytest.mark.parametrize("listen, url", [("0.0.0.0:{}", "http://127.0.0.1:{}"), ("[::]:{}", "http://[::1]:{}")])
+def test_address_of_everywhere(tmp_path, listen, url, stage, free_port):
+    """Listening everywhere is not an address to connect to."""
+    env, _ = environment(tmp_path, "--insecure", stage=stage, listen=listen.format(free_port))
+    assert env["AWS_ENDPOINT_URL"] == url.format(free_port)
+    assert env["EDGE_PORT"] == str(free_port)
+
+
 @pytest.fixture
 def free_port():
     with socket.socket() as probe:
