@@ -13,8 +13,8 @@ DEPS_CTL_PACKAGES := $(if $(findstring without-ctl,$(CONFIGURE_ARGS)),,libcurl4-
 DEPS_BUILD_PACKAGES := gcc libc6-dev make autoconf automake pkg-config \
                        libmicrohttpd-dev libgnutls28-dev libxml2-dev libssl-dev zlib1g-dev libjansson-dev \
                        libxxhash-dev libsqlite3-dev libarchive-dev $(DEPS_CTL_PACKAGES)
-# git: tests ask which files are the project's. zsh: its completion is tried.
-DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl ca-certificates git zsh
+# git: tests ask which files are the project's. zsh, fish: their completions are tried.
+DEPS_CHECK_PACKAGES := libcmocka-dev python3 python3-venv curl openssl ca-certificates git zsh fish
 DEPS_CI_PACKAGES := clang clang-tidy clang-format llvm libclang-rt-dev \
                     chromium firefox-esr iproute2 debootstrap
 

@@ -15,11 +15,11 @@ PATH = ":".join((os.path.dirname(CTL), os.path.dirname(S3MEMD), os.environ["PATH
 FOLDER = ROOT / "completions"
 
 
-@pytest.fixture(params=["bash", "zsh"])
+@pytest.fixture(params=["bash", "zsh", "fish"])
 def complete(request):
     """Completes the last word, by the functions that the shell itself would call."""
     if not shutil.which(request.param):
-        pytest.skip(f"no {request.param}")
+        pytest.skip(f"{request.param} is not installed: make deps-check installs it")
 
     def run(*words, server=None):
         program = words[0]
@@ -29,11 +29,13 @@ def complete(request):
         if request.param == "bash":
             script = (f". {FOLDER}/{program}.bash; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
                       f'_{program}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+        elif request.param == "fish":
+            script = f"source {FOLDER}/{program}.fish; complete -C '{' '.join(words)}'"
         else:  # compadd tells what may be added; the shell keeps what fits
             script = ("compadd() { while [[ $1 == -* && $1 != -- ]]; do [[ $1 == -S ]] && shift; shift; done; "
                       "shift; print -rl -- $@ }; _files() { print -rl -- *(N) }; compset() { : }; "
                       f"words=({quoted}); CURRENT={len(words)}; . {FOLDER}/_{program}")
-        done = subprocess.run([request.param, *(["-f"] if request.param == "zsh" else []), "-c", script],
+        done = subprocess.run([request.param, *{"zsh": ["-f"], "fish": ["--no-config"]}.get(request.param, []), "-c", script],
                               capture_output=True, text=True, check=False, timeout=30 * SLOW, cwd=FOLDER,
                               env={**ENV, "PATH": PATH, "S3MEMCTL_ENDPOINT": server.url if server else ""})
         assert done.stderr == "", done.stderr
