@@ -275,6 +275,7 @@ enum s3_err begin_upload_part(struct s3_call *c);
 enum s3_err begin_post_object(struct s3_call *c);
 enum s3_err begin_complete_multipart_upload(struct s3_call *c);
 enum s3_err begin_delete_objects(struct s3_call *c);
+enum s3_err begin_put_bucket_tagging(struct s3_call *c);
 enum s3_err begin_put_object_tagging(struct s3_call *c);
 
 #endif

@@ -14,17 +14,6 @@ struct victim {
 
 /* ---- the document ------------------------------------------------------------------ */
 
-/* S3 takes no list of deletions without a digest of it. */
-static enum s3_err require_digest(struct s3_call *c)
-{
-    const struct payload *p = &c->payload;
-    if (p->has_content_md5 || p->claimed.alg != CHECKSUM_NONE || p->claimed_in_trailer)
-        return S3_OK;
-    return s3_fail_message(
-        c, S3_INVALID_REQUEST,
-        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
-}
-
 static bool read_time(struct str text, struct write_conditions *conditions)
 {
     int64_t unix_ns;
@@ -156,7 +145,7 @@ static enum s3_err delete_some(struct s3_call *c)
 
 enum s3_err begin_delete_objects(struct s3_call *c)
 {
-    if (s3_check_bypass(c) || require_digest(c))
+    if (s3_check_bypass(c) || payload_require_digest(c))
         return c->err;
     /* Before digests are compared: backlot/routers/s3.py (measured). */
     return c->payload.expected ? S3_OK

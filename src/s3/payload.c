@@ -157,6 +157,16 @@ static enum s3_err check_announced(struct s3_call *c, enum checksum_alg given)
     return payload_unsupported_algorithm(c);
 }
 
+enum s3_err payload_require_digest(struct s3_call *c)
+{
+    const struct payload *p = &c->payload;
+    if (p->has_content_md5 || p->claimed.alg != CHECKSUM_NONE || p->claimed_in_trailer)
+        return S3_OK;
+    return s3_fail_message(
+        c, S3_INVALID_REQUEST,
+        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+}
+
 static void start_digests(struct s3_call *c, struct payload *p, enum checksum_alg alg,
                           bool with_md5)
 {

@@ -46,6 +46,10 @@ MUST_CHECK enum s3_err payload_claimed_checksum(struct s3_call *c, struct checks
  */
 enum s3_err payload_invalid_checksum(struct s3_call *c, enum checksum_alg alg);
 enum s3_err payload_unsupported_algorithm(struct s3_call *c);
+/* Behind payload_begin. INVALID_REQUEST: the client sends no digest of the body with it.
+ * Sources: backlot/routers/s3.py (DeleteObjects, measured), versitygw issue 1521 (PutBucketTagging;
+ * PutObjectTagging needs none: issue 1662). */
+MUST_CHECK enum s3_err payload_require_digest(struct s3_call *c);
 /* Installs the sink later with payload_set_sink, before the first payload_feed.
  * default_alg: computed when the client names none (CHECKSUM_NONE: compute none).
  * with_md5: compute the MD5 even without Content-MD5.

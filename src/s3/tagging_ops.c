@@ -32,6 +32,11 @@ static enum s3_err set_bucket_tags(struct s3_call *c, struct str query)
     return s3_reply_empty(c, 204);
 }
 
+enum s3_err begin_put_bucket_tagging(struct s3_call *c)
+{
+    return payload_require_digest(c);
+}
+
 enum s3_err op_put_bucket_tagging(struct s3_call *c)
 {
     AUTO_BUF(query, TAGS_QUERY_MAX);

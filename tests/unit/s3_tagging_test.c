@@ -7,10 +7,22 @@
 #define TAG(key, value) "<Tag><Key>" key "</Key><Value>" value "</Value></Tag>"
 #define TAGGING(tags)   STR("<Tagging><TagSet>" tags "</TagSet></Tagging>")
 
+/* With a digest of the document, which a bucket's tags need. */
+static unsigned put_tags(struct asked *a, const char *target, struct str document)
+{
+    uint8_t md5[MD5_SIZE];
+    AUTO_BUF(header, 100);
+    md5_once(document, md5);
+    buf_add_c(&header, "Content-MD5: ");
+    buf_add_base64(&header, str_of((const char *)md5, sizeof(md5)));
+    buf_add_char(&header, '\0');
+    return ask(a, "PUT", target, header.ptr, document);
+}
+
 static void refused(struct asked *a, const char *target, struct str document, const char *code,
                     const char *message)
 {
-    assert_int_equal(ask(a, "PUT", target, "", document), 400);
+    assert_int_equal(put_tags(a, target, document), 400);
     assert_answer(a, code);
     assert_answer(a, message);
 }
@@ -20,13 +32,16 @@ static void test_bucket_tags(void **state)
     struct asked *a = *state;
     assert_int_equal(ask(a, "GET", "/bucket?tagging", "", STR_NONE), 404);
     assert_answer(a, "<Code>NoSuchTagSet</Code>");
-    assert_int_equal(
-        ask(a, "PUT", "/bucket?tagging", "", TAGGING(TAG("b", "x y") TAG("a", ""))), 204);
+    assert_int_equal(put_tags(a, "/bucket?tagging", TAGGING(TAG("b", "x y") TAG("a", ""))),
+                     204);
     assert_int_equal(ask(a, "GET", "/bucket?tagging", "", STR_NONE), 200);
     assert_answer(a, "<TagSet>" TAG("b", "x y") TAG("a", "") "</TagSet>");
-    assert_int_equal(ask(a, "PUT", "/bucket?tagging", "", STR("<Tagging/>")), 204);
+    assert_int_equal(ask(a, "PUT", "/bucket?tagging", "", STR("<Tagging/>")), 400);
+    assert_answer(a,
+                  "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+    assert_int_equal(put_tags(a, "/bucket?tagging", STR("<Tagging/>")), 204);
     assert_int_equal(ask(a, "GET", "/bucket?tagging", "", STR_NONE), 404);
-    ask(a, "PUT", "/bucket?tagging", "", TAGGING(TAG("a", "b")));
+    put_tags(a, "/bucket?tagging", TAGGING(TAG("a", "b")));
     assert_int_equal(ask(a, "DELETE", "/bucket?tagging", "", STR_NONE), 204);
     assert_int_equal(ask(a, "GET", "/bucket?tagging", "", STR_NONE), 404);
 }
@@ -39,7 +54,7 @@ static void test_object_tags(void **state)
     ask(a, "GET", "/bucket/key?tagging", "", STR_NONE);
     assert_answer(a,
                   "<TagSet>" TAG("b", "x y") TAG("a", "") TAG("\xC3\xA9", "1+1") "</TagSet>");
-    assert_int_equal(ask(a, "PUT", "/bucket/key?tagging", "", TAGGING(TAG("c", "@"))), 200);
+    assert_int_equal(put_tags(a, "/bucket/key?tagging", TAGGING(TAG("c", "@"))), 200);
     ask(a, "GET", "/bucket/key?tagging", "", STR_NONE);
     assert_answer(a, "<TagSet>" TAG("c", "@") "</TagSet>");
     assert_int_equal(ask(a, "DELETE", "/bucket/key?tagging", "", STR_NONE), 204);
@@ -101,12 +116,12 @@ static void test_limits(void **state)
     AUTO_BUF(document, KiB(64));
     const char *bucket = "/bucket?tagging", *object = "/bucket/key?tagging";
     ask(a, "PUT", "/bucket/key", "", STR("x"));
-    assert_int_equal(ask(a, "PUT", object, "", many_tags(&document, 10, 128, 128)), 200);
+    assert_int_equal(put_tags(a, object, many_tags(&document, 10, 128, 128)), 200);
     refused(a, object, many_tags(&document, 11, 1, 1), "BadRequest",
             "Object tags cannot be greater than 10");
     refused(a, object, many_tags(&document, 1, 129, 1), "InvalidTag", "The TagKey");
     refused(a, object, many_tags(&document, 1, 1, 129), "InvalidTag", "The TagValue");
-    assert_int_equal(ask(a, "PUT", bucket, "", many_tags(&document, 50, 128, 128)), 204);
+    assert_int_equal(put_tags(a, bucket, many_tags(&document, 50, 128, 128)), 204);
     refused(a, bucket, many_tags(&document, 51, 1, 1), "BadRequest",
             "Bucket tag count cannot be greater than 50");
 }
@@ -159,8 +174,8 @@ static void test_versions(void **state)
     assert_int_equal(str_find(buf_str(&a->headers), STR("x-amz-version-id")), SIZE_MAX);
     ask(a, "PUT", "/bucket?versioning", "",
         STR("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"));
-    assert_int_equal(
-        ask(a, "PUT", "/bucket/v?tagging&versionId=null", "", TAGGING(TAG("a", "b"))), 200);
+    assert_int_equal(put_tags(a, "/bucket/v?tagging&versionId=null", TAGGING(TAG("a", "b"))),
+                     200);
     assert_answer_header(a, "x-amz-version-id: null\n");
     assert_int_equal(ask(a, "GET", "/bucket/v?tagging&versionId=x", "", STR_NONE), 400);
     assert_answer(a, "Invalid version id specified");

@@ -158,7 +158,7 @@ FIELD = '--X\r\nContent-Disposition: form-data; name="{}"\r\n\r\n'
 # Requests whose documents are kept: what they start with, and the length of the rest.
 DOCUMENTS = {
     "DeleteObjects": ("POST /{}?delete HTTP/1.1\r\n" + MD5, "", 500_000),
-    "PutBucketTagging": ("PUT /{}?tagging HTTP/1.1\r\n", "", 60_000),
+    "PutBucketTagging": ("PUT /{}?tagging HTTP/1.1\r\n" + MD5, "", 60_000),
     "PostObject": ("POST /{} HTTP/1.1\r\n" + FORM, FIELD.format("a"), 60_000),
     "faults": ("PUT /_s3mem/faults HTTP/1.1\r\n", "", 60_000),
 }
