@@ -706,6 +706,23 @@ static void report(struct s3_call *c, uint64_t sent, bool aborted)
         traffic->end(traffic->arg, t);
 }
 
+/* What its user has to do something about: memory, and a program that needs another server. The
+ * latter once an operation: some ask for a bucket's policy with each thing they do. */
+static void warn(struct s3_call *c)
+{
+    const char *name = c->op ? c->op->name : "-";
+    unsigned number = c->op ? route_operation_number(c->op) : 0;
+    const struct buf *why = c->detail.len ? &c->detail : &c->message;
+    if (c->err == S3_SLOW_DOWN && !c->undurable)
+        log_warn("%s refused with SlowDown: %.*s (see --max-memory)", name, (int)c->detail.len,
+                 c->detail.len ? c->detail.ptr : "");
+    else if (c->err == S3_NOT_IMPLEMENTED &&
+             !atomic_exchange_explicit(&c->service->told_unbuilt[number], true,
+                                       memory_order_relaxed))
+        log_warn("%s answered with 501: %.*s (told once an operation)", name, (int)why->len,
+                 why->len ? why->ptr : "");
+}
+
 static void call_done(void *call, uint64_t sent, bool aborted)
 {
     struct s3_call *c = call;
@@ -713,9 +730,8 @@ static void call_done(void *call, uint64_t sent, bool aborted)
     if (aborted && !c->err && !c->faulty)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
     report(c, sent, aborted);
-    if (c->err == S3_SLOW_DOWN && !c->faulty && !c->undurable)
-        log_warn("%s refused with SlowDown: %.*s (see --max-memory)", c->op ? c->op->name : "-",
-                 (int)c->detail.len, c->detail.len ? c->detail.ptr : "");
+    if (c->err && !c->faulty)
+        warn(c);
     if (c->state_free)
         c->state_free(c->state);
     payload_release(&c->payload);

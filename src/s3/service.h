@@ -4,6 +4,9 @@
 #ifndef S3MEM_S3_SERVICE_H
 #define S3MEM_S3_SERVICE_H
 
+#include <stdatomic.h>
+
+#include "base/traffic.h"
 #include "s3/call.h"
 #include "s3/rename_tokens.h"
 
@@ -17,6 +20,7 @@ struct s3_service {
     char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
     char *default_owner;        /* owned */
     struct rename_tokens *renames;
+    atomic_bool told_unbuilt[TRAFFIC_OPERATIONS_MAX]; /* by number: its 501 is in the log */
 };
 
 #endif
