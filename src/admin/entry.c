@@ -127,6 +127,7 @@ void entry_complete(struct entry *e, const struct traffic_call *call)
     e->bytes_in = call->bytes_in;
     e->bytes_out = call->bytes_out;
     e->code = call->code;
+    e->detail = str_c(call->detail);
     keep_final(e, call);
 }
 
@@ -363,6 +364,7 @@ static void add_end(struct buf *out, const struct entry *e)
 {
     add_number(out, STR(",\"status\":"), e->status);
     add_text_or_null(out, STR(",\"code\":"), e->code);
+    add_text_or_null(out, STR(",\"detail\":"), e->detail);
     add_numbers(out, e);
     buf_add(out, e->aborted ? STR(",\"aborted\":true}") : STR(",\"aborted\":false}"));
 }

@@ -39,7 +39,7 @@ struct entry {
     bool aborted;
     int64_t duration_ns;
     uint64_t bytes_in, bytes_out;
-    struct str code; /* static */
+    struct str code, detail; /* static */
     /* Key and then branch, when a form's body said others; else NULL. */
     char *final_text;
     uint32_t final_key_len, final_branch_len;

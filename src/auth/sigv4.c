@@ -133,10 +133,11 @@ static bool split_components(struct str text, struct str *credential, struct sig
         struct str value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
         struct str *to = component_named(str_of(part.ptr, part.len - value.len - !!value.ptr),
                                          credential, out);
-        if (!value.ptr || str_find_char(value, '=') != SIZE_MAX)
-            broken = broken.ptr ? broken : part;
-        else if (to && !to->ptr)
+        if (to && !to->ptr)
             *to = value;
+        /* Without credentials an access key may be anything, "a=b" too. */
+        if (!broken.ptr && (!value.ptr || str_find_char(value, '=') != SIZE_MAX))
+            broken = part;
     }
     const char *missing = !credential->ptr           ? "Credential"
                           : !out->signed_headers.ptr ? "SignedHeaders"

@@ -23,7 +23,8 @@ struct traffic_call {
     /* From here on filled in for end(): */
     int64_t duration_ns;
     unsigned status;
-    struct str code; /* static: S3 error code, or empty */
+    struct str code;    /* static: S3 error code, or empty */
+    const char *detail; /* static: the rule that was broken, or NULL */
     uint64_t bytes_in, bytes_out;
     bool aborted; /* the client left, or was cut off */
     bool leaving; /* answer() was called */

@@ -49,19 +49,30 @@ static bool is_reserved(struct str name)
     return false;
 }
 
-bool s3_bucket_name_ok(struct str name)
+const char *s3_bucket_name_fault(struct str name)
 {
-    if (name.len < NAME_MIN || name.len > NAME_MAX || !is_lower_or_digit(name.ptr[0]) ||
-        !is_lower_or_digit(name.ptr[name.len - 1]))
-        return false;
+    if (name.len < NAME_MIN || name.len > NAME_MAX)
+        return "the name of a bucket has 3 to 63 characters";
+    if (!is_lower_or_digit(name.ptr[0]) || !is_lower_or_digit(name.ptr[name.len - 1]))
+        return "the name of a bucket begins and ends with a lower-case letter or a digit";
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         if (!is_lower_or_digit(c) && c != '-' && c != '.')
-            return false;
+            return "the name of a bucket has lower-case letters, digits, hyphens and dots only";
         if (c == '.' && name.ptr[i + 1] == '.')
-            return false;
+            return "the name of a bucket has no two dots in a row";
     }
-    return !looks_like_ip(name) && !is_reserved(name);
+    if (looks_like_ip(name))
+        return "the name of a bucket is no IP address";
+    return is_reserved(name) ? "the name of a bucket has no prefix or suffix that is reserved: "
+                               "xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, "
+                               "--x-s3, --table-s3"
+                             : NULL;
+}
+
+bool s3_bucket_name_ok(struct str name)
+{
+    return !s3_bucket_name_fault(name);
 }
 
 /* ---- owners ------------------------------------------------------------------------ */

@@ -675,7 +675,7 @@ static void write_access_log(struct s3_call *c)
         .target = c->req->target,
         .remote = c->req->remote,
         .code = c->err ? str_c(s3_err_code(c->err)) : STR("-"),
-        .detail = buf_str(&c->detail),
+        .detail = c->traffic.detail ? str_c(c->traffic.detail) : buf_str(&c->detail),
         .status = c->reply.status,
         .bytes_in = c->bytes_in,
         .bytes_out = c->traffic.bytes_out,

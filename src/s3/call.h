@@ -85,7 +85,7 @@ struct s3_call {
 
     struct buf message; /* replaces the default Message */
     struct buf detail;  /* for the log */
-    size_t field_count;
+    unsigned field_count;
     enum s3_err err;
 
     int64_t now_ns; /* the server's clock when the request began */
@@ -144,6 +144,9 @@ enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...)
 /* Replaces the Message that the client sees, and returns err. */
 enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt, ...)
     PRINTF_LIKE(3, 4) RARE;
+/* Says which rule was broken, where S3's Message does not: the document's last element but the
+ * ids, Detail, the log and the journal tell it. rule is static. Returns err. */
+enum s3_err s3_fail_rule(struct s3_call *c, enum s3_err err, const char *rule) RARE;
 /* Adds an element to the error document, in order. value is copied. Elements that follow from
  * the code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the
  * writer. */
@@ -200,6 +203,11 @@ enum s3_err s3_later(struct s3_call *c, enum s3_err (*step)(struct s3_call *c));
 
 /* ---- shared rules, each defined in the file named ---------------------------------- */
 
+/* route.c: UTF-8, and not too long. INVALID_URI, KEY_TOO_LONG_ERROR */
+MUST_CHECK enum s3_err s3_check_key(struct s3_call *c, struct str key);
+
+/* bucket_rules.c: the rule for names of buckets that this one breaks, or NULL. */
+const char *s3_bucket_name_fault(struct str name);
 /* bucket_rules.c: x-amz-expected-bucket-owner against the bucket's owner (also the source's,
  * under the name given). */
 MUST_CHECK enum s3_err s3_check_expected_owner(struct s3_call *c, struct str header,

@@ -35,6 +35,12 @@ enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt,
     return c->err = err;
 }
 
+enum s3_err s3_fail_rule(struct s3_call *c, enum s3_err err, const char *rule)
+{
+    c->traffic.detail = rule;
+    return c->err = err;
+}
+
 void s3_error_field(struct s3_call *c, const char *name, struct str value)
 {
     if (c->field_count == ERROR_FIELDS_MAX)
@@ -117,6 +123,8 @@ static void write_document(struct s3_call *c, struct buf *xml, struct str messag
         xml_text(xml, c->failure.fields[i].name.ptr, c->failure.fields[i].value);
     for (size_t i = 0; i < c->field_count; i++)
         xml_text(xml, c->fields[i].name.ptr, c->fields[i].value);
+    if (c->traffic.detail)
+        xml_text(xml, "Detail", str_c(c->traffic.detail));
     xml_text(xml, "RequestId", str_c(c->request_id));
     xml_text(xml, "HostId", str_c(c->service->host_id));
     buf_add(xml, STR("</Error>"));
@@ -128,6 +136,8 @@ void error_reply(struct s3_call *c, enum s3_err err)
     if (err == S3_NO_SUCH_BUCKET && !has_field(c, "BucketName") &&
         !s3_bucket_name_ok(c->at.bucket))
         c->err = S3_INVALID_BUCKET_NAME;
+    if (c->err == S3_INVALID_BUCKET_NAME && !has_field(c, "BucketName"))
+        c->traffic.detail = s3_bucket_name_fault(c->at.bucket);
     add_default_fields(c);
     c->reply.status = s3_err_status(c->err);
     buf_reset(&c->reply.text);

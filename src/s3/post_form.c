@@ -125,13 +125,8 @@ static enum s3_err read_key(struct post *p)
     if (!key.len)
         return s3_invalid_argument(c, "User key must have a length greater than 0.", STR("key"),
                                    STR(""));
-    if (!str_is_utf8(key))
-        return s3_fail(c, S3_INVALID_URI, "key is not UTF-8");
-    if (key.len > KEY_MAX) {
-        s3_error_field(c, "Size", s3_printf(c, "%zu", key.len));
-        s3_error_field(c, "MaxSizeAllowed", s3_printf(c, "%d", KEY_MAX));
-        return s3_fail(c, S3_KEY_TOO_LONG_ERROR, "key of %zu bytes", key.len);
-    }
+    if (s3_check_key(c, key))
+        return c->err;
     c->at.key = key;
     return S3_OK;
 }

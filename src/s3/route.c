@@ -243,7 +243,7 @@ static enum s3_err unescape(struct s3_call *c, struct str raw, bool plus_is_spac
     }
     AUTO_BUF(decoded, raw.len + 1);
     if (!buf_add_unescaped(&decoded, raw, plus_is_space) || !buf_ok(&decoded))
-        return s3_fail(c, S3_INVALID_URI, "bad percent-encoding");
+        return s3_fail_rule(c, S3_INVALID_URI, "two hexadecimal digits follow a % in a URL");
     *out = s3_copy(c, buf_str(&decoded));
     return S3_OK;
 }
@@ -305,6 +305,17 @@ static struct str lower_case(struct s3_call *c, struct str name)
     return str_of(lower, name.len);
 }
 
+enum s3_err s3_check_key(struct s3_call *c, struct str key)
+{
+    if (!str_is_utf8(key))
+        return s3_fail_rule(c, S3_INVALID_URI, "a key is UTF-8");
+    if (key.len <= KEY_MAX)
+        return S3_OK;
+    s3_error_field(c, "Size", s3_printf(c, "%zu", key.len));
+    s3_error_field(c, "MaxSizeAllowed", s3_printf(c, "%d", KEY_MAX));
+    return s3_fail_rule(c, S3_KEY_TOO_LONG_ERROR, "a key has at most 1024 bytes");
+}
+
 struct str route_endpoint_region(struct s3_call *c)
 {
     struct str region, own = c->options->region;
@@ -316,7 +327,7 @@ enum s3_err route_target(struct s3_call *c)
 {
     struct str path = target_path(c->req->path);
     if (!path.ptr)
-        return s3_fail(c, S3_INVALID_URI, "target does not start with /");
+        return s3_fail_rule(c, S3_INVALID_URI, "the path of a URL begins with /");
     path = str_from(path, 1);
     struct str key = path, region;
     c->virtual_bucket = lower_case(c, route_virtual_bucket(c->req->host, c->options->domains,
@@ -332,14 +343,7 @@ enum s3_err route_target(struct s3_call *c)
     }
     if (unescape(c, key, false, &c->at.key) || parse_query(c))
         return c->err;
-    if (!str_is_utf8(c->at.key))
-        return s3_fail(c, S3_INVALID_URI, "key is not UTF-8");
-    if (c->at.key.len > KEY_MAX) {
-        s3_error_field(c, "Size", s3_printf(c, "%zu", c->at.key.len));
-        s3_error_field(c, "MaxSizeAllowed", s3_printf(c, "%d", KEY_MAX));
-        return s3_fail(c, S3_KEY_TOO_LONG_ERROR, "key of %zu bytes", c->at.key.len);
-    }
-    return S3_OK;
+    return s3_check_key(c, c->at.key);
 }
 
 /* ---- the match --------------------------------------------------------------------- */

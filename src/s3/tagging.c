@@ -49,24 +49,49 @@ static uint32_t next_code(struct str *s)
     return code;
 }
 
-static bool is_tag_text(struct str s, size_t max)
+enum text_fault { TEXT_OK, TEXT_TOO_LONG, TEXT_BAD_CHARACTER };
+
+static enum text_fault check_tag_text(struct str s, size_t max)
 {
     size_t units = 0;
     if (!str_is_utf8(s))
-        return false;
+        return TEXT_BAD_CHARACTER;
     while (s.len) {
         uint32_t code = next_code(&s);
         units += code > 0xFFFF ? 2 : 1;
-        if (units > max ||
-            !(code < 0x80 ? is_tag_ascii((unsigned char)code) : is_word_beyond_ascii(code)))
-            return false;
+        if (units > max)
+            return TEXT_TOO_LONG;
+        if (!(code < 0x80 ? is_tag_ascii((unsigned char)code) : is_word_beyond_ascii(code)))
+            return TEXT_BAD_CHARACTER;
     }
-    return true;
+    return TEXT_OK;
 }
 
 /* ---- a tag set as a query ---------------------------------------------------------- */
 
-enum tag_fault { TAG_OK, TAG_BAD_KEY, TAG_BAD_VALUE, TAG_OF_THE_SYSTEM, TAG_TWICE };
+enum tag_fault {
+    TAG_OK,
+    TAG_NO_KEY,
+    TAG_LONG_KEY,
+    TAG_BAD_KEY,
+    TAG_LONG_VALUE,
+    TAG_BAD_VALUE,
+    TAG_OF_THE_SYSTEM,
+    TAG_TWICE
+};
+
+#define TAG_CHARACTERS "letters, digits, blanks and + - = . _ : / @ only"
+
+static const char *const tag_rules[] = {
+    [TAG_OK] = NULL,
+    [TAG_NO_KEY] = "the key of a tag is not empty",
+    [TAG_LONG_KEY] = "the key of a tag has at most 128 characters",
+    [TAG_BAD_KEY] = "the key of a tag has " TAG_CHARACTERS,
+    [TAG_LONG_VALUE] = "the value of a tag has at most 256 characters",
+    [TAG_BAD_VALUE] = "the value of a tag has " TAG_CHARACTERS,
+    [TAG_OF_THE_SYSTEM] = "the key of a tag does not begin with aws:, which is Amazon's own",
+    [TAG_TWICE] = "no two tags have one key",
+};
 
 /* Takes the first tag off a query, still escaped. "a=1&&b=2" are two tags; "=" is one without
  * a key, and so refused (versitygw issue 1215). */
@@ -94,10 +119,14 @@ static bool has_tag(struct str query, struct str escaped_key)
 static enum tag_fault add_tag(struct buf *query, struct str key, struct str value)
 {
     AUTO_BUF(escaped, TAG_TEXT_MAX);
-    if (!key.len || !is_tag_text(key, TAG_KEY_MAX))
-        return TAG_BAD_KEY;
-    if (!is_tag_text(value, TAG_VALUE_MAX))
-        return TAG_BAD_VALUE;
+    enum text_fault fault = check_tag_text(key, TAG_KEY_MAX);
+    if (!key.len)
+        return TAG_NO_KEY;
+    if (fault)
+        return fault == TEXT_TOO_LONG ? TAG_LONG_KEY : TAG_BAD_KEY;
+    fault = check_tag_text(value, TAG_VALUE_MAX);
+    if (fault)
+        return fault == TEXT_TOO_LONG ? TAG_LONG_VALUE : TAG_BAD_VALUE;
     if (str_has_prefix_nocase(key, STR("aws:")))
         return TAG_OF_THE_SYSTEM;
     buf_add_uri(&escaped, key, false);
@@ -113,15 +142,7 @@ static enum tag_fault add_tag(struct buf *query, struct str key, struct str valu
 
 bool s3_tags_add(struct buf *query, struct str key, struct str value, const char **why)
 {
-    static const char *const faults[] = {
-        [TAG_OK] = NULL,
-        [TAG_BAD_KEY] = "a tag cannot have this key",
-        [TAG_BAD_VALUE] = "a tag cannot have this value",
-        [TAG_OF_THE_SYSTEM] = "aws: is Amazon's own",
-        [TAG_TWICE] = "the key is there twice",
-    };
-
-    *why = faults[add_tag(query, key, value)];
+    *why = tag_rules[add_tag(query, key, value)];
     return !*why;
 }
 
@@ -152,9 +173,13 @@ static enum s3_err system_tag(struct s3_call *c, enum tag_owner owner, struct st
 static enum s3_err refuse_tag(struct s3_call *c, enum tag_owner owner, enum tag_fault fault,
                               struct str key, struct str value)
 {
+    c->traffic.detail = tag_rules[fault];
     switch (fault) {
+    case TAG_NO_KEY:
+    case TAG_LONG_KEY:
     case TAG_BAD_KEY:
         return invalid_tag(c, "The TagKey you have provided is invalid", key, STR_NONE);
+    case TAG_LONG_VALUE:
     case TAG_BAD_VALUE:
         return invalid_tag(c, "The TagValue you have provided is invalid", key, value);
     case TAG_OF_THE_SYSTEM:
@@ -208,8 +233,9 @@ enum s3_err s3_read_tagging(struct s3_call *c, const struct xml_node *root,
 
 /* ---- from a header ----------------------------------------------------------------- */
 
-static enum s3_err bad_tag_query(struct s3_call *c, struct str query)
+static enum s3_err bad_tag_query(struct s3_call *c, struct str query, const char *rule)
 {
+    c->traffic.detail = rule;
     return s3_invalid_argument(c,
                                "The header 'x-amz-tagging' shall be encoded as UTF-8 then "
                                "URLEncoded URL query parameters without tag name duplicates.",
@@ -227,14 +253,15 @@ enum s3_err s3_check_tag_query(struct s3_call *c, struct str query, struct buf *
         if (!buf_add_unescaped(&plain_key, key, true) ||
             !buf_add_unescaped(&plain_value, value, true) || !buf_ok(&plain_key) ||
             !buf_ok(&plain_value))
-            return bad_tag_query(c, query);
+            return bad_tag_query(c, query,
+                                 "tags in a header are escaped as in the query of a URL");
         if (check_count(c, TAGS_OF_OBJECT, ++*count))
             return c->err;
         enum tag_fault fault = add_tag(normal, buf_str(&plain_key), buf_str(&plain_value));
         if (fault == TAG_OF_THE_SYSTEM)
-            return system_tag(c, TAGS_OF_OBJECT, buf_str(&plain_key));
+            return refuse_tag(c, TAGS_OF_OBJECT, fault, buf_str(&plain_key), STR_NONE);
         if (fault)
-            return bad_tag_query(c, query);
+            return bad_tag_query(c, query, tag_rules[fault]);
     }
     return buf_ok(normal) ? S3_OK : s3_fail(c, S3_SLOW_DOWN, "tags");
 }

@@ -164,7 +164,8 @@ static enum s3_err too_large(struct s3_call *c, uint64_t size, uint64_t limit)
                                "Metadata size (%" PRIu64 " bytes) exceeds limit of %" PRIu64
                                " bytes",
                                size, limit);
-    return s3_fail(c, S3_METADATA_TOO_LARGE, "%" PRIu64 " bytes", size);
+    return s3_fail_rule(c, S3_METADATA_TOO_LARGE,
+                        "names and values of user metadata have at most 2048 bytes together");
 }
 
 /* Form fields and parameters of presigned URLs can have names that no reply could carry. */

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from conftest import ALICE, own_server
-from harness import client, http_request, is_error, unique
+from harness import client, http_request, is_error, serving, unique, eventually
 from sign import SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, Signer
 from test_post_form import post, signed
 
@@ -370,3 +370,126 @@ def test_a_plain_body_that_says_it_is_framed(server, auth_server, alices_bucket,
         assert http_request(auth_server, "PUT", target, signer.headers("PUT", target, b"plain", headers), b"plain").status == 200
         got = http_request(auth_server, "GET", target, signer.headers("GET", target))
         assert got.body == b"plain" and got.headers["content-encoding"].replace(" ", "") == encoding
+
+
+# ---- which rule was broken ----------------------------------------------------------------------
+
+BUCKET_NAME = "the name of a bucket "
+TAG_CHARACTERS = "letters, digits, blanks and + - = . _ : / @ only"
+
+
+def in_journal(server, reply):
+    """The journal's entry of the request that got this reply."""
+    found = http_request(server, "GET", f"/_s3mem/requests?requestId={reply.headers['x-amz-request-id']}")
+    return json.loads(found.body)["requests"][0]
+
+
+def broke(server, reply, code, message, rule):
+    """The Message is Amazon's, the rule is told beside it and in the journal."""
+    is_error(reply, code, 400, message, Detail=rule)
+    entry = in_journal(server, reply)
+    assert (entry["code"], entry["detail"]) == (code, rule), entry
+
+
+@pytest.mark.parametrize("name, rule", [
+    ("ab", "has 3 to 63 characters"), ("a" * 64, "has 3 to 63 characters"),
+    ("-abc", "begins and ends with a lower-case letter or a digit"), ("abc.", "begins and ends with a lower-case letter or a digit"),
+    ("aBc", "has lower-case letters, digits, hyphens and dots only"), ("a_b", "has lower-case letters, digits, hyphens and dots only"),
+    ("a..b", "has no two dots in a row"), ("10.0.0.1", "is no IP address"),
+    ("xn--abc", "has no prefix or suffix that is reserved: xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, "
+                ".mrap, --x-s3, --table-s3"),
+])
+def test_rules_for_names_of_buckets(server, name, rule):
+    """aws-recorded test_s3_uppercase_bucket_name for Code and Message; AWS "General purpose bucket naming rules" """
+    for method, target in (("PUT", f"/{name}"), ("GET", f"/{name}"), ("DELETE", f"/{name}/k")):
+        reply = http_request(server, method, target)
+        broke(server, reply, "InvalidBucketName", "The specified bucket is not valid.", BUCKET_NAME + rule)
+        assert reply.error["BucketName"] == name
+
+
+@pytest.mark.parametrize("key, code, message, rule", [
+    ("k" * 1025, "KeyTooLongError", "Your key is too long", "a key has at most 1024 bytes"),
+    ("%C3%A4" * 513, "KeyTooLongError", "Your key is too long", "a key has at most 1024 bytes"),
+    ("%FF", "InvalidURI", "Couldn't parse the specified URI.", "a key is UTF-8"),
+    ("%zz", "InvalidURI", "Couldn't parse the specified URI.", "two hexadecimal digits follow a % in a URL"),
+    ("k?prefix=%2", "InvalidURI", "Couldn't parse the specified URI.", "two hexadecimal digits follow a % in a URL"),
+])
+def test_rules_for_keys(server, bucket, key, code, message, rule):
+    """AWS "Creating object key names" and its list of errors"""
+    for method in ("PUT", "GET", "DELETE"):
+        broke(server, http_request(server, method, f"/{bucket}/{key}", body=b"" if method == "PUT" else None),
+              code, message, rule)
+    if "?" not in key and "%" not in key:
+        broke(server, post(server, bucket, {"key": key}), code, message, rule)
+
+
+def test_the_rule_for_metadata(server, bucket):
+    """AWS "Working with object metadata": 2 KB"""
+    rule = "names and values of user metadata have at most 2048 bytes together"
+    message = "Your metadata headers exceed the maximum allowed metadata size"
+    headers = {"x-amz-meta-a": "v" * 1024, "x-amz-meta-b": "v" * 1023}
+    for method, target in (("PUT", "k"), ("POST", "k?uploads")):
+        broke(server, http_request(server, method, f"/{bucket}/{target}", headers, b""), "MetadataTooLarge", message, rule)
+    broke(server, post(server, bucket, {"key": "k", **headers}), "MetadataTooLarge", message, rule)
+
+
+@pytest.mark.parametrize("key, value, message, rule", [
+    ("", "v", "The TagKey you have provided is invalid", "the key of a tag is not empty"),
+    ("k" * 129, "v", "The TagKey you have provided is invalid", "the key of a tag has at most 128 characters"),
+    ("k!", "v", "The TagKey you have provided is invalid", f"the key of a tag has {TAG_CHARACTERS}"),
+    ("k", "v" * 257, "The TagValue you have provided is invalid", "the value of a tag has at most 256 characters"),
+    ("k", "v#", "The TagValue you have provided is invalid", f"the value of a tag has {TAG_CHARACTERS}"),
+    ("aws:k", "v", None, "the key of a tag does not begin with aws:, which is Amazon's own"),
+    ("first", "v", "Cannot provide multiple Tags with the same key", "no two tags have one key"),
+])
+def test_rules_for_tags(server, bucket, stored, key, value, message, rule):
+    """aws-recorded test_tagging_validation for Code and Message; AWS "Categorizing your objects using tags" """
+    tags = f"<Tag><Key>first</Key><Value>1</Value></Tag><Tag><Key>{key}</Key><Value>{value}</Value></Tag>"
+    body = f"<Tagging><TagSet>{tags}</TagSet></Tagging>".encode()
+    for target in (f"/{bucket}?tagging", f"{stored}?tagging"):
+        broke(server, http_request(server, "PUT", target, body=body), "InvalidTag", message, rule)
+    text = f"first=1&{key.replace('#', '%23')}={value.replace('#', '%23')}"
+    reply = http_request(server, "PUT", f"/{bucket}/k", {"x-amz-tagging": text}, b"")
+    broke(server, reply, "InvalidTag" if key.startswith("aws:") else "InvalidArgument", None, rule)
+
+
+def test_tags_that_are_not_escaped(server, bucket):
+    """aws-recorded: the header's one message"""
+    reply = http_request(server, "PUT", f"/{bucket}/k", {"x-amz-tagging": "a=%zz"}, b"")
+    broke(server, reply, "InvalidArgument", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL "
+          "query parameters without tag name duplicates.", "tags in a header are escaped as in the query of a URL")
+
+
+def test_other_errors_name_no_rule(server, bucket):
+    reply = http_request(server, "GET", f"/{bucket}/none")
+    is_error(reply, "NoSuchKey", 404)
+    assert "Detail" not in reply.error and in_journal(server, reply)["detail"] is None
+
+
+# ---- the log ------------------------------------------------------------------------------------
+
+
+@pytest.mark.options
+def test_a_warning_for_each_unbuilt_operation():
+    """Some programs ask for a bucket's policy with each thing they do."""
+    with serving() as server:
+        client(server).create_bucket(Bucket="demo-bucket")
+        for _ in range(5):
+            for method, target, headers in (("GET", "/demo-bucket?policy", {}), ("PUT", "/demo-bucket?acl", {}),
+                                            ("PUT", "/demo-bucket/k", {"x-amz-write-offset-bytes": "1"}),
+                                            ("GET", "/demo-bucket/none", {})):
+                http_request(server, method, target, headers, b"" if method == "PUT" else None)
+        warnings = [line for line in server.stderr().splitlines() if "answered with 501" in line]
+    assert len(warnings) == 3, warnings
+    for name in ("GetBucketPolicy", "PutBucketAcl", "PutObject"):
+        assert sum(f" {name} answered with 501: " in line for line in warnings) == 1, warnings
+
+
+@pytest.mark.options
+def test_the_rule_in_the_access_log():
+    with serving("--access-log") as server:
+        http_request(server, "PUT", "/aB")
+        http_request(server, "PUT", "/a..b")
+        eventually(lambda: "/a..b" in server.stderr())
+        log = server.stderr().replace("\\x20", " ")
+    assert f"{BUCKET_NAME}has 3 to 63 characters" in log and f"{BUCKET_NAME}has no two dots in a row" in log

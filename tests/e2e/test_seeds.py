@@ -73,9 +73,9 @@ def test_what_it_does_not_say_stays(tmp_path):
     ({"metadata": {"a b": "x"}}, "$.metadata.a b: no header can be called so"),
     ({"metadata": {"a": "x\ry"}}, "$.metadata.a: it has control characters"),
     ({"metadata": {"a": None}}, "$.metadata.a: it is not a text"),
-    ({"tags": {"aws:x": "y"}}, "$.tags.aws:x: aws: is Amazon's own"),
-    ({"tags": {"x": "y" * 257}}, "$.tags.x: a tag cannot have this value"),
-    ({"tags": {"": "y"}}, "$.tags.: a tag cannot have this key"),
+    ({"tags": {"aws:x": "y"}}, "$.tags.aws:x: the key of a tag does not begin with aws:, which is Amazon's own"),
+    ({"tags": {"x": "y" * 257}}, "$.tags.x: the value of a tag has at most 256 characters"),
+    ({"tags": {"": "y"}}, "$.tags.: the key of a tag is not empty"),
     ({"tags": {str(i): "" for i in range(11)}}, "$.tags: more than 10 tags"),
 ])
 def test_what_is_wrong_is_told_with_its_place(tmp_path, description, complaint):
