@@ -117,7 +117,7 @@ def test_state_while_they_run(tmp_path):
     script(
         ready / "2.sh",
         f'echo "$AWS_ENDPOINT_URL" > {url_file}.tmp; mv {url_file}.tmp {url_file}\n'
-        f"while [ ! -e {gate} ]; do sleep 0.05; done\n",
+        f"for _ in $(seq 6000); do [ -e {gate} ] && exit; sleep 0.1; done\n",
     )
     script(ready / "3.sh", "true\n")
     server = Server("--init-dir", tmp_path / "init", "--bucket", "there", wait=False)
@@ -596,7 +596,7 @@ def test_signal_while_starting(tmp_path):
     """The script that runs is ended, the rest of the stage is spared, shutdown.d runs."""
     begun, out = tmp_path / "begun", tmp_path / "out"
     ready = tmp_path / "init" / "ready.d"
-    script(ready / "1.sh", f"touch {begun}\nexec sleep 1000\n")
+    script(ready / "1.sh", f"touch {begun}\nexec sleep 600\n")
     script(ready / "2.sh", f"echo two >> {out}\n")
     script(tmp_path / "init" / "shutdown.d" / "3.sh", f"echo three >> {out}\n")
     server = Server("--init-dir", tmp_path / "init", "--shutdown-timeout", "1h", wait=False)
@@ -612,7 +612,7 @@ def test_signal_while_starting(tmp_path):
 @pytest.mark.parametrize("stage", ["boot", "start"])
 def test_signal_before_it_listens(tmp_path, stage):
     begun, out = tmp_path / "begun", tmp_path / "out"
-    script(tmp_path / "init" / f"{stage}.d" / "1.sh", f"touch {begun}\nexec sleep 1000\n")
+    script(tmp_path / "init" / f"{stage}.d" / "1.sh", f"touch {begun}\nexec sleep 600\n")
     script(tmp_path / "init" / "shutdown.d" / "2.sh", f"touch {out}\n")
     server = Server("--init-dir", tmp_path / "init", wait=False)
     eventually(begun.exists, 20)
@@ -628,7 +628,7 @@ def test_hangs_at_the_end(tmp_path):
     pid_file = tmp_path / "pid"
     shutdown = tmp_path / "init" / "shutdown.d"
     script(shutdown / "1.sh", "true\n")
-    script(shutdown / "2.sh", f"trap '' TERM\necho $$ > {pid_file}\nwhile :; do sleep 1; done\n")
+    script(shutdown / "2.sh", f"trap '' TERM\necho $$ > {pid_file}\nfor _ in $(seq 600); do sleep 1; done\n")
     script(shutdown / "3.sh", "true\n")
     persist = ("--persist", tmp_path / "state.db", "--auto-persist")
     server = Server("--init-dir", tmp_path / "init", "--shutdown-timeout", f"{int(SLOW * 500)}ms", *persist)
@@ -657,7 +657,7 @@ def test_second_signal(tmp_path, stage):
     tmp.mkdir()
     script(
         tmp_path / "init" / f"{stage}.d" / "1.sh",
-        f"trap '' TERM\necho $$ > {pid_file}.tmp; mv {pid_file}.tmp {pid_file}\nwhile :; do sleep 0.1; done\n",
+        f"trap '' TERM\necho $$ > {pid_file}.tmp; mv {pid_file}.tmp {pid_file}\nfor _ in $(seq 6000); do sleep 0.1; done\n",
     )
     env = {"TMPDIR": str(tmp), "PATH": TOOLS}
     server = Server("--init-dir", tmp_path / "init", "--shutdown-timeout", "1h", wait=stage == "shutdown", env=env)
