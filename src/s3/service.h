@@ -17,7 +17,8 @@
 
 struct s3_service {
     struct s3_options options;
-    char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process */
+    char host_id[HOST_ID_SIZE]; /* x-amz-id-2: names this server process. S3's differs with each
+                                 * reply; x-amz-request-id is what tells replies apart */
     char *default_owner;        /* owned */
     struct rename_tokens *renames;
     atomic_bool told_unbuilt[TRAFFIC_OPERATIONS_MAX]; /* by number: its 501 is in the log */

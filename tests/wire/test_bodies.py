@@ -585,6 +585,17 @@ def test_half_closed_client(wire, s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"hello"
 
 
+@pytest.mark.parametrize("headers, sent", [
+    ("Content-Length: 10\r\n", "hello"),
+    ("Transfer-Encoding: chunked\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n"
+     "x-amz-decoded-content-length: 10\r\n", "5\r\nhello"),
+])
+def test_half_closed_in_the_middle(wire, s3, bucket, headers, sent):
+    """The rest cannot come any more: nothing is stored, the connection ends without a reply."""
+    assert wire(put(bucket, headers, sent), close=True) is None
+    assert keys_of(s3.list_objects_v2(Bucket=bucket)) == []
+
+
 # ---- slow and stuck clients ---------------------------------------------------------------------
 
 
