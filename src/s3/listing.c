@@ -76,15 +76,16 @@ enum s3_err list_page_begin(struct s3_call *c, struct list_page **out, enum list
     page->prefix = text_param(c, STR("prefix"));
     page->delimiter = text_param(c, STR("delimiter"));
     page->after = STR("");
-    page->max_keys = MAX_KEYS_DEFAULT;
+    page->asked = MAX_KEYS_DEFAULT;
     buf_init(&page->entries, PAGE_BYTES_MAX);
     buf_init(&page->prefixes, PAGE_BYTES_MAX);
     if (list_encoding(c, &page->encoding))
         return c->err;
     page->url = page->encoding.ptr;
-    if (s3_param_count(c, STR("max-keys"), MAX_KEYS_DEFAULT, &page->max_keys) ||
+    if (s3_param_count(c, STR("max-keys"), INT32_MAX, &page->asked) ||
         read_optional_attributes(c, page))
         return c->err;
+    page->max_keys = page->asked < MAX_KEYS_DEFAULT ? page->asked : MAX_KEYS_DEFAULT;
     enum s3_err err = bucket_get(c->branch, c->at.bucket, &page->bucket);
     if (err)
         return s3_fail(c, err, "listing");
@@ -214,7 +215,7 @@ static enum s3_err write_page(struct s3_call *c, struct list_page *page)
 {
     struct buf *xml = s3_reply_xml(c);
     page->write_head(c, xml, page);
-    xml_u64(xml, "MaxKeys", page->max_keys);
+    xml_u64(xml, "MaxKeys", page->asked);
     if (page->delimiter.len)
         list_text(xml, page->url, "Delimiter", page->delimiter);
     if (page->url)

@@ -28,7 +28,8 @@ struct list_page {
     enum listing_kind kind;
     struct str prefix, delimiter; /* as asked, decoded; empty = none */
     struct str after, after_id;   /* of the store's listing_query */
-    uint32_t max_keys;
+    uint32_t asked; /* max-keys as sent, which S3 repeats (backlot/routers/s3.py, measured) */
+    uint32_t max_keys;   /* ... and as it is obeyed */
     struct str encoding; /* encoding-type as sent, or STR_NONE */
     bool url;            /* it was */
     bool with_owner;     /* Owner in entries that are no versions' */

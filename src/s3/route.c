@@ -226,9 +226,10 @@ static void find_known_params(struct s3_call *c)
     c->known_count = n;
 }
 
+/* "x-": for the access log, and else ignored (User Guide, "Custom access log information"). */
 static bool qualifies(const struct known_name *known, struct str name)
 {
-    return (known && known->qualifies) || str_has_prefix_nocase(name, STR("x-amz-")) ||
+    return (known && known->qualifies) || str_has_prefix_nocase(name, STR("x-")) ||
            str_has_prefix_nocase(name, STR("response-"));
 }
 

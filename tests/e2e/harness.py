@@ -7,6 +7,7 @@ must have exited with 0 and written no sanitizer report. S3MEM_URL names a runni
 it is used as it is and never stopped.
 """
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -357,6 +358,11 @@ def header_of(response, name):
 
 def md5_hex(data):
     return hashlib.md5(data).hexdigest()
+
+
+def digest_of(data):
+    """The header that DeleteObjects and PutBucketTagging need."""
+    return {"Content-MD5": base64.b64encode(hashlib.md5(data).digest()).decode()}
 
 
 def etag_of(data):

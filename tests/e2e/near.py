@@ -10,10 +10,8 @@ sends them all.
 """
 
 import argparse
-import base64
 import collections
 import contextlib
-import hashlib
 import http.client
 import re
 import sys
@@ -22,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import botocore.session
 
-from harness import ROOT, SLOW, Reply, serving, unique
+from harness import ROOT, SLOW, Reply, digest_of, md5_hex, serving, unique
 
 TABLE = ROOT / "tests" / "data" / "near.tsv"
 UNKNOWN = "unknown"
@@ -64,10 +62,6 @@ COPY = {"x-amz-copy-source": KEY}
 PREFLIGHT = {"Origin": "http://127.0.0.1", "Access-Control-Request-Method": "GET"}
 
 
-def md5_of(body):
-    return base64.b64encode(hashlib.md5(body.encode()).digest()).decode()
-
-
 # Each of them succeeds in a fresh bucket (class World).
 VALID = {
     "AbortMultipartUpload": Request("DELETE", UPLOAD, ["uploadId={upload}"], status=204),
@@ -78,7 +72,7 @@ VALID = {
     "DeleteBucket": Request("DELETE", "/{empty}", status=204),
     "DeleteBucketTagging": Request("DELETE", BUCKET, ["tagging"], status=204),
     "DeleteObject": Request("DELETE", KEY, status=204),
-    "DeleteObjects": Request("POST", BUCKET, ["delete"], {"Content-MD5": md5_of(DELETE)}, DELETE),
+    "DeleteObjects": Request("POST", BUCKET, ["delete"], digest_of(DELETE.encode()), DELETE),
     "DeleteObjectTagging": Request("DELETE", KEY, ["tagging"], status=204),
     "GetBucketLocation": Request("GET", BUCKET, ["location"]),
     "GetBucketTagging": Request("GET", BUCKET, ["tagging"]),
@@ -98,11 +92,11 @@ VALID = {
     "PreflightBucket": Request("OPTIONS", BUCKET, headers=PREFLIGHT),
     "PreflightObject": Request("OPTIONS", KEY, headers=PREFLIGHT),
     "PreflightService": Request("OPTIONS", "/", headers=PREFLIGHT),
-    "PutBucketTagging": Request("PUT", BUCKET, ["tagging"], {"Content-MD5": md5_of(TAGS)}, TAGS, 204),
+    "PutBucketTagging": Request("PUT", BUCKET, ["tagging"], digest_of(TAGS.encode()), TAGS, 204),
     "PutBucketVersioning": Request("PUT", BUCKET, ["versioning"],
                                    body="<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
     "PutObject": Request("PUT", "/{bucket}/put", body="body"),
-    "PutObjectTagging": Request("PUT", KEY, ["tagging"], {"Content-MD5": md5_of(TAGS)}, TAGS),
+    "PutObjectTagging": Request("PUT", KEY, ["tagging"], digest_of(TAGS.encode()), TAGS),
     "RenameObject": Request("PUT", "/{bucket}/renamed", ["renameObject"], {"x-amz-rename-source": KEY}),
     "UploadPart": Request("PUT", UPLOAD, ["partNumber=2", "uploadId={upload}"], body="part"),
     "UploadPartCopy": Request("PUT", UPLOAD, ["partNumber=2", "uploadId={upload}"], COPY),
@@ -115,7 +109,7 @@ VALUES = {"delimiter": "/", "encoding-type": "url", "fetch-owner": "true", "buck
 WITH_BODY = {name for name, request in VALID.items() if request.body} | {"CreateBucket"}
 # Headers that belong to one operation, sent to the others.
 HEADERS = {
-    "Content-MD5": md5_of("another body"),
+    **digest_of(b"another body"),
     "If-Match": '"0"',
     "If-None-Match": "*",
     "Range": "bytes=0-0",
@@ -178,7 +172,7 @@ def with_header(request, name, value):
 
 
 def with_body(request, body):
-    digest = {"Content-MD5": md5_of(body)} if "Content-MD5" in request.headers else {}
+    digest = digest_of(body.encode()) if "Content-MD5" in request.headers else {}
     return replace(request, body=body, headers={**request.headers, **digest})
 
 
@@ -187,7 +181,7 @@ def odd_parameters(request, parameters):
         value = "1" if number else VALUES.get(name, "k")
         texts = [name, f"{name}=", f"{name}=%20", f"{name}=%20{value}%20"] + ([f"{name}=-1"] if number else [])
         yield from texts
-    yield from ("foo", "foo=bar")
+    yield from ("foo", "foo=bar", "x-foo", "x-foo=bar")
     known = {name for name, _ in parameters} | {name_of(p) for p in request.query}
     yield from (p for p in PARAMETERS if name_of(p) not in known)
     yield from (f"{p}=x" for p in request.query if "=" not in p)
@@ -233,15 +227,12 @@ class World:
     def __init__(self, server):
         parts = urllib.parse.urlsplit(server.url)
         self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30 * SLOW)
-        self.names = {"bucket": unique("near"), "empty": unique("none"), "new": unique("new"), "etag": hashlib.md5(b"part").hexdigest()}
-        for request in (
-            Request("PUT", BUCKET),
-            Request("PUT", "/{empty}"),
-            Request("PUT", KEY, headers={"x-amz-tagging": "a=1", "x-amz-meta-a": "1"}, body="precious"),
-            replace(VALID["PutBucketTagging"], body=TAGS),
-            Request("POST", UPLOAD, ["uploads"]),
-        ):
-            self.names["upload"] = self.ask(request).text.partition("<UploadId>")[2].partition("<")[0]
+        self.names = {"bucket": unique("near"), "empty": unique("none"), "new": unique("new"), "etag": md5_hex(b"part")}
+        self.ask(Request("PUT", BUCKET))
+        self.ask(Request("PUT", "/{empty}"))
+        self.ask(Request("PUT", KEY, headers={"x-amz-tagging": "a=1", "x-amz-meta-a": "1"}, body="precious"))
+        self.ask(VALID["PutBucketTagging"])
+        self.names["upload"] = self.ask(Request("POST", UPLOAD, ["uploads"])).xml.findtext("UploadId")
         self.ask(Request("PUT", UPLOAD, ["partNumber=1", "uploadId={upload}"], body="part"))
         self.ask(Request("POST", "/_s3mem/snapshots", body='{"name":"made"}'))
 

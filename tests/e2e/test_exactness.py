@@ -149,3 +149,23 @@ def test_what_is_allowed_instead(server, bucket, method, target, allowed, kind):
     reply = http_request(server, method, target.format(bucket=bucket), body=b"")
     is_error(reply, "MethodNotAllowed", 405, Method=method, ResourceType=kind)
     assert set(reply.headers["allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("asked, code, status, message, method", [
+    ("put", "BadRequest", 400, "Invalid Access-Control-Request-Method: put", None),
+    ("TRACE", "BadRequest", 400, "Invalid Access-Control-Request-Method: TRACE", None),
+    ("PATCH", "AccessForbidden", 403, None, "PATCH"),
+    ("", "AccessForbidden", 403, None, "OPTIONS"),
+])
+def test_preflights_for_a_method(server, bucket, asked, code, status, message, method):
+    """backlot/routers/s3.py (measured): methods are compared with their case; none asks for OPTIONS."""
+    headers = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": asked}
+    reply = http_request(server, "OPTIONS", f"/{bucket}", headers)
+    is_error(reply, code, status, message, **({"Method": method} if method else {}))
+
+
+def test_a_page_size_beyond_the_largest(server, bucket, stored):
+    """backlot/routers/s3.py (measured): MaxKeys is repeated as it was asked for."""
+    for query in ("", "list-type=2&", "versions&"):
+        reply = http_request(server, "GET", f"/{bucket}?{query}max-keys=1001")
+        assert reply.xml.findtext("{*}MaxKeys") == "1001"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from conftest import ALICE, own_server
-from harness import client, http_request, is_error, serving, unique, eventually
+from harness import client, digest_of, http_request, is_error, serving, unique, eventually
 from sign import SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, Signer
 from test_post_form import post, signed
 
@@ -447,7 +447,7 @@ def test_rules_for_tags(server, bucket, stored, key, value, message, rule):
     tags = f"<Tag><Key>first</Key><Value>1</Value></Tag><Tag><Key>{key}</Key><Value>{value}</Value></Tag>"
     body = f"<Tagging><TagSet>{tags}</TagSet></Tagging>".encode()
     for target in (f"/{bucket}?tagging", f"{stored}?tagging"):
-        broke(server, http_request(server, "PUT", target, body=body), "InvalidTag", message, rule)
+        broke(server, http_request(server, "PUT", target, digest_of(body), body), "InvalidTag", message, rule)
     text = f"first=1&{key.replace('#', '%23')}={value.replace('#', '%23')}"
     reply = http_request(server, "PUT", f"/{bucket}/k", {"x-amz-tagging": text}, b"")
     broke(server, reply, "InvalidTag" if key.startswith("aws:") else "InvalidArgument", None, rule)

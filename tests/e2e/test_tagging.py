@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tags of buckets and objects."""
 
-import base64
-import hashlib
-
 import pytest
 
-from harness import has, http_request, is_error, keys_of, refused, status_of, unique
+from harness import digest_of, has, http_request, is_error, keys_of, refused, status_of, unique
 
 MALFORMED = (
     "The XML you provided was not well-formed or did not validate against our published schema"
@@ -19,11 +16,6 @@ def tags(*pairs):
 
 def pairs_of(reply):
     return [(t["Key"], t["Value"]) for t in reply["TagSet"]]
-
-
-def digest_of(body):
-    """PutBucketTagging needs one."""
-    return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
 
 
 # ---- buckets ------------------------------------------------------------------------------------
