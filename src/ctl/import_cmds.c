@@ -12,6 +12,29 @@
 #define REGION_STEPS 3 /* how often a source may send us to another region */
 #define UNIX_PREFIX  "http+unix:"
 
+/* ---- interruption ------------------------------------------------------------------ */
+
+static volatile sig_atomic_t interrupt_signal;
+
+static void on_signal(int number)
+{
+    interrupt_signal = number;
+}
+
+static bool is_interrupted(void)
+{
+    return interrupt_signal != 0;
+}
+
+/* A second signal ends the program at once. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* ---- listings ---------------------------------------------------------------------- */
 
 struct entry {
@@ -37,6 +60,7 @@ static void listing_init(struct listing *l, struct site *site, const char *prefi
 {
     *l = (struct listing){.site = site, .prefix = prefix};
     call_init(&l->call);
+    l->call.interrupted = is_interrupted;
     buf_init(&l->token, KiB(16));
 }
 
@@ -296,27 +320,6 @@ struct import {
     int64_t shown_ns;
 };
 
-static volatile sig_atomic_t interrupt_signal;
-
-static void on_signal(int number)
-{
-    interrupt_signal = number;
-}
-
-static bool is_interrupted(void)
-{
-    return interrupt_signal != 0;
-}
-
-/* A second signal ends the program at once. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static void show_progress(void *arg, const struct pull_counts *counts)
 {
     struct import *m = arg;
@@ -378,12 +381,12 @@ static enum ctl_exit import_entries(struct import *m)
         m->source.at++;
     pull_finish(m->pull);
     ctl_bar_end(m->c);
-    if (m->source.failed)
+    if (is_interrupted())
+        status = ctl_complain(CTL_REFUSED, "interrupted; the same command goes on from here");
+    else if (m->source.failed)
         status = complain_of_call(&m->source.call, ctl_option(m->c, "from"));
     else if (m->target.failed)
         status = complain_of_call(&m->target.call, m->c->endpoint);
-    if (is_interrupted())
-        status = ctl_complain(CTL_REFUSED, "interrupted; the same command goes on from here");
     return pull_counts(m->pull)->failed > 0 && !status ? CTL_REFUSED : status;
 }
 

@@ -10,10 +10,11 @@
 
 #include <stdlib.h>
 
-#define LANES        16
-#define ATTEMPTS_MAX 3
-#define PAUSE_NS     (300 * NS_PER_MS)
-#define POLL_MS      200
+#define LANES         16
+#define ATTEMPTS_MAX  3
+#define PAUSE_NS      (300 * NS_PER_MS)
+#define POLL_MS       200
+#define ABORT_SECONDS 10L
 
 enum step { IDLE, READ, TAGS, WRITE, CREATE, PART, COMPLETE };
 
@@ -240,6 +241,7 @@ static void drop_upload(struct lane *l)
     buf_add_uri(&query, str_c(l->upload), false);
     l->call.into = l->call.from = NULL;
     call_begin(&l->call, l->p->to, "DELETE", str_c(l->key), buf_str(&query), NULL, 0);
+    curl_easy_setopt(l->call.curl, CURLOPT_TIMEOUT, ABORT_SECONDS);
     call_end(&l->call, curl_easy_perform(l->call.curl));
     mem_free(TAKE(l->upload));
 }

@@ -252,6 +252,18 @@ static void sign(struct call *c, struct request *req, struct header *set, size_t
     add_line(c, STR("Authorization"), buf_str(&authorization));
 }
 
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    const struct call *c = arg;
+
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    return c->interrupted();
+}
+
 static void set_options(struct call *c)
 {
     const struct site *s = c->site;
@@ -267,6 +279,11 @@ static void set_options(struct call *c)
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, SILENCE_SECONDS);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_reply);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+    if (c->interrupted) {
+        curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+    }
     if (s->is_target)
         curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
     if (s->socket_path)

@@ -54,6 +54,7 @@ struct call {
     struct load *into; /* borrowed: takes the body of a good reply; NULL: answer does */
     struct load *from; /* borrowed: what is sent; NULL: text is */
     const struct site *site;
+    bool (*interrupted)(void); /* the caller's: asked while it waits; NULL: nobody is */
     char detail[CURL_ERROR_SIZE];
     CURLcode result;
     long status; /* 0: no reply */

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -280,6 +281,24 @@ def test_refusals_in_words(far, source, target):
     assert "bucket is not valid" in refused("--from", url_of(source, "plain"), bucket="No_Name")
 
 
+def test_a_source_of_tls(target, tmp_path):
+    """AWS_CA_BUNDLE is the source's, --cacert the server's."""
+    with serving("--bucket", "bkt", "--tls-self-signed", "--tls-ca-file", tmp_path / "ca.pem") as server:
+        url = f"https://localhost:{server.port}/bkt"
+        put = ["curl", "-sSf", "--cacert", tmp_path / "ca.pem", "-X", "PUT", "--data-binary", "x", f"{url}/k"]
+        subprocess.run(put, check=True, timeout=20 * SLOW)
+        ctl(target, "import", "--from", url, "--bucket", "secure", status=3)
+        assert "is not trusted" in ctl.stderr and "AWS_CA_BUNDLE names its authority" in ctl.stderr
+        assert imported(target, "--from", url, bucket="secure", env={"AWS_CA_BUNDLE": str(tmp_path / "ca.pem")}) == ["k"]
+
+
+def test_a_server_behind_a_unix_socket(source, tmp_path):
+    client(source).put_object(Bucket="plain", Key="k", Body=b"x")
+    with serving("--listen", "127.0.0.1:0", "--listen", f"unix:{tmp_path}/s3.sock") as server:
+        ctl(None, "import", "--from", url_of(source, "plain"), "--bucket", "got", "--endpoint", f"http+unix:{tmp_path}/s3.sock")
+        assert "k" in all_keys(client(server), "got")
+
+
 # ---- sources that fail --------------------------------------------------------------------------
 
 
@@ -317,6 +336,7 @@ class listing_server:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads, self.server.block_on_close = True, False
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -436,6 +456,56 @@ def test_what_is_no_s3(target, answer):
     with listing_server(TWO, before) as url:
         ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
     assert "answers, but not as S3 does" in ctl.stderr
+
+
+def test_progress_on_a_terminal(source):
+    s3 = client(source)
+    s3.create_bucket(Bucket="watched")
+    for n in range(40):
+        s3.put_object(Bucket="watched", Key=f"{n:02}", Body=b"x")
+    with serving() as server:
+        ctl(source, "fault", "add", "--operation", "GetObject", "--bucket", "watched", "--latency", "150ms")
+        for more in ([], ["--quiet"]):
+            ours, theirs = pty.openpty()
+            command = [CTL, "import", "--from", url_of(source, "watched"), "--bucket", "watched", *more]
+            subprocess.run(command, env={**ENV, "S3MEMCTL_ENDPOINT": server.url}, stdout=subprocess.DEVNULL, stderr=theirs, check=True,
+                           timeout=60 * SLOW)
+            os.close(theirs)
+            shown = b""
+            try:
+                while piece := os.read(ours, 65536):
+                    shown += piece
+            except OSError:  # the terminal has ended
+                pass
+            os.close(ours)
+            assert bool(re.search(rb"\r\d+ objects, \d+ B; 0 were there", shown)) == (not more), shown
+        ctl(source, "fault", "clear")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_lists(target, number):
+    """A source that does not go on holds nobody."""
+    listed = threading.Event()
+
+    def before(handler):
+        if "continuation-token" in handler.path:
+            listed.set()
+            time.sleep(20)
+            return True
+        if "list-type" not in handler.path:
+            return False
+        handler.answer(200, b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+                            b"<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")
+        return True
+
+    with listing_server(TWO, before) as url:
+        command = [CTL, "import", "--from", f"{url}/bkt", "--bucket", f"listing-{number}"]
+        with subprocess.Popen(command, env={**ENV, "S3MEMCTL_ENDPOINT": target.url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            assert listed.wait(10 * SLOW)
+            begin = time.monotonic()
+            run.send_signal(number)
+            err = run.communicate(timeout=15 * SLOW)[1]
+            assert run.returncode == 1 and b"interrupted" in err and b"Callback" not in err and time.monotonic() - begin < 15
 
 
 def test_interrupted_and_continued(target):
