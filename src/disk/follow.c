@@ -28,10 +28,11 @@
 #define COLLECT_ROWS_ALWAYS   200
 #define COLLECT_CHUNKS        256
 #define COLLECT_CHUNKS_ALWAYS 8
-/* Under `always`: a change of a few bytes waits for no more of others than STEP_BYTES, written and
- * synced. Inside a body a step ends after PIECE_BYTES when changes came meanwhile; what the journal
- * has is part of the step, because all of it is copied into the file afterwards. */
-#define STEP_BYTES  MiB(4)
+/* Under `always`: a change of a few bytes waits for no more than 4 MiB of others, written and
+ * synced. A step of others is half of that, because what was written is copied from the journal
+ * into the file afterwards: the journal is part of the step. Inside a body a step ends after
+ * PIECE_BYTES when changes came meanwhile. */
+#define STEP_BYTES  MiB(2)
 #define PIECE_BYTES KiB(512)
 #define SMALL_BYTES KiB(64)
 #define HELD_MAX    64   /* so many changes are passed at most */
@@ -40,7 +41,7 @@
 #define TRANSACTION_BYTES MiB(64)
 /* Pages of the journal that are copied into the file at once. */
 #define JOURNAL_PAGES_RELAXED 4000
-#define JOURNAL_PAGES_ALWAYS  (STEP_BYTES / JOURNAL_PAGE)
+#define JOURNAL_PAGES_ALWAYS  512
 
 /* ---- batches ----------------------------------------------------------------------- */
 
@@ -312,21 +313,21 @@ static void note_safe(struct database *db)
     pthread_mutex_unlock(&db->lock);
 }
 
-/* Is the journal long enough to be copied into the file? */
-static bool is_journal_long(const struct database *db)
-{
-    return db->wal_pages >= (int)(is_always(db) ? JOURNAL_PAGES_ALWAYS : JOURNAL_PAGES_RELAXED);
-}
-
-/* Copies the journal into the file, a part at a time and when nobody waits for what was committed:
+/* Copies the journal into the file when it is that long, and nobody waits for what was committed:
  * a commit that does it for all that was written takes as long as that. */
-static void copy_journal(struct database *db)
+static void copy_journal(struct database *db, int pages)
 {
-    if (!is_journal_long(db))
+    if (db->wal_pages < pages)
         return;
     db->wal_pages = 0;
     /* If it fails, a write will, too. */
     sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/* The same when the writer has done its work. */
+static void copy_long_journal(struct database *db)
+{
+    copy_journal(db, is_always(db) ? JOURNAL_PAGES_ALWAYS : JOURNAL_PAGES_RELAXED);
 }
 
 /* With the numbers that were given, and some bytes less that nothing refers to. */
@@ -581,7 +582,8 @@ static bool is_transaction_long(struct database *db, bool midst)
 static bool step_aside(struct database *db, bool midst)
 {
     struct held held;
-    bool copy = is_journal_long(db);
+    const int pages = STEP_BYTES / JOURNAL_PAGE;
+    bool copy = db->wal_pages >= pages;
 
     /* Of another entry at work the names are read later. */
     if (!midst || is_of_one_key(&db->hand.entries[db->applying]))
@@ -589,7 +591,7 @@ static bool step_aside(struct database *db, bool midst)
     for (int round = 0; round < 1 + copy; round++) {
         held.count = 0;
         if (round > 0)
-            copy_journal(db);
+            copy_journal(db, pages);
         if (midst)
             hold_entry(db, &held);
         if (!let_others_pass(db, db->applying + 1, &held))
@@ -607,7 +609,7 @@ bool commit_if_long(struct database *db, size_t entries)
     if (!commit(db, entries))
         return false;
     if (!is_always(db))
-        copy_journal(db);
+        copy_long_journal(db);
     else if (!step_aside(db, midst))
         return false;
     return sql_exec(db, "BEGIN IMMEDIATE");
@@ -638,7 +640,7 @@ static bool write_hand(struct database *db)
     }
     if (!commit(db, db->hand.count))
         return false;
-    copy_journal(db);
+    copy_long_journal(db);
     return true;
 }
 
@@ -768,7 +770,7 @@ static void tidy(struct database *db)
         !sql_exec(db, "COMMIT"))
         roll_back(db);
     else
-        copy_journal(db);
+        copy_long_journal(db);
     /* If it failed, the next write will find out why. */
     db->has_garbage = !done && !db->err;
 }
