@@ -333,6 +333,12 @@ static void show_progress(void *arg, const struct pull_counts *counts)
     fprintf(stderr, "\r%zu objects, %s; %zu were there  ", counts->copied, amount, m->skipped);
 }
 
+/* Had the object to be put at once, as its source or the target would not have its parts? */
+static bool lost_its_parts(const struct entry *source, const struct entry *target)
+{
+    return strchr(source->etag, '-') && !strchr(target->etag, '-');
+}
+
 /* Does the target have it as it is? Metadata may have changed where the bytes did not: then the
  * source's is the newer one. */
 static bool is_there(struct import *m, const struct entry *e)
@@ -344,7 +350,8 @@ static bool is_there(struct import *m, const struct entry *e)
         there = listing_entry(&m->target);
     }
     return there && str_eq(entry_key(there), entry_key(e)) && there->size == e->size &&
-           strcmp(there->etag, e->etag) == 0 && there->modified_ns >= e->modified_ns;
+           there->modified_ns >= e->modified_ns &&
+           (strcmp(there->etag, e->etag) == 0 || lost_its_parts(e, there));
 }
 
 /* False: it is over. */

@@ -163,6 +163,7 @@ def test_parts_that_are_too_small_here(target):
                  for n in (1, 2)]
         s3.complete_multipart_upload(Bucket="bkt", Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
         ctl(target, "import", "--from", url_of(small, "bkt"), "--bucket", "small")
+        assert ctl_json(target, "import", "--from", url_of(small, "bkt"), "--bucket", "small")["unchanged"] == 1
     assert client(target).get_object(Bucket="small", Key="k")["Body"].read() == b"xx"
     assert client(target).list_multipart_uploads(Bucket="small").get("Uploads") is None
 
@@ -227,9 +228,9 @@ def test_the_variables_are_of_the_server(far, target, tmp_path):
     """As README exports them: then a profile is the source's."""
     env = {"S3MEMCTL_ENDPOINT": "", "AWS_ENDPOINT_URL_S3": target.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
            **write_profiles(tmp_path, default=profile(ALICE), prod=profile(ALICE, region="eu-central-1", endpoint_url=far.url))}
-    assert imported(target, "--from", url_of(far, "hers"), bucket="got-p1", env=env) == ["a b"]
-    assert imported(target, "--from", "s3://hers", "--from-profile", "prod", bucket="got-p2", env=env) == ["a b"]
-    ctl(target, "import", "--from", "s3://hers", "--bucket", "got-p3", "--from-profile", "none", env=env, status=2)
+    assert imported(target, "--from", url_of(far, "hers"), bucket="profile-1", env=env) == ["a b"]
+    assert imported(target, "--from", "s3://hers", "--from-profile", "prod", bucket="profile-2", env=env) == ["a b"]
+    ctl(target, "import", "--from", "s3://hers", "--bucket", "profile-3", "--from-profile", "none", env=env, status=2)
     assert "there is no profile 'none'" in ctl.stderr
 
 
