@@ -299,6 +299,21 @@ def test_another_bucket_in_the_form(auth_server, alices_bucket):
     is_error(post(auth_server, alices_bucket, whole), "AccessDenied", 403)
 
 
+def test_a_key_with_two_dollars(auth_server, alice, alices_bucket, server, bucket):
+    """boto3 issue 4514, which quotes Amazon's refusal of the form that generate_presigned_post makes. Of other
+    conditions and of forms without a policy there is no source: they are taken."""
+    key = "/2025/0267$$Copy.csv"
+    presigned = alice.generate_presigned_post(alices_bucket, key)
+    is_error(post(auth_server, alices_bucket, presigned["fields"]), "AccessDenied", 403,
+             f'Invalid according to Policy: Policy Condition failed: ["eq", "$key", "{key}"]')
+    one = alice.generate_presigned_post(alices_bucket, "a$b")
+    assert post(auth_server, alices_bucket, one["fields"]).status == 204
+    conditions = [["starts-with", "$key", "/2025/"], {"bucket": alices_bucket}]
+    assert post(auth_server, alices_bucket, signed(auth_server, conditions, key=key)).status == 204
+    assert alice.get_object(Bucket=alices_bucket, Key=key)["Body"].read() == b"abcdef"
+    assert post(server, bucket, {"key": key}).status == 204
+
+
 def test_a_form_for_the_region_of_its_host(auth_server, alices_bucket):
     """As signed headers: the endpoint's region is the one wanted"""
     conditions = [["starts-with", "$key", ""], {"bucket": alices_bucket}]

@@ -725,7 +725,8 @@ static void test_events(void **state)
         "\"time\":\"2026-01-31T08:49:37.123Z\",\"operation\":\"GetObject\",\"bucket\":"
         "\"bucket\",\"key\":\"k\",\"branch\":\"main\",\"method\":\"GET\",\"target\":"
         "\"/bucket/key?x-id=GetObject\",\"remote\":\"127.0.0.1:50123\",\"status\":404,"
-        "\"code\":\"NoSuchKey\",\"bytesIn\":0,\"bytesOut\":1024,\"durationMs\":1.500,"
+        "\"code\":\"NoSuchKey\",\"detail\":null,\"bytesIn\":0,\"bytesOut\":1024,\"durationMs\":"
+        "1.500,"
         "\"aborted\":false}\n\n");
     fake_run(&traffic, "PutObject", 3, "k", 200);
     assert_string_equal(names_of(read_events(&a)),
