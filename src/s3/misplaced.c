@@ -13,8 +13,9 @@ static enum s3_err refuse_version(struct s3_call *c)
                                version);
 }
 
-/* Sources: fog-aws pull request 589, aws-sdk-java issue 1876, ClickHouse issue 64570; for GET and
- * HEAD the API reference. */
+/* Sources: fog-aws pull request 589, aws-sdk-java issue 1876; for GET and HEAD the API reference.
+ * Amazon refuses it with CompleteMultipartUpload, too (ClickHouse issue 64570), where minio-go
+ * sends it to every host but Amazon's. */
 static enum s3_err refuse_encryption(struct s3_call *c)
 {
     struct str name = STR("x-amz-server-side-encryption"), method = s3_header(c, name);
