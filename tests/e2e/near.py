@@ -27,6 +27,8 @@ UNKNOWN = "unknown"
 HEAD = """\
 # What is answered to requests near the valid ones: operation, variant, request, answer, source, with tabs between them.
 # {bucket}, {empty}, {new}, {upload} and {etag} stand for names of the run. Written by tests/e2e/near.py --write.
+# Sources: recorded: a reply recorded from Amazon; measured: by a project that asked Amazon for it; thread: quoted in public; suite: a
+# test of a suite that passes there; docs, model: what Amazon has written; ours: we differ on purpose; unknown: nobody was found to say.
 """
 
 # ---- the operations and a valid request of each -------------------------------------------------
