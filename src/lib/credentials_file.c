@@ -144,10 +144,9 @@ static const char *find_place(const struct key_reader *r, const char *access_key
 bool key_reader_add(struct key_reader *r, const struct credential *c, struct str place,
                     const char **why)
 {
-    const char *before = c->access_key ? find_place(r, c->access_key) : NULL;
-
-    if (before) {
-        buf_addf(r->why, "the access key %s is given twice; before: %s", c->access_key, before);
+    if (c->access_key && credentials_find(r->set, str_c(c->access_key))) {
+        buf_addf(r->why, "the access key %s is given twice; before: %s", c->access_key,
+                 find_place(r, c->access_key));
         *why = "";
         return false;
     }
