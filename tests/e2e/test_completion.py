@@ -16,7 +16,7 @@ FOLDER = ROOT / "completions"
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
-def complete(request):
+def complete(request, tmp_path):
     """Completes the last word, by the functions that the shell itself would call."""
     if not shutil.which(request.param):
         pytest.skip(f"{request.param} is not installed: make deps-check installs it")
@@ -37,7 +37,7 @@ def complete(request):
                       f"words=({quoted}); CURRENT={len(words)}; . {FOLDER}/_{program}")
         done = subprocess.run([request.param, *{"zsh": ["-f"], "fish": ["--no-config"]}.get(request.param, []), "-c", script],
                               capture_output=True, text=True, check=False, timeout=30 * SLOW, cwd=FOLDER,
-                              env={**ENV, "PATH": PATH, "S3MEMCTL_ENDPOINT": server.url if server else ""})
+                              env={**ENV, "HOME": str(tmp_path), "PATH": PATH, "S3MEMCTL_ENDPOINT": server.url if server else ""})
         assert done.stderr == "", done.stderr
         return [w for w in done.stdout.split() if w.startswith(words[-1])]
 
@@ -84,7 +84,8 @@ def test_files_of_s3memd(complete, request):
 
 
 @pytest.mark.parametrize("program", ["s3memctl", "s3memd"])
-def test_they_parse(program):
+def test_they_parse(program, tmp_path):
     for shell, file in (("bash", f"{program}.bash"), ("zsh", f"_{program}"), ("fish", f"{program}.fish")):
         if shutil.which(shell):
-            subprocess.run([shell, "-n", str(FOLDER / file)], check=True)
+            # fish makes folders in its home.
+            subprocess.run([shell, "-n", str(FOLDER / file)], check=True, env={**ENV, "HOME": str(tmp_path)})
