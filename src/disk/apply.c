@@ -331,6 +331,18 @@ static bool has_segment(struct database *db, const struct extent *x)
     return there;
 }
 
+/* The bytes of a segment that was in the file before may be on their way out. */
+static bool hold_back(struct database *db, uint64_t segment)
+{
+    const int64_t number = (int64_t)segment;
+
+    if (segment > db->newest_segment) {
+        db->newest_segment = segment;
+        return true;
+    }
+    return sql_run(db, sql_begin_with(db, SQL_NOT_LOOSE, &number, 1));
+}
+
 /* Once, whoever refers to it. */
 static bool put_segment(struct database *db, const struct extent *x)
 {
@@ -338,9 +350,7 @@ static bool put_segment(struct database *db, const struct extent *x)
 
     if (has_segment(db, x) || db->err)
         return !db->err;
-    s = sql_begin(db, SQL_NOT_LOOSE); /* its bytes were on their way out */
-    sqlite3_bind_int64(s, 1, (int64_t)x->segment);
-    if (!sql_run(db, s))
+    if (!hold_back(db, x->segment))
         return false;
     for (uint64_t at = 0; at < x->segment_len; at += CHUNK_SIZE) {
         if (!put_chunk(db, x, at))

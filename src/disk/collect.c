@@ -1,8 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /* collect.c - rows that no state has any more: of buckets that were cleared, of nodes that no
  * branch or snapshot stands on; and nodes that are one too many. A little at a time, between
- * the writer's transactions. */
+ * the writer's transactions.
+ *
+ * A node is looked at when something left it, whatever change that was: triggers put it into a
+ * table of the connection, which is rolled back with the rest and gone with the process.
+ *
+ *   name, child or bucket leaves -> left_node -> dead: its rows go, then it goes
+ *                                             -> else standing_node -> folded, rebased or kept
+ *
+ * Children come before their parents in the first, after them in the second: a chain of dead
+ * nodes is removed as it stands, and each row of a chain that is folded moves once. */
 #include "disk/database.h"
+
+bool collect_prepare(struct database *db)
+{
+    return sql_exec(db, "PRAGMA temp_store = MEMORY;"
+                        "CREATE TEMP TABLE left_node (node INTEGER PRIMARY KEY);"
+                        "CREATE TEMP TABLE standing_node (node INTEGER PRIMARY KEY)");
+}
+
+#define LEAVES(name, when, node)                                                               \
+    "CREATE TEMP TRIGGER " name " AFTER " when                                                 \
+    " BEGIN INSERT OR IGNORE INTO left_node VALUES (" node "); END;"
+
+bool collect_begin(struct database *db)
+{
+    return sql_exec(
+        db,
+        LEAVES("branch_left", "DELETE ON main.branch", "old.node") LEAVES(
+            "branch_moved", "UPDATE OF node ON main.branch",
+            "old.node") LEAVES("snapshot_left", "DELETE ON main.snapshot", "old.node")
+            LEAVES("snapshot_moved", "UPDATE OF node ON main.snapshot", "old.node") LEAVES(
+                "child_left", "DELETE ON main.node WHEN old.parent > 0", "old.parent")
+                LEAVES("child_moved", "UPDATE OF parent ON main.node WHEN old.parent > 0",
+                       "old.parent") LEAVES("taker_left",
+                                            "DELETE ON main.bucket WHEN old.base > 0",
+                                            "old.base")
+                    LEAVES("taker_moved",
+                           "UPDATE OF node, base ON main.bucket WHEN old.base > 0", "old.base")
+                        LEAVES("taker_came", "UPDATE OF base ON main.bucket WHEN new.base > 0",
+                               "new.base")
+        /* What an earlier process left. */
+        "INSERT INTO left_node SELECT id FROM node WHERE id NOT IN (SELECT node FROM branch)"
+        " AND id NOT IN (SELECT node FROM snapshot)");
+}
 
 /* Of segments that may be loose so many are looked at, at once. */
 #define LOOSE_MAX 1000
@@ -100,20 +142,48 @@ static int collect_contents(struct database *db, int most, bool *found)
     return most;
 }
 
+/* A node that something left. *found is false when there is none. */
 static int collect_node(struct database *db, int most, bool *found)
 {
     static const enum statement rows[] = {SQL_DEAD_OBJECTS, SQL_DEAD_PARTS, SQL_DEAD_UPLOADS};
-    int64_t node = sql_number(db, SQL_NEXT_DEAD_NODE);
+    sqlite3_stmt *s = sql_begin(db, SQL_NEXT_LEFT);
+    int64_t node;
+    bool dead;
+
+    *found = sql_row(db, s);
+    if (!*found)
+        return most;
+    node = sqlite3_column_int64(s, 0);
+    dead = sqlite3_column_int(s, 1);
+    sqlite3_reset(s);
+    if (!dead) {
+        run_with(db, SQL_LEFT_STANDS, node);
+        run_with(db, SQL_LEFT_DONE, node);
+        return most - 1;
+    }
+    most = delete_some(db, rows, ARRAY_LEN(rows), node, NULL, most);
+    /* Its parent may be next. */
+    if (most > 0 && run_with(db, SQL_DEAD_BUCKETS, node) &&
+        run_with(db, SQL_DEAD_GARBAGE, node) && run_with(db, SQL_DELETE_NODE, node))
+        run_with(db, SQL_LEFT_DONE, node);
+    return most - 1;
+}
+
+/* A node that others need: can it be one with its child, or with a bucket? */
+static int collect_standing(struct database *db, int most, bool *found)
+{
+    int64_t node = sql_number(db, SQL_NEXT_STANDING);
+    bool more = false;
 
     *found = node > 0;
     if (!*found)
         return most;
-    most = delete_some(db, rows, ARRAY_LEN(rows), node, NULL, most);
-    /* Its parent may be next. */
-    if (most > 0 && run_with(db, SQL_DEAD_BUCKETS, node) &&
-        run_with(db, SQL_DEAD_GARBAGE, node))
-        run_with(db, SQL_DELETE_NODE, node);
-    return most;
+    most = fold(db, node, most, &more);
+    if (!more)
+        most = rebase(db, node, most, &more);
+    if (!more)
+        run_with(db, SQL_STANDING_DONE, node);
+    return most - 1;
 }
 
 bool collect(struct database *db, int most, int chunks, bool *done)
@@ -125,9 +195,7 @@ bool collect(struct database *db, int most, int chunks, bool *done)
         if (!found)
             most = collect_node(db, most, &found);
         if (!found)
-            most = fold(db, most, &found);
-        if (!found)
-            most = rebase(db, most, &found);
+            most = collect_standing(db, most, &found);
     }
     *done = !found && !db->err && sql_run(db, sql_begin(db, SQL_DELETE_CONTENTS));
 

@@ -358,14 +358,15 @@ static bool open_file(struct database *db, struct buf *why)
         buf_addf(why, "%s is empty", db->path);
         return false;
     }
-    return (!empty || create(db)) && prepare_statements(db);
+    return (!empty || create(db)) && collect_prepare(db) && prepare_statements(db);
 }
 
 /* What a crash left behind of bodies: nothing refers to it. It is removed in the writer's idle
  * hours, as other garbage. */
 static bool tidy_up(struct database *db)
 {
-    return sql_exec(db, "BEGIN IMMEDIATE") &&
+    db->newest_segment = (uint64_t)sql_number(db, SQL_NEWEST_SEGMENT);
+    return !db->err && sql_exec(db, "BEGIN IMMEDIATE") &&
            sql_exec(db, "INSERT INTO loose SELECT id FROM segment WHERE id NOT IN"
                         " (SELECT segment FROM extent)") &&
            sql_exec(db,
@@ -405,7 +406,7 @@ static bool begin_writing(struct database *db, struct buf *why)
     sqlite3_wal_hook(db->sql, note_journal, db);
     /* About as much: what a larger transaction needed is given back. */
     sql_exec(db, "PRAGMA journal_size_limit = 33554432");
-    return tidy_up(db);
+    return tidy_up(db) && collect_begin(db);
 }
 
 static void explain(struct database *db, struct buf *why)

@@ -112,7 +112,8 @@ struct database {
     size_t applying;  /* entry in hand: the one at work */
     bool overtaking;  /* it waits while others pass */
     bool others_wait; /* changes in hand may pass it, and were too many to do so at once */
-    int wal_pages;    /* of the journal, since it was last copied into the file */
+    uint64_t newest_segment; /* none with a larger number was ever in the file */
+    int wal_pages;           /* of the journal, since it was last copied into the file */
     struct file_id files[DATABASE_FILES]; /* as they were opened */
     bool files_gone;                      /* why err is set */
     bool has_garbage;
@@ -219,6 +220,10 @@ int64_t find_contents(struct database *db, int64_t node, struct str bucket, bool
 /* What the node has of these contents (0: of none) is nobody's any more. */
 bool discard(struct database *db, int64_t node, int64_t contents);
 
+/* The tables that statements name, in memory. False: db->err is set. */
+bool collect_prepare(struct database *db);
+/* From now on it is noted what may be garbage; what already is, is found. As above. */
+bool collect_begin(struct database *db);
 /* Removes at most `most` rows and `chunks` chunks that are garbage; *done when there is none
  * left. */
 bool collect(struct database *db, int most, int chunks, bool *done);
@@ -226,13 +231,13 @@ bool collect(struct database *db, int most, int chunks, bool *done);
  * did are gone; *done when there are none left. In a transaction. */
 bool collect_segments(struct database *db, int most, bool *done);
 
-/* Goes on with a node that can be folded, at most `most` rows of it or a little more. Returns
- * how many rows are still allowed; *found is false when there is no such node. Heads are read
- * anew after that. */
-int fold(struct database *db, int most, bool *found);
+/* Goes on with folding the node, if that can be, at most `most` rows of it or a little more.
+ * Returns how many rows are still allowed; *found is false when it cannot. Heads are read anew
+ * after that. */
+int fold(struct database *db, int64_t node, int most, bool *found);
 
-/* The same for a bucket that stands on a node which nothing else needs. */
-int rebase(struct database *db, int most, bool *found);
+/* The same for a bucket that stands on the node `base`, which nothing else needs. */
+int rebase(struct database *db, int64_t base, int most, bool *found);
 
 /* Into the empty store. False: db->err is set, or why says what was wrong. */
 bool reload(struct database *db, struct buf *why);

@@ -38,15 +38,14 @@ static int run_some(const struct folding *f, enum statement which, int most)
     return sql_run(f->db, s) ? sqlite3_changes(f->db->sql) : 0;
 }
 
-static bool find_node(struct folding *f)
+static bool find_child(struct folding *f)
 {
-    sqlite3_stmt *s = sql_begin(f->db, SQL_NEXT_FOLD);
+    sqlite3_stmt *s = begin(f, SQL_NEXT_FOLD);
     bool found = sql_row(f->db, s);
 
     if (found) {
-        f->node = sqlite3_column_int64(s, 0);
-        f->child = sqlite3_column_int64(s, 1);
-        f->parent = sqlite3_column_int64(s, 2);
+        f->child = sqlite3_column_int64(s, 0);
+        f->parent = sqlite3_column_int64(s, 1);
     }
     sqlite3_reset(s);
     return found;
@@ -165,11 +164,11 @@ static void fold_rest(const struct folding *f)
         run(f, steps[i]);
 }
 
-int fold(struct database *db, int most, bool *found)
+int fold(struct database *db, int64_t node, int most, bool *found)
 {
-    struct folding f = {.db = db};
+    struct folding f = {.db = db, .node = node};
 
-    *found = find_node(&f);
+    *found = find_child(&f);
     if (!*found)
         return most;
     heads_free(db);

@@ -35,9 +35,9 @@ static int run_some(const struct taken *t, enum statement which, int most)
     return sql_run(t->db, s) ? sqlite3_changes(t->db->sql) : 0;
 }
 
-static bool find_taken(struct taken *t)
+static bool find_taken(struct taken *t, int64_t base)
 {
-    sqlite3_stmt *s = sql_begin(t->db, SQL_NEXT_TAKEN);
+    sqlite3_stmt *s = sql_begin_with(t->db, SQL_NEXT_TAKEN, &base, 1);
     bool own;
 
     if (!sql_row(t->db, s))
@@ -86,13 +86,13 @@ static void finish(const struct taken *t)
     sql_run(t->db, s);
 }
 
-int rebase(struct database *db, int most, bool *found)
+int rebase(struct database *db, int64_t base, int most, bool *found)
 {
     AUTO_BUF(name, KiB(1));
     struct taken t = {.db = db, .name = &name};
     int rows;
 
-    *found = find_taken(&t);
+    *found = find_taken(&t, base);
     if (!*found)
         return most;
     heads_free(db);

@@ -94,9 +94,10 @@ static bool is_linear(const struct costs *c)
     return exponent <= EXPONENT_MAX || UNDER_ASAN || UNDER_TSAN;
 }
 
-/* An object, a snapshot, an object ... then each object is deleted, with a snapshot before. */
+/* An object, a snapshot, an object ... then each object is deleted, with a snapshot before; then
+ * the snapshots go. */
 static void work_on_a_chain(size_t i, struct costs *building, struct costs *deleting,
-                            struct costs *starting)
+                            struct costs *starting, struct costs *dropping)
 {
     struct fixture f;
     AUTO(branch) b = begin(&f);
@@ -121,23 +122,32 @@ static void work_on_a_chain(size_t i, struct costs *building, struct costs *dele
     began_s = cpu_s();
     open_fixture(&f);
     costs_add(starting, i, cpu_s() - began_s);
+    began_s = cpu_s();
+    for (unsigned n = 0; n < sizes[i]; n++)
+        assert_int_equal(store_snapshot_drop(f.store, name_of(name, n)), NAMED_OK);
+    settled(&f, "dropped", began_s, &took_s);
+    wait_tidy(&f);
+    costs_add(dropping, i, cpu_s() - began_s);
+    assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM node"), 1);
     assert_true(database_close(f.db));
     store_free(f.store);
 }
 
 static void test_a_chain_of_snapshots(void **state)
 {
-    struct costs building, deleting, starting;
+    struct costs building, deleting, starting, dropping;
     bool linear = false;
 
     (void)state;
     costs_init(&building, "building");
     costs_init(&deleting, "deleting");
     costs_init(&starting, "starting");
+    costs_init(&dropping, "dropping");
     for (int tries = 0; !linear && tries < TRIES; tries++) {
         for (size_t i = 0; i < SIZES; i++)
-            work_on_a_chain(i, &building, &deleting, &starting);
-        linear = is_linear(&building) && is_linear(&deleting) && is_linear(&starting);
+            work_on_a_chain(i, &building, &deleting, &starting, &dropping);
+        linear = is_linear(&building) && is_linear(&deleting) && is_linear(&starting) &&
+                 is_linear(&dropping);
     }
     assert_true(linear);
 }
