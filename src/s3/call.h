@@ -30,7 +30,6 @@ enum op_flags {
     LARGE_DOCUMENT = 1 << 6, /* with BODY_DOCUMENT: at most 8 MiB */
     NO_BODY = 1 << 7,        /* refuses one; most operations without a body ignore it */
     NO_VERSION = 1 << 8,     /* refuses ?versionId */
-    NO_ENCRYPTION = 1 << 9, /* refuses x-amz-server-side-encryption; others ignore or obey it */
 };
 
 /* A row of ops.def. */

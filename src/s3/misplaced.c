@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* misplaced.c - parameters and headers of other operations, by the flags of ops.def. */
+/* misplaced.c - parameters and headers of other operations. */
 #include "s3/misplaced.h"
 
 /* Sources: backlot/routers/s3.py (ListParts, measured), Scality's cloudserver pull request 698
@@ -13,22 +13,46 @@ static enum s3_err refuse_version(struct s3_call *c)
                                version);
 }
 
-/* Sources: fog-aws pull request 589, aws-sdk-java issue 1876; for GET and HEAD the API reference.
- * Amazon refuses it with CompleteMultipartUpload, too (ClickHouse issue 64570), where minio-go
- * sends it to every host but Amazon's. */
-static enum s3_err refuse_encryption(struct s3_call *c)
+#define ENCRYPTION  "x-amz-server-side-encryption"
+#define UNSUPPORTED ENCRYPTION " header is not supported for this operation."
+#define NOT_HERE    "The specified header is not valid in this context"
+
+/* Headers that S3 refuses rather than ignores. Sources: the API reference (GetObject, HeadObject),
+ * aws-sdk-java issue 1876 (UploadPart), fog-aws pull request 589 (UploadPartCopy); boto3 issue 2675
+ * (tags), a program that writes with obstore (ACL), AWS.jl issue 695 (digest), libs3 issue 80
+ * (directive). Amazon refuses the encryption of CompleteMultipartUpload, too (ClickHouse issue
+ * 64570), where minio-go sends it to every host but Amazon's. */
+static const struct {
+    enum s3_err (*handler)(struct s3_call *c);
+    struct str header;
+    const char *message;
+} refused_headers[] = {
+    {op_get_object, STR(ENCRYPTION), UNSUPPORTED},
+    {op_head_object, STR(ENCRYPTION), UNSUPPORTED},
+    {op_upload_part, STR(ENCRYPTION), UNSUPPORTED},
+    {op_upload_part_copy, STR(ENCRYPTION), UNSUPPORTED},
+    {op_upload_part, STR("x-amz-acl"), NOT_HERE},
+    {op_upload_part, STR("x-amz-tagging"), NOT_HERE},
+    {op_upload_part_copy, STR("Content-MD5"), NOT_HERE},
+    {op_upload_part_copy, STR("x-amz-metadata-directive"), NOT_HERE},
+};
+
+static enum s3_err refuse_headers(struct s3_call *c)
 {
-    struct str name = STR("x-amz-server-side-encryption"), method = s3_header(c, name);
-    if (!method.ptr)
-        return S3_OK;
-    return s3_invalid_argument(
-        c, "x-amz-server-side-encryption header is not supported for this operation.", name,
-        method);
+    for (size_t i = 0; i < ARRAY_LEN(refused_headers); i++) {
+        if (refused_headers[i].handler != c->op->handler)
+            continue;
+        struct str value = s3_header(c, refused_headers[i].header);
+        if (value.ptr)
+            return s3_invalid_argument(c, refused_headers[i].message, refused_headers[i].header,
+                                       value);
+    }
+    return S3_OK;
 }
 
 enum s3_err s3_refuse_misplaced(struct s3_call *c)
 {
     if ((c->op->flags & NO_VERSION) && c->param_count && refuse_version(c))
         return c->err;
-    return c->op->flags & NO_ENCRYPTION ? refuse_encryption(c) : S3_OK;
+    return refuse_headers(c);
 }
