@@ -521,6 +521,16 @@ static enum s3_err unwanted_body(struct s3_call *c)
                            "include a non-empty body.");
 }
 
+/* A payload hash that announces a trailer, where nothing is uploaded. Source:
+ * backlot/routers/s3.py (_TRAILERS), measured with reads, lists, deletes and XML bodies. */
+static bool announces_stray_trailer(const struct s3_call *c)
+{
+    return (c->auth.payload == PAYLOAD_CHUNKED_SIGNED_TRAILER ||
+            c->auth.payload == PAYLOAD_CHUNKED_UNSIGNED_TRAILER) &&
+           !(c->op->flags & (BODY_STREAM | BODY_FORM)) &&
+           s3_header(c, STR("x-amz-content-sha256")).ptr;
+}
+
 static enum s3_err begin(struct s3_call *c)
 {
     enum s3_err err = identify(c);
@@ -529,6 +539,9 @@ static enum s3_err begin(struct s3_call *c)
         return c->err;
     if (c->op->handler == op_not_implemented)
         return op_not_implemented(c); /* before a body is asked for */
+    if (announces_stray_trailer(c))
+        return s3_fail_message(c, S3_INVALID_REQUEST,
+                               "The value of x-amz-content-sha256 header is invalid.");
     if ((c->op->flags & NO_BODY) && c->req->content_length != CONTENT_LENGTH_NONE &&
         c->req->content_length > 0)
         return unwanted_body(c);

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ALICE, own_server
 from harness import client, digest_of, http_request, is_error, serving, unique, eventually
-from sign import SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, Signer
+from sign import SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED, UNSIGNED_CHUNKS_TRAILER, Signer
 from test_post_form import post, signed
 
 ACL = [("PUT", "/{bucket}/k", {}), ("POST", "/{bucket}/k?uploads", {}),
@@ -359,6 +359,21 @@ def test_signed_framing_that_breaks(auth_server, alices_bucket, mode):
                   lambda b: b.replace(b"5;", b"zz;", 1), lambda b: b + b"x"):
         reply = send_framed(auth_server, target, mode, lambda s: spoil(whole(s)), 5)
         is_error(reply, "IncompleteBody", 400, "The request body terminated unexpectedly")
+
+
+@pytest.mark.parametrize("method, target", [
+    ("GET", "/{bucket}/k"), ("GET", "/{bucket}"), ("GET", "/{bucket}?versioning"), ("GET", "/"), ("DELETE", "/{bucket}/k"),
+    ("POST", "/{bucket}?delete"), ("PUT", "/{bucket}/k?tagging"),
+])
+def test_a_trailer_where_nothing_is_uploaded(server, auth_server, alices_bucket, bucket, method, target):
+    """backlot/routers/s3.py (_TRAILERS), measured"""
+    body = b"" if method in ("PUT", "POST") else None
+    for mode in (SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER):
+        signer = Signer(ALICE, f"127.0.0.1:{auth_server.port}")
+        path = target.format(bucket=alices_bucket)
+        for reply in (http_request(server, method, target.format(bucket=bucket), {"x-amz-content-sha256": mode}, body),
+                      http_request(auth_server, method, path, signer.headers(method, path, b"", {}, mode), body)):
+            is_error(reply, "InvalidRequest", 400, "The value of x-amz-content-sha256 header is invalid.")
 
 
 def test_a_framed_body_that_says_it_is_not(server, auth_server, alices_bucket, bucket):
