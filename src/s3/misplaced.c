@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* misplaced.c - parameters and headers of other operations. */
 #include "s3/misplaced.h"
+#include "s3/user_metadata.h"
 
 /* Sources: backlot/routers/s3.py (ListParts, measured), Scality's cloudserver pull request 698
  * (writes). A write with a version's id would else overwrite the object. */
@@ -50,9 +51,23 @@ static enum s3_err refuse_headers(struct s3_call *c)
     return S3_OK;
 }
 
+/* Metadata belong to the start of the upload. Source: minio-py issue 675 quotes the reply. */
+static enum s3_err refuse_metadata(struct s3_call *c)
+{
+    for (size_t i = 0; i < c->header_count; i++) {
+        struct header h = c->headers[i];
+        if (str_has_prefix_nocase(h.name, STR(META_PREFIX)))
+            return s3_invalid_argument(c, "Metadata cannot be specified in this context.",
+                                       h.name, h.value);
+    }
+    return S3_OK;
+}
+
 enum s3_err s3_refuse_misplaced(struct s3_call *c)
 {
     if ((c->op->flags & NO_VERSION) && c->param_count && refuse_version(c))
+        return c->err;
+    if (c->op->handler == op_upload_part && refuse_metadata(c))
         return c->err;
     return refuse_headers(c);
 }

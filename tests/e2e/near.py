@@ -119,6 +119,7 @@ HEADERS = {
     "x-amz-checksum-crc32": "AAAAAA==",
     "x-amz-copy-source": KEY,
     "x-amz-copy-source-range": "bytes=0-0",
+    "x-amz-meta-a": "1",
     "x-amz-metadata-directive": "REPLACE",
     "x-amz-mp-object-size": "1",
     "x-amz-object-attributes": "ETag",
