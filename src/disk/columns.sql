@@ -75,8 +75,8 @@ CASE
     WHEN typeof(contents) <> 'integer' OR contents NOT IN (SELECT id FROM contents) THEN 'contents'
     END AS fault FROM (SELECT DISTINCT node, contents FROM object) d WHERE fault IS NOT NULL;
 -- Of a delete marker, and of what is not there, nothing stands but its place.
+SELECT 'object', id, 'id' FROM object WHERE id < 1 OR id > 1 << 60;
 SELECT 'object', id, CASE
-    WHEN id NOT BETWEEN 1 AND 1 << 60 THEN 'id'
     WHEN typeof(key) <> 'blob' OR length(key) NOT BETWEEN 1 AND 1024 THEN 'key'
     WHEN typeof(number) <> 'integer' OR number NOT BETWEEN 1 AND 1 << 47 THEN 'number'
     WHEN typeof(version) <> 'integer' OR version NOT IN (0, number) THEN 'version'
@@ -109,7 +109,18 @@ SELECT 'object', id, CASE
          OR length(upload_id) <> length(CAST(upload_id AS BLOB))
          OR upload_id GLOB '*[^-._0-9A-Za-z]*') THEN 'upload_id'
     WHEN body IS NOT NULL AND (typeof(body) <> 'blob' OR length(body) <> size) THEN 'body'
-    END AS fault FROM object WHERE fault IS NOT NULL;
+    END AS fault FROM object
+-- Most rows are good, which is seen at less cost: x | 0 is the integer, a blob is at least x'', a
+-- text less than that and at least ''.
+WHERE (kind = 0 AND (number - 1 | size) >> 47 = 0 AND number | 0 = number
+    AND (version = 0 OR version = number) AND modified_ns | 0 = modified_ns AND part_count = 0
+    AND key > x'' AND length(key) <= 1024 AND md5 >= x'' AND length(md5) = 16
+    AND parts IS NULL AND upload_id IS NULL AND (attributes IS NULL OR attributes >= x'')
+    AND iif(checksum_algorithm IS NULL, checksum_type IS NULL AND checksum IS NULL,
+        checksum_algorithm >= '' AND checksum_algorithm < x'' AND checksum >= x''
+        AND checksum_type BETWEEN 0 AND 2 AND checksum_type | 0 = checksum_type)
+    AND iif(body IS NULL, size | 0 = size, body >= x'' AND length(body) = size)) IS NOT TRUE
+AND fault IS NOT NULL;
 
 -- Of an upload that is gone nothing stands but its place.
 SELECT 'upload', id, CASE
