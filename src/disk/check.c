@@ -138,12 +138,19 @@ bool check_schema(struct database *db, int64_t version, struct buf *why)
 
 /* ---- rows -------------------------------------------------------------------------- */
 
+/* Names are at most 128 bytes, numbers less: of what is longer the beginning is told, so that there
+ * is room for the rest. */
+#define ROW_NAME_MAX 300
+
 static void name_row(struct database *db, sqlite3_stmt *s, bool column, struct buf *why)
 {
+    struct str row = sql_column(s, 1);
+
     buf_addf(why, "%s: table ", db->path);
     buf_add(why, sql_column(s, 0));
     buf_add_c(why, ", row ");
-    buf_add(why, sql_column(s, 1));
+    buf_add(why, str_of(row.ptr, row.len < ROW_NAME_MAX ? row.len : ROW_NAME_MAX));
+    buf_add_c(why, row.len > ROW_NAME_MAX ? "..." : "");
     buf_add_c(why, column ? ": what stands in column " : " ");
     buf_add(why, sql_column(s, 2));
     if (column)
