@@ -50,6 +50,8 @@ struct listing {
     const char *prefix;
     struct call call;
     struct buf token; /* of the next page */
+    struct buf mark;  /* an earlier one: when it comes again, the pages go in a circle */
+    size_t pages;
     struct entry *entries;
     size_t count, capacity, at;
     bool ended;  /* this page is the last */
@@ -62,6 +64,7 @@ static void listing_init(struct listing *l, struct site *site, const char *prefi
     call_init(&l->call);
     l->call.interrupted = is_interrupted;
     buf_init(&l->token, KiB(16));
+    buf_init(&l->mark, KiB(16));
 }
 
 static void forget_page(struct listing *l)
@@ -79,6 +82,7 @@ static void listing_release(struct listing *l)
     mem_free(l->entries);
     call_release(&l->call);
     buf_release(&l->token);
+    buf_release(&l->mark);
 }
 
 /* <Contents> of a listing. encoded: its key is, as encoding-type=url has it. */
@@ -90,6 +94,7 @@ static bool add_entry(struct listing *l, struct str contents, bool encoded)
     AUTO_BUF(size, 128);
     AUTO_BUF(modified, 128);
     struct entry e = {.size = 0};
+    struct str key_text;
 
     if (!xml_text(contents, STR("Key"), &key) || !buf_ok(&key) ||
         !xml_text(contents, STR("Size"), &size) || !str_to_u64(buf_str(&size), &e.size))
@@ -100,8 +105,12 @@ static bool add_entry(struct listing *l, struct str contents, bool encoded)
     if (!xml_text(contents, STR("LastModified"), &modified) ||
         !clock_parse_iso(buf_str(&modified), &e.modified_ns))
         e.modified_ns = INT64_MAX; /* nobody knows: it counts as changed */
-    e.key_len = encoded ? decoded.len : key.len;
-    e.key = xstrndup(buf_str(encoded ? &decoded : &key));
+    key_text = buf_str(encoded ? &decoded : &key);
+    /* What was not asked for is not taken. */
+    if (key_text.len == 0 || !str_has_prefix(key_text, str_c(l->prefix)))
+        return false;
+    e.key_len = key_text.len;
+    e.key = xstrndup(key_text);
     e.etag = xstrndup(buf_str(&etag));
     if (l->count == l->capacity) {
         l->capacity = l->capacity ? l->capacity * 2 : 1024;
@@ -109,6 +118,22 @@ static bool add_entry(struct listing *l, struct str contents, bool encoded)
     }
     l->entries[l->count++] = e;
     return true;
+}
+
+/* The token of the next page. False: its pages would come for ever. */
+static bool take_token(struct listing *l, struct str token)
+{
+    if (token.len == 0 || str_eq(token, buf_str(&l->token)) || str_eq(token, buf_str(&l->mark)))
+        return false;
+    buf_reset(&l->token);
+    buf_add(&l->token, token);
+    l->pages++;
+    /* At each power of two: of any circle, one mark comes again. */
+    if ((l->pages & (l->pages - 1)) == 0) {
+        buf_reset(&l->mark);
+        buf_add(&l->mark, token);
+    }
+    return buf_ok(&l->token);
 }
 
 /* False: it is no listing. */
@@ -132,12 +157,7 @@ static bool read_page(struct listing *l, struct str xml)
     (void)xml_text(result, STR("IsTruncated"), &truncated);
     l->ended = !str_eq_nocase(buf_str(&truncated), STR("true"));
     (void)xml_text(result, STR("NextContinuationToken"), &token);
-    /* Without a new one the same page would come for ever. */
-    if (!l->ended && (token.len == 0 || str_eq(buf_str(&token), buf_str(&l->token))))
-        return false;
-    buf_reset(&l->token);
-    buf_add_buf(&l->token, &token);
-    return buf_ok(&l->token);
+    return l->ended || (buf_ok(&token) && take_token(l, buf_str(&token)));
 }
 
 /* Asks for the next page. */

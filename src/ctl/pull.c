@@ -15,6 +15,7 @@
 #define PAUSE_NS      (300 * NS_PER_MS)
 #define POLL_MS       200
 #define ABORT_SECONDS 10L
+#define PARTS_MAX     10000
 
 enum step { IDLE, READ, TAGS, WRITE, CREATE, PART, COMPLETE };
 
@@ -26,11 +27,14 @@ struct lane {
     int64_t due_ns;
     int attempts;
     char *key, *etag; /* owned */
-    struct buf head;  /* name NUL value NUL ...: what the object is put with */
+    size_t key_len;
+    uint64_t listed; /* bytes, as the listing has it */
+    struct buf head; /* name NUL value NUL ...: what the object is put with */
     struct load body, document;
     bool by_parts;
     unsigned part, parts;
-    char *upload; /* owned; NULL: there is none */
+    uint64_t total, copied; /* bytes of all parts, and of those that are there */
+    char *upload;           /* owned; NULL: there is none */
 };
 
 struct pull {
@@ -43,6 +47,11 @@ struct pull {
     bool (*interrupted)(void);
     void *arg;
 };
+
+static struct str key_of(const struct lane *l)
+{
+    return str_of(l->key, l->key_len);
+}
 
 /* ---- what an object is put with ---------------------------------------------------- */
 
@@ -79,7 +88,8 @@ static void keep_header(struct lane *l, struct str name, struct str value)
     buf_add_char(&l->head, '\0');
 }
 
-static void keep_headers(struct lane *l)
+/* False: there is more than any server takes. */
+static bool keep_headers(struct lane *l)
 {
     struct curl_header *h = NULL;
     const char *missing = call_header(&l->call, "x-amz-missing-meta");
@@ -99,6 +109,7 @@ static void keep_headers(struct lane *l)
                      "%s: %s items of metadata have names or values that HTTP cannot "
                      "carry, and are left out",
                      l->key, missing);
+    return buf_ok(&l->head);
 }
 
 /* Owned; borrows the names and values. */
@@ -123,7 +134,8 @@ static struct header *headers_of(const struct lane *l, size_t *count)
 }
 
 /* <TagSet> as the query that x-amz-tagging is. */
-static void keep_tags(struct lane *l)
+/* False: they are none of S3's. */
+static bool keep_tags(struct lane *l)
 {
     struct str rest = buf_str(&l->call.answer), tag;
     AUTO_BUF(query, KiB(16));
@@ -134,6 +146,8 @@ static void keep_tags(struct lane *l)
 
         (void)xml_text(tag, STR("Key"), &key);
         (void)xml_text(tag, STR("Value"), &value);
+        if (!buf_ok(&key) || !buf_ok(&value))
+            return false;
         if (query.len > 0)
             buf_add_char(&query, '&');
         buf_add_uri(&query, buf_str(&key), false);
@@ -142,6 +156,7 @@ static void keep_tags(struct lane *l)
     }
     if (query.len > 0)
         keep_header(l, STR("x-amz-tagging"), buf_str(&query));
+    return buf_ok(&query) && buf_ok(&l->head);
 }
 
 /* ---- requests ---------------------------------------------------------------------- */
@@ -155,8 +170,7 @@ static void send_read(struct lane *l)
         buf_addf(&query, "partNumber=%u", l->part);
     load_reset(&l->body);
     l->call.into = &l->body;
-    call_begin(&l->call, l->p->from, "GET", str_c(l->key), buf_str(&query), &match,
-               l->part > 1);
+    call_begin(&l->call, l->p->from, "GET", key_of(l), buf_str(&query), &match, l->part > 1);
 }
 
 static void send_part(struct lane *l)
@@ -166,7 +180,7 @@ static void send_part(struct lane *l)
     buf_addf(&query, "partNumber=%u&uploadId=", l->part);
     buf_add_uri(&query, str_c(l->upload), false);
     l->call.from = &l->body;
-    call_begin(&l->call, l->p->to, "PUT", str_c(l->key), buf_str(&query), NULL, 0);
+    call_begin(&l->call, l->p->to, "PUT", key_of(l), buf_str(&query), NULL, 0);
 }
 
 static void send_complete(struct lane *l)
@@ -176,7 +190,7 @@ static void send_complete(struct lane *l)
     buf_add(&query, STR("uploadId="));
     buf_add_uri(&query, str_c(l->upload), false);
     l->call.from = &l->document;
-    call_begin(&l->call, l->p->to, "POST", str_c(l->key), buf_str(&query), NULL, 0);
+    call_begin(&l->call, l->p->to, "POST", key_of(l), buf_str(&query), NULL, 0);
 }
 
 /* Puts the object, or begins its upload, with all that is kept of it. */
@@ -185,7 +199,7 @@ static void send_object(struct lane *l, const char *method, const char *query)
     size_t count;
     struct header *headers = headers_of(l, &count);
 
-    call_begin(&l->call, l->p->to, method, str_c(l->key), str_c(query), headers, count);
+    call_begin(&l->call, l->p->to, method, key_of(l), str_c(query), headers, count);
     mem_free(headers);
 }
 
@@ -201,7 +215,7 @@ static void lane_send(struct lane *l)
         send_read(l);
         break;
     case TAGS:
-        call_begin(&l->call, l->p->from, "GET", str_c(l->key), STR("tagging="), NULL, 0);
+        call_begin(&l->call, l->p->from, "GET", key_of(l), STR("tagging="), NULL, 0);
         break;
     case WRITE:
         l->call.from = &l->body;
@@ -240,7 +254,7 @@ static void drop_upload(struct lane *l)
     buf_add(&query, STR("uploadId="));
     buf_add_uri(&query, str_c(l->upload), false);
     l->call.into = l->call.from = NULL;
-    call_begin(&l->call, l->p->to, "DELETE", str_c(l->key), buf_str(&query), NULL, 0);
+    call_begin(&l->call, l->p->to, "DELETE", key_of(l), buf_str(&query), NULL, 0);
     curl_easy_setopt(l->call.curl, CURLOPT_TIMEOUT, ABORT_SECONDS);
     call_end(&l->call, curl_easy_perform(l->call.curl));
     mem_free(TAKE(l->upload));
@@ -307,7 +321,7 @@ static void lane_fail(struct lane *l)
 
 /* ---- one step after the other ------------------------------------------------------ */
 
-/* The source does not tell parts apart. */
+/* The source does not tell parts apart, or not as its replies have it. */
 static void read_whole(struct lane *l)
 {
     drop_upload(l);
@@ -316,29 +330,54 @@ static void read_whole(struct lane *l)
     lane_go(l, READ);
 }
 
-static void after_read(struct lane *l)
+/* Takes from the reply to the first how many parts there are, and of how many bytes. False: it
+ * does not say, or has sent all of it, as a server that knows no partNumber. */
+static bool take_parts(struct lane *l)
 {
     const char *count = call_header(&l->call, "x-amz-mp-parts-count");
+    const char *range = call_header(&l->call, "content-range");
+    const char *slash = range ? strrchr(range, '/') : NULL;
+    uint64_t parts = 0;
+
+    if (!count || !str_to_u64(str_c(count), &parts) || parts == 0 || parts > PARTS_MAX)
+        return false;
+    l->parts = (unsigned)parts;
+    l->copied = 0;
+    l->total = l->body.size;
+    if (l->call.status != 206)
+        return parts == 1;
+    return slash && str_to_u64(str_c(slash + 1), &l->total);
+}
+
+/* Are these all bytes of the object? A body that ends with its connection may have been cut. */
+static bool is_whole(const struct lane *l)
+{
+    return l->call.status == 200 &&
+           (l->body.size == l->listed || call_header(&l->call, "content-length") ||
+            call_header(&l->call, "transfer-encoding"));
+}
+
+static void after_read(struct lane *l)
+{
     const char *tags = call_header(&l->call, "x-amz-tagging-count");
     const char *etag = call_header(&l->call, "etag");
-    uint64_t parts = 0;
 
     if (l->part > 1) {
         lane_go(l, PART);
         return;
     }
-    if (l->by_parts && l->call.status == 206 &&
-        (!count || !str_to_u64(str_c(count), &parts) || parts == 0)) {
-        read_whole(l);
-        return;
+    if (l->by_parts && !take_parts(l)) {
+        if (l->call.status == 206) {
+            read_whole(l);
+            return;
+        }
+        l->by_parts = false;
     }
-    /* A server that knows no partNumber has sent all of it. */
-    l->by_parts = parts > 0;
-    l->parts = (unsigned)parts;
     mem_free(l->etag);
     l->etag = xstrdup(etag ? etag : "*");
-    keep_headers(l);
-    if (tags && strcmp(tags, "0") != 0)
+    if ((!l->by_parts && !is_whole(l)) || !keep_headers(l))
+        lane_fail(l);
+    else if (tags && strcmp(tags, "0") != 0)
         lane_go(l, TAGS);
     else
         lane_go(l, l->by_parts ? CREATE : WRITE);
@@ -366,8 +405,11 @@ static void after_part(struct lane *l)
     if (l->part == l->parts)
         buf_add(&xml, STR("</CompleteMultipartUpload>"));
     l->p->counts.bytes += l->body.size;
+    l->copied += l->body.size;
     if (!etag || !load_add(&l->document, buf_str(&xml)))
         lane_fail(l);
+    else if (l->part == l->parts && l->copied != l->total)
+        read_whole(l);
     else
         lane_go(l, l->part++ == l->parts ? COMPLETE : READ);
 }
@@ -392,8 +434,10 @@ static void lane_advance(struct lane *l)
         after_read(l);
         return;
     case TAGS:
-        keep_tags(l);
-        lane_go(l, l->by_parts ? CREATE : WRITE);
+        if (keep_tags(l))
+            lane_go(l, l->by_parts ? CREATE : WRITE);
+        else
+            lane_fail(l);
         return;
     case WRITE:
         l->p->counts.bytes += l->body.size;
@@ -502,6 +546,8 @@ bool pull_add(struct pull *p, const struct pull_item *item)
     if (!l)
         return false;
     l->key = xstrndup(item->key);
+    l->key_len = item->key.len;
+    l->listed = item->size;
     l->by_parts = is_of_parts(item->etag);
     l->part = 1;
     lane_go(l, READ);
@@ -541,7 +587,7 @@ struct pull *pull_new(struct ctl *c, const struct site *from, const struct site 
 
         l->p = p;
         call_init(&l->call);
-        buf_init(&l->head, KiB(256));
+        buf_init(&l->head, MiB(1)); /* libcurl takes a third of it */
         load_init(&l->body);
         load_init(&l->document);
     }

@@ -200,7 +200,7 @@ static int compare_headers(const void *a, const void *b)
 
 static void add_line(struct call *c, struct str name, struct str value)
 {
-    AUTO_BUF(line, KiB(64));
+    AUTO_BUF(line, MiB(1));
 
     buf_add(&line, name);
     /* libcurl's way to write a header without a value. */

@@ -4,17 +4,21 @@
 
 #include <stdlib.h>
 
+#define ENTITY_MAX 9 /* "#x0010FFFF" is beyond it, and of no use */
+
 /* Behind the tag that starts at `at`; SIZE_MAX when it has another name or no end. */
 static size_t tag_end(struct str xml, size_t at, struct str name)
 {
     struct str rest = str_from(xml, at + 1);
-    size_t end;
+    size_t end = name.len;
 
     if (!str_has_prefix(rest, name) || rest.len == name.len ||
         !strchr("> \t\r\n/", rest.ptr[name.len]))
         return SIZE_MAX;
-    end = str_find_char(rest, '>');
-    return end == SIZE_MAX ? SIZE_MAX : at + 1 + end + 1;
+    /* No further than the next tag: each byte is looked at once. */
+    while (end < rest.len && rest.ptr[end] != '>' && rest.ptr[end] != '<')
+        end++;
+    return end == rest.len || rest.ptr[end] == '<' ? SIZE_MAX : at + 1 + end + 1;
 }
 
 bool xml_next(struct str *rest, struct str name, struct str *inner)
@@ -81,7 +85,7 @@ static bool add_entity(struct buf *out, struct str name)
         buf_add_char(out, entities[i].ch);
         return true;
     }
-    if (name.len >= 2 && name.len <= 9 && name.ptr[0] == '#') {
+    if (name.len >= 2 && name.len <= ENTITY_MAX && name.ptr[0] == '#') {
         bool hex = name.ptr[1] == 'x';
         unsigned long code = strtoul(name.ptr + (hex ? 2 : 1), NULL, hex ? 16 : 10);
 
@@ -101,7 +105,8 @@ void xml_add_text(struct buf *out, struct str inner)
         if (mark == SIZE_MAX)
             return;
         inner = str_from(inner, mark + 1);
-        end = str_find_char(inner, ';');
+        end = str_find_char(
+            str_of(inner.ptr, inner.len > ENTITY_MAX ? ENTITY_MAX + 1 : inner.len), ';');
         if (end != SIZE_MAX && add_entity(out, str_of(inner.ptr, end)))
             inner = str_from(inner, end + 1);
         else

@@ -459,6 +459,128 @@ def test_what_is_no_s3(target, answer):
     assert "answers, but not as S3 does" in ctl.stderr
 
 
+# One element of many tags, or of many characters that end nothing.
+STORMS = [b"<ListBucketResult>" + b"<Contents " * 400_000, b"<ListBucketResult><Contents>" + b"</Contents " * 400_000,
+          b"<ListBucketResult><Contents><Key>" + b"&" * 4_000_000 + b"</Key></Contents></ListBucketResult>"]
+
+
+@pytest.mark.parametrize("storm", STORMS, ids=["tags", "ends", "entities"])
+def test_a_list_is_read_in_linear_time(target, storm):
+    def before(handler):
+        handler.answer(200, storm)
+        return True
+
+    with listing_server(TWO, before) as url:
+        begin = time.monotonic()
+        ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
+        assert time.monotonic() - begin < 10 * SLOW
+
+
+def test_pages_in_a_circle(target):
+    count = [0]
+
+    def before(handler):
+        count[0] += 1
+        handler.answer(200, b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken>"
+                            b"</ListBucketResult>" % (count[0] % 5))
+        return True
+
+    with listing_server(TWO, before) as url:
+        ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
+    assert count[0] < 50
+
+
+def list_of(key, size, etag="e"):
+    return (f"<ListBucketResult><EncodingType>url</EncodingType><Contents><Key>{key}</Key><ETag>{etag}</ETag><Size>{size}</Size></Contents>"
+            "</ListBucketResult>").encode()
+
+
+@pytest.mark.parametrize("key", ["", "other"])
+def test_keys_that_were_not_asked_for(target, key):
+    def before(handler):
+        handler.answer(200, list_of(key, 4) if "list-type" in handler.path else b"data")
+        return True
+
+    with listing_server(TWO, before) as url:
+        ctl(target, "import", "--from", f"{url}/bkt/p", "--bucket", "not-asked", status=1)
+    assert "answers, but not as S3 does" in ctl.stderr
+
+
+def test_a_key_with_a_nul(target):
+    """It is that object, and not the one of the characters before it."""
+    asked = []
+
+    def before(handler):
+        asked.append(handler.path)
+        handler.answer(200, list_of("a%00b", 4) if "list-type" in handler.path else b"data")
+        return True
+
+    with listing_server(TWO, before) as url:
+        run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "nul")
+    assert asked[1:] == ["/bkt/a%00b"] and "a" not in all_keys(client(target), "nul")
+
+
+CUT = {"Content-Range": "bytes 0-3/20"}
+PARTS = {"x-amz-mp-parts-count": "2", "ETag": '"e-2"'}
+
+
+# status, headers, etag of the list; what is answered without partNumber: None, the same
+@pytest.mark.parametrize("status, headers, etag", [
+    (206, CUT, "e"), (204, {}, "e"), (206, {**PARTS, **CUT}, "e-2"), (206, {**CUT, "x-amz-mp-parts-count": "1"}, "e-1"),
+    (206, PARTS, "e-2"), (206, {**CUT, "x-amz-mp-parts-count": "4294967296"}, "e-2"), (200, {"Connection": "close"}, "e")])
+def test_a_body_that_is_not_whole(target, status, headers, etag):
+    """An object of 20 bytes of which four come is not copied as one of four."""
+    def before(handler):
+        if "list-type" in handler.path:
+            handler.answer(200, list_of("k", 20, etag))
+            return True
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        if status == 206:
+            handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        if status != 204:
+            handler.wfile.write(b"data")
+        handler.close_connection = status == 200
+        return True
+
+    with listing_server(TWO, before) as url:
+        done = run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "cut")
+    assert done.returncode == 1 and b"k: cannot read: " in done.stderr and b"not as S3 does" in done.stderr
+    assert all_keys(client(target), "cut") == []
+    assert client(target).list_multipart_uploads(Bucket="cut").get("Uploads") is None
+
+
+def test_all_of_it_instead_of_a_part(target):
+    """A server that knows no partNumber and counts parts all the same: its reply is no part."""
+    with listing_server({"k": (b"data", PARTS)}, lambda h: "list-type" in h.path and not h.answer(200, list_of("k", 4, "e-2"))) as url:
+        ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "all")
+    assert client(target).get_object(Bucket="all", Key="k")["Body"].read() == b"data"
+
+
+@pytest.mark.parametrize("headers", [{"x-amz-meta-a": "v" * 70_000}, {f"x-amz-meta-{n}": "v" * 65_000 for n in range(4)}])
+def test_more_metadata_than_a_server_takes(target, headers):
+    with listing_server({"a": (b"A", headers), "b": (b"B", {})}) as url:
+        done = run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "meta")
+    assert done.returncode == 1 and done.stderr.startswith(b"s3memctl: a: cannot ")
+    assert all_keys(client(target), "meta") == ["b"]
+
+
+@pytest.mark.parametrize("tags", [b"<Tag><Key>k</Key><Value>" + b"v" * 5000 + b"</Value></Tag>",
+                                  b"<Tag><Key>k</Key><Value>" + b"v" * 3000 + b"</Value></Tag>" * 10])
+def test_tags_that_are_none_of_s3(target, tags):
+    """They are not left out, nor cut."""
+    def before(handler):
+        if "tagging" in handler.path:
+            handler.answer(200, b"<Tagging><TagSet>" + tags + b"</TagSet></Tagging>")
+        return "tagging" in handler.path
+
+    with listing_server({"a": (b"A", {"x-amz-tagging-count": "1"})}, before) as url:
+        ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "tags", status=1)
+    assert ctl.stderr.startswith("s3memctl: a: cannot ") and all_keys(client(target), "tags") == []
+
+
 def test_progress_on_a_terminal(source):
     s3 = client(source)
     s3.create_bucket(Bucket="watched")
