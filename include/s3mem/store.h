@@ -399,11 +399,11 @@ void attrs_add_meta(struct buf *attrs, struct str name, struct str value);
 /* STR_NONE when absent. */
 struct str attrs_get(struct str attrs, enum attr a);
 /* Walks all: *at starts at 0; false at the end. name only for ATTR_META. */
+bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name,
+                struct str *value);
 /* Whether the ETag of a plain object with these attributes is the MD5 of its bytes: not under a
  * key of KMS or of the customer. */
 bool attrs_etag_is_md5(struct str attrs);
-bool attrs_next(struct str attrs, size_t *at, enum attr *a, struct str *name,
-                struct str *value);
 
 /* ---- records ----------------------------------------------------------------------- */
 

@@ -146,8 +146,9 @@ const char *ctl_health_version(const json_t *health);
 bool ctl_is_s3memd(struct ctl *c);
 /* "... answers, but is no s3memd" */
 enum ctl_exit ctl_no_s3memd(const struct ctl *c);
-/* Draws how far something is, on a terminal; and takes it away again. */
+/* Standard error is a terminal, and --quiet was not given. */
 bool ctl_shows_progress(const struct ctl *c);
+/* Draws how far something is, where progress is shown; and takes it away again. */
 void ctl_bar(struct ctl *c, int64_t done, int64_t total);
 void ctl_bar_end(struct ctl *c);
 void ctl_http_start(void);

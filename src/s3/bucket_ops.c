@@ -234,10 +234,8 @@ enum s3_err op_delete_bucket(struct s3_call *c)
 
 /* ---- CORS preflight ---------------------------------------------------------------- */
 
-/* A page at home may send anything, to a bucket that is not there yet, too: a developer's page
- * on localhost needs no CORS configuration, as with LocalStack. To others S3 answers so while a
- * bucket has no CORS configuration, and none can be set yet. */
-/* Source: backlot/routers/s3.py (measured), case and all. */
+/* Methods that S3 knows in Access-Control-Request-Method, in capitals only. Source:
+ * backlot/routers/s3.py (measured). */
 static bool can_be_asked_for(struct str method)
 {
     static const char *const methods[] = {"GET",    "HEAD",  "POST",   "PUT",
@@ -248,6 +246,9 @@ static bool can_be_asked_for(struct str method)
     return false;
 }
 
+/* A page at home may send anything, to a bucket that is not there yet, too: a developer's page
+ * on localhost needs no CORS configuration, as with LocalStack. To others S3 answers so while a
+ * bucket has no CORS configuration, and none can be set yet. */
 enum s3_err op_preflight(struct s3_call *c)
 {
     struct str method = s3_header(c, STR("access-control-request-method"));

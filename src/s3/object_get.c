@@ -110,7 +110,6 @@ static enum s3_err select_bytes(struct s3_call *c, const struct record *r,
 
 /* ---- the reply --------------------------------------------------------------------- */
 
-/* The whole object's checksum, or that of the part asked for; other ranges have none. */
 /* x-amz-checksum-mode is ENABLED, in any case of letters, or not there.
  * Source: backlot/routers/s3.py (measured). */
 static enum s3_err check_checksum_mode(struct s3_call *c)
@@ -122,6 +121,7 @@ static enum s3_err check_checksum_mode(struct s3_call *c)
     return S3_OK;
 }
 
+/* The whole object's checksum, or that of the part asked for; other ranges have none. */
 static void reply_checksum(struct s3_call *c, const struct record *r,
                            const struct selection *asked)
 {
