@@ -119,9 +119,8 @@ const struct ctl_command ctl_commands[] = {
       {"force", NULL, "replace the backup that is there"}}},
     {"import",
      "DIR | FILE | --from URL",
-     "bring a backup into a bucket (a folder, a .tar[.gz], a .backup; - is standard input), or "
-     "a "
-     "bucket of any S3",
+     "bring a backup into a bucket (a folder, a .tar[.gz], a .backup; - is standard input), "
+     "or a bucket of any S3",
      0,
      1,
      cmd_import,

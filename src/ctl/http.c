@@ -267,18 +267,28 @@ void ctl_bar_end(struct ctl *c)
 
 /* ---- asking ------------------------------------------------------------------------ */
 
-static void set_url(struct exchange *x, struct str target)
+struct str ctl_base_url(const char *endpoint, const char **socket_path)
 {
-    const char *endpoint = x->c->endpoint;
     struct str base = str_c(endpoint);
 
-    buf_init(&x->url, TARGET_MAX + KiB(4));
+    *socket_path = NULL;
     if (str_has_prefix(base, STR(UNIX_PREFIX))) {
-        curl_easy_setopt(x->curl, CURLOPT_UNIX_SOCKET_PATH, endpoint + strlen(UNIX_PREFIX));
-        base = STR("http://localhost");
+        *socket_path = endpoint + strlen(UNIX_PREFIX);
+        return STR("http://localhost");
     }
     while (base.len > 0 && base.ptr[base.len - 1] == '/')
         base.len--;
+    return base;
+}
+
+static void set_url(struct exchange *x, struct str target)
+{
+    const char *socket_path;
+    struct str base = ctl_base_url(x->c->endpoint, &socket_path);
+
+    buf_init(&x->url, TARGET_MAX + KiB(4));
+    if (socket_path)
+        curl_easy_setopt(x->curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
     buf_add(&x->url, base);
     buf_add(&x->url, target);
     buf_add_char(&x->url, '\0');

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define REGION_STEPS 3 /* how often a source may send us to another region */
-#define UNIX_PREFIX  "http+unix:"
 
 /* ---- interruption ------------------------------------------------------------------ */
 
@@ -257,8 +256,7 @@ static enum ctl_exit open_source(struct ctl *c, struct ctl_profile *p, struct si
 
 static void open_target(struct ctl *c, struct site *s)
 {
-    struct str base = str_c(c->endpoint);
-    /* The source's says nothing of the server, which tells its own where it matters. */
+    /* The source's region says nothing of the server, which names its own where it matters. */
     bool known = c->region_is_option || variables_are_of_target(c);
 
     *s = (struct site){.is_target = true,
@@ -271,13 +269,7 @@ static void open_target(struct ctl *c, struct site *s)
                        .branch = c->branch,
                        .ca_file = c->ca_file,
                        .insecure = c->insecure};
-    if (str_has_prefix(base, STR(UNIX_PREFIX))) {
-        s->socket_path = c->endpoint + strlen(UNIX_PREFIX);
-        base = STR("http://localhost");
-    }
-    while (base.len > 0 && base.ptr[base.len - 1] == '/')
-        base.len--;
-    s->base = xstrndup(base);
+    s->base = xstrndup(ctl_base_url(c->endpoint, &s->socket_path));
 }
 
 static enum ctl_exit complain_of_call(const struct call *call, const char *what)

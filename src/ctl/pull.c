@@ -11,13 +11,19 @@
 #include <stdlib.h>
 
 #define LANES         16
-#define ATTEMPTS_MAX  3
-#define PAUSE_NS      (300 * NS_PER_MS)
 #define POLL_MS       200
 #define ABORT_SECONDS 10L
 #define PARTS_MAX     10000
 
-enum step { IDLE, READ, TAGS, WRITE, CREATE, PART, COMPLETE };
+enum step {
+    STEP_IDLE,
+    STEP_READ,
+    STEP_TAGS,
+    STEP_WRITE,
+    STEP_CREATE,
+    STEP_PART,
+    STEP_COMPLETE
+};
 
 struct lane {
     struct pull *p;
@@ -43,7 +49,7 @@ struct pull {
     CURLM *multi;
     struct lane lanes[LANES];
     struct pull_counts counts;
-    void (*told)(void *arg, const struct pull_counts *counts);
+    void (*on_end)(void *arg, const struct pull_counts *counts);
     bool (*interrupted)(void);
     void *arg;
 };
@@ -209,25 +215,25 @@ static void lane_send(struct lane *l)
     l->waiting = false;
     l->call.into = l->call.from = NULL;
     switch (l->step) {
-    case IDLE:
+    case STEP_IDLE:
         return;
-    case READ:
+    case STEP_READ:
         send_read(l);
         break;
-    case TAGS:
+    case STEP_TAGS:
         call_begin(&l->call, l->p->from, "GET", key_of(l), STR("tagging="), NULL, 0);
         break;
-    case WRITE:
+    case STEP_WRITE:
         l->call.from = &l->body;
         send_object(l, "PUT", "");
         break;
-    case CREATE:
+    case STEP_CREATE:
         send_object(l, "POST", "uploads=");
         break;
-    case PART:
+    case STEP_PART:
         send_part(l);
         break;
-    case COMPLETE:
+    case STEP_COMPLETE:
         send_complete(l);
         break;
     }
@@ -244,7 +250,7 @@ static void lane_go(struct lane *l, enum step step)
 
 /* ---- ends -------------------------------------------------------------------------- */
 
-/* What came of an upload is of no use. */
+/* Aborts an upload that is of no use any more. */
 static void drop_upload(struct lane *l)
 {
     AUTO_BUF(query, KiB(4));
@@ -267,9 +273,9 @@ static void lane_end(struct lane *l)
     load_reset(&l->document);
     mem_free(TAKE(l->key));
     mem_free(TAKE(l->etag));
-    l->step = IDLE;
+    l->step = STEP_IDLE;
     l->waiting = false;
-    l->p->told(l->p->arg, &l->p->counts);
+    l->p->on_end(l->p->arg, &l->p->counts);
 }
 
 static void lane_done(struct lane *l)
@@ -295,15 +301,16 @@ static bool is_hopeless(const struct call *c)
         if (str_eq(buf_str(&code), str_c(codes[i])))
             return true;
     }
-    /* Its memory is full. */
+    /* The server's memory is full. */
     return c->site->is_target && c->status == 503;
 }
 
 static void lane_fail(struct lane *l)
 {
     static const char *const doing[] = {
-        [IDLE] = "",        [READ] = "read",  [TAGS] = "read its tags", [WRITE] = "write",
-        [CREATE] = "write", [PART] = "write", [COMPLETE] = "write",
+        [STEP_IDLE] = "",          [STEP_READ] = "read",    [STEP_TAGS] = "read its tags",
+        [STEP_WRITE] = "write",    [STEP_CREATE] = "write", [STEP_PART] = "write",
+        [STEP_COMPLETE] = "write",
     };
     AUTO_BUF(why, KiB(64));
 
@@ -321,13 +328,13 @@ static void lane_fail(struct lane *l)
 
 /* ---- one step after the other ------------------------------------------------------ */
 
-/* The source does not tell parts apart, or not as its replies have it. */
+/* Begins again with the whole object: its parts cannot be copied as they are. */
 static void read_whole(struct lane *l)
 {
     drop_upload(l);
     l->by_parts = false;
     l->part = 1;
-    lane_go(l, READ);
+    lane_go(l, STEP_READ);
 }
 
 /* Takes from the reply to the first how many parts there are, and of how many bytes. False: it
@@ -363,7 +370,7 @@ static void after_read(struct lane *l)
     const char *etag = call_header(&l->call, "etag");
 
     if (l->part > 1) {
-        lane_go(l, PART);
+        lane_go(l, STEP_PART);
         return;
     }
     if (l->by_parts && !take_parts(l)) {
@@ -378,9 +385,9 @@ static void after_read(struct lane *l)
     if ((!l->by_parts && !is_whole(l)) || !keep_headers(l))
         lane_fail(l);
     else if (tags && strcmp(tags, "0") != 0)
-        lane_go(l, TAGS);
+        lane_go(l, STEP_TAGS);
     else
-        lane_go(l, l->by_parts ? CREATE : WRITE);
+        lane_go(l, l->by_parts ? STEP_CREATE : STEP_WRITE);
 }
 
 static bool take_upload(struct lane *l)
@@ -411,7 +418,7 @@ static void after_part(struct lane *l)
     else if (l->part == l->parts && l->copied != l->total)
         read_whole(l);
     else
-        lane_go(l, l->part++ == l->parts ? COMPLETE : READ);
+        lane_go(l, l->part++ == l->parts ? STEP_COMPLETE : STEP_READ);
 }
 
 /* The reply may begin with 200 and be an error all the same. */
@@ -428,31 +435,31 @@ static void after_complete(struct lane *l)
 static void lane_advance(struct lane *l)
 {
     switch (l->step) {
-    case IDLE:
+    case STEP_IDLE:
         return;
-    case READ:
+    case STEP_READ:
         after_read(l);
         return;
-    case TAGS:
+    case STEP_TAGS:
         if (keep_tags(l))
-            lane_go(l, l->by_parts ? CREATE : WRITE);
+            lane_go(l, l->by_parts ? STEP_CREATE : STEP_WRITE);
         else
             lane_fail(l);
         return;
-    case WRITE:
+    case STEP_WRITE:
         l->p->counts.bytes += l->body.size;
         lane_done(l);
         return;
-    case CREATE:
+    case STEP_CREATE:
         if (take_upload(l))
-            lane_go(l, PART);
+            lane_go(l, STEP_PART);
         else
             lane_fail(l);
         return;
-    case PART:
+    case STEP_PART:
         after_part(l);
         return;
-    case COMPLETE:
+    case STEP_COMPLETE:
         after_complete(l);
         return;
     }
@@ -466,9 +473,9 @@ static bool fails_for_parts(const struct lane *l)
     if (!l->by_parts || l->call.result != CURLE_OK)
         return false;
     call_add_code(&l->call, &code);
-    return l->step == COMPLETE
+    return l->step == STEP_COMPLETE
                ? str_eq(buf_str(&code), STR("EntityTooSmall"))
-               : l->step == READ &&
+               : l->step == STEP_READ &&
                      (l->call.status == 400 || l->call.status == 416 || l->call.status == 501);
 }
 
@@ -479,9 +486,9 @@ static void lane_reply(struct lane *l, CURLcode result)
         lane_advance(l);
     } else if (fails_for_parts(l)) {
         read_whole(l);
-    } else if (call_is_transient(&l->call) && ++l->attempts < ATTEMPTS_MAX) {
+    } else if (call_is_transient(&l->call) && ++l->attempts < CALL_ATTEMPTS_MAX) {
         l->waiting = true;
-        l->due_ns = clock_monotonic_ns() + l->attempts * PAUSE_NS;
+        l->due_ns = clock_monotonic_ns() + l->attempts * CALL_PAUSE_MS * NS_PER_MS;
     } else {
         lane_fail(l);
     }
@@ -525,7 +532,7 @@ static void pull_turn(struct pull *p)
 static struct lane *idle_lane(struct pull *p)
 {
     for (size_t i = 0; i < LANES; i++) {
-        if (p->lanes[i].step == IDLE)
+        if (p->lanes[i].step == STEP_IDLE)
             return &p->lanes[i];
     }
     return NULL;
@@ -550,14 +557,14 @@ bool pull_add(struct pull *p, const struct pull_item *item)
     l->listed = item->size;
     l->by_parts = is_of_parts(item->etag);
     l->part = 1;
-    lane_go(l, READ);
+    lane_go(l, STEP_READ);
     return true;
 }
 
 static bool is_busy(const struct pull *p)
 {
     for (size_t i = 0; i < LANES; i++) {
-        if (p->lanes[i].step != IDLE)
+        if (p->lanes[i].step != STEP_IDLE)
             return true;
     }
     return false;
@@ -570,7 +577,7 @@ void pull_finish(struct pull *p)
 }
 
 struct pull *pull_new(struct ctl *c, const struct site *from, const struct site *to,
-                      void (*told)(void *arg, const struct pull_counts *counts),
+                      void (*on_end)(void *arg, const struct pull_counts *counts),
                       bool (*interrupted)(void), void *arg)
 {
     struct pull *p = xcalloc(1, sizeof(*p));
@@ -579,7 +586,7 @@ struct pull *pull_new(struct ctl *c, const struct site *from, const struct site 
                        .from = from,
                        .to = to,
                        .multi = curl_multi_init(),
-                       .told = told,
+                       .on_end = on_end,
                        .interrupted = interrupted,
                        .arg = arg};
     for (size_t i = 0; i < LANES; i++) {
@@ -604,7 +611,7 @@ void pull_free(struct pull *p)
     for (size_t i = 0; i < LANES; i++) {
         struct lane *l = &p->lanes[i];
 
-        if (l->step != IDLE) {
+        if (l->step != STEP_IDLE) {
             if (!l->waiting)
                 curl_multi_remove_handle(p->multi, l->call.curl);
             lane_end(l);

@@ -22,11 +22,13 @@ struct pull_counts {
 };
 
 struct pull;
-/* Borrows all. told: called with what it counted, now and then. interrupted: it is asked. */
+/* Borrows all.
+ * on_end       called with the counts when an object was copied, or was not
+ * interrupted  asked between steps; true ends the copying */
 struct pull *pull_new(struct ctl *c, const struct site *from, const struct site *to,
-                      void (*told)(void *arg, const struct pull_counts *counts),
+                      void (*on_end)(void *arg, const struct pull_counts *counts),
                       bool (*interrupted)(void), void *arg);
-/* Begins to copy it, once there is room among those that are being copied. False: it was
+/* Begins to copy an object, once there is room among those that are being copied. False: it was
  * interrupted, or stopped. */
 MUST_CHECK bool pull_add(struct pull *p, const struct pull_item *item);
 /* Waits for all that were begun. */

@@ -9,13 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define URL_MAX          KiB(64)
-#define ANSWER_MAX       MiB(64)
-#define HEADERS_OF_SITE  5 /* that sign() adds at most */
-#define ATTEMPTS_MAX     3
-#define CONNECT_SECONDS  30L
-#define SILENCE_SECONDS  60L
-#define ATTEMPT_PAUSE_US 300000
+#define URL_MAX         KiB(64)
+#define ANSWER_MAX      MiB(64)
+#define HEADERS_OF_SITE 5 /* that sign() adds at most */
+#define CONNECT_SECONDS 30L
+#define SILENCE_SECONDS 60L
 
 /* ---- where it is ------------------------------------------------------------------- */
 
@@ -26,13 +24,6 @@ static char *amazon_base(const char *region)
     buf_addf(&base, "https://s3.%s.amazonaws.com%s", region,
              strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
     return xstrndup(buf_str(&base));
-}
-
-static struct str without_slashes(struct str text)
-{
-    while (text.len > 0 && text.ptr[text.len - 1] == '/')
-        text.len--;
-    return text;
 }
 
 /* "BUCKET[/PREFIX]" */
@@ -63,8 +54,8 @@ bool site_parse(struct site *s, const char *url, const char *endpoint, const cha
 
     if (str_has_prefix(text, STR("s3://"))) {
         s->is_amazon = !endpoint;
-        s->base =
-            endpoint ? xstrndup(without_slashes(str_c(endpoint))) : amazon_base(s->region);
+        s->base = endpoint ? xstrndup(ctl_base_url(endpoint, &s->socket_path))
+                           : amazon_base(s->region);
         return take_path(s, str_from(text, STR("s3://").len), why);
     }
     if (!str_has_prefix_nocase(text, STR("http://")) &&
@@ -217,8 +208,8 @@ static struct str host_of(const struct site *s)
     return str_from(base, str_find(base, STR("://")) + 3);
 }
 
-/* Sends headers and signature. set: has room for HEADERS_OF_SITE more than there are; of no use
- * afterwards. */
+/* Adds the header lines and the signature to the request. set has room for HEADERS_OF_SITE more
+ * than count, and is sorted and filled up on the way. */
 static void sign(struct call *c, struct request *req, struct header *set, size_t count,
                  struct str hash)
 {
@@ -401,9 +392,9 @@ void call_alone(struct call *c, const struct site *site, const char *method, str
     for (int i = 1;; i++) {
         call_begin(c, site, method, key, query, headers, header_count);
         call_end(c, curl_easy_perform(c->curl));
-        if (i == ATTEMPTS_MAX || call_is_good(c) || !call_is_transient(c))
+        if (i == CALL_ATTEMPTS_MAX || call_is_good(c) || !call_is_transient(c))
             return;
-        usleep((useconds_t)(i * ATTEMPT_PAUSE_US));
+        usleep((useconds_t)i * CALL_PAUSE_MS * 1000);
     }
 }
 

@@ -10,8 +10,11 @@
 
 /* Bodies beyond it wait in a file. */
 #define LOAD_IN_MEMORY MiB(8)
+/* A request that may go well the next time is made so often; each pause is longer by so much. */
+#define CALL_ATTEMPTS_MAX 3
+#define CALL_PAUSE_MS     300
 
-/* A bucket and whoever asks it. Texts without a remark are borrowed. */
+/* A bucket, and how it is asked. Texts without a remark are borrowed. */
 struct site {
     char *base;   /* owned: "https://s3.eu-west-1.amazonaws.com", no slash at its end */
     char *bucket; /* owned */
@@ -41,7 +44,7 @@ struct load {
 };
 void load_init(struct load *l);
 void load_reset(struct load *l);
-/* False: there is no room for it, in memory or on disk. */
+/* False: there is no room for the piece, in memory or on disk. */
 MUST_CHECK bool load_add(struct load *l, struct str piece);
 void load_release(struct load *l);
 
@@ -71,9 +74,9 @@ void call_begin(struct call *c, const struct site *site, const char *method, str
 /* The reply is there, or result says why not. */
 void call_end(struct call *c, CURLcode result);
 bool call_is_good(const struct call *c);
-/* May it go well the next time? */
+/* Failed in a way that may go well the next time? */
 bool call_is_transient(const struct call *c);
-/* Waits for the reply, up to three times. */
+/* Makes the request and waits for the reply, again where that may help. */
 void call_alone(struct call *c, const struct site *site, const char *method, struct str key,
                 struct str query, const struct header *headers, size_t header_count);
 /* Value of a header of the reply; NULL: there is none. Valid until the next request. */

@@ -348,7 +348,7 @@ class listing_server:
         self.server.server_close()
 
 
-TWO = {"a": (b"A", {}), "b": (b"B", {}), "c": (b"C", {})}
+THREE = {"a": (b"A", {}), "b": (b"B", {}), "c": (b"C", {})}
 
 
 def test_sent_to_the_right_region(target):
@@ -364,7 +364,7 @@ def test_sent_to_the_right_region(target):
                       {"x-amz-bucket-region": "ap-south-1"})
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         assert imported(target, "--from", f"{url}/bkt", bucket="redirected", env=ALICE_KEYS) == ["a", "b", "c"]
     assert asked == ["us-east-1"] + ["ap-south-1"] * 4
 
@@ -378,7 +378,7 @@ def test_redirected_for_ever(target):
         handler.error(301, "PermanentRedirect", "elsewhere", {"x-amz-bucket-region": f"eu-west-{count[0]}"})
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
     assert "elsewhere (PermanentRedirect)" in ctl.stderr and count[0] < 10
 
@@ -390,7 +390,7 @@ def test_one_object_fails_and_the_others_come(target):
         handler.error(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         done = run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "partly")
     assert done.returncode == 1 and done.stderr.decode().startswith("s3memctl: b: cannot read: it is archived")
     assert b"2 objects" in done.stdout and b"1 failed" in done.stdout
@@ -414,7 +414,7 @@ def test_what_passes_is_tried_again(target, how):
             handler.close_connection = True
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         assert imported(target, "--from", f"{url}/bkt", bucket=f"again-{how}") == ["a", "b", "c"]
     assert len(failed) >= 3
 
@@ -454,7 +454,7 @@ def test_what_is_no_s3(target, answer):
         handler.answer(200, answer)
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
     assert "answers, but not as S3 does" in ctl.stderr
 
@@ -470,7 +470,7 @@ def test_a_list_is_read_in_linear_time(target, storm):
         handler.answer(200, storm)
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         begin = time.monotonic()
         ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
         assert time.monotonic() - begin < 10 * SLOW
@@ -485,7 +485,7 @@ def test_pages_in_a_circle(target):
                             b"</ListBucketResult>" % (count[0] % 5))
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "never", status=1)
     assert count[0] < 50
 
@@ -501,7 +501,7 @@ def test_keys_that_were_not_asked_for(target, key):
         handler.answer(200, list_of(key, 4) if "list-type" in handler.path else b"data")
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         ctl(target, "import", "--from", f"{url}/bkt/p", "--bucket", "not-asked", status=1)
     assert "answers, but not as S3 does" in ctl.stderr
 
@@ -515,7 +515,7 @@ def test_a_key_with_a_nul(target):
         handler.answer(200, list_of("a%00b", 4) if "list-type" in handler.path else b"data")
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "nul")
     assert asked[1:] == ["/bkt/a%00b"] and "a" not in all_keys(client(target), "nul")
 
@@ -545,7 +545,7 @@ def test_a_body_that_is_not_whole(target, status, headers, etag):
         handler.close_connection = status == 200
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         done = run_ctl(target, "import", "--from", f"{url}/bkt", "--bucket", "cut")
     assert done.returncode == 1 and b"k: cannot read: " in done.stderr and b"not as S3 does" in done.stderr
     assert all_keys(client(target), "cut") == []
@@ -608,12 +608,12 @@ def test_progress_on_a_terminal(source):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_while_it_lists(target, number):
     """A source that does not go on holds nobody."""
-    listed = threading.Event()
+    listed, over = threading.Event(), threading.Event()
 
     def before(handler):
         if "continuation-token" in handler.path:
             listed.set()
-            time.sleep(20)
+            over.wait(30 * SLOW)
             return True
         if "list-type" not in handler.path:
             return False
@@ -621,14 +621,16 @@ def test_interrupted_while_it_lists(target, number):
                             b"<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")
         return True
 
-    with listing_server(TWO, before) as url:
+    with listing_server(THREE, before) as url:
         command = [CTL, "import", "--from", f"{url}/bkt", "--bucket", f"listing-{number}"]
         with subprocess.Popen(command, env={**ENV, "S3MEMCTL_ENDPOINT": target.url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
             assert listed.wait(10 * SLOW)
             begin = time.monotonic()
             run.send_signal(number)
             err = run.communicate(timeout=15 * SLOW)[1]
-            assert run.returncode == 1 and b"interrupted" in err and b"Callback" not in err and time.monotonic() - begin < 15
+            took = time.monotonic() - begin
+            over.set()
+            assert run.returncode == 1 and b"interrupted" in err and b"Callback" not in err and took < 15, (took, err)
 
 
 def test_interrupted_and_continued(target):
