@@ -6,6 +6,11 @@
 #   make check-e2e PYTEST_ARGS="-k test_copy -x"     one test
 #   make check-e2e S3MEM_URL=http://127.0.0.1:4566   against a server already running
 
+# Installed since configure looked for it? `make deps check` may follow `make deps run`.
+ifneq ($(HAVE_CMOCKA),yes)
+CMOCKA_LIBS = $(shell pkg-config --libs cmocka 2>/dev/null || echo -lcmocka)
+endif
+
 UNIT_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/tests/unit/*_test.c))
 UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 

@@ -270,7 +270,7 @@ def test_largest_number_and_times(time):
     (b"\x01", (checksum(b"CRC32", bytes(4)), checksum(b"SHA256", bytes(32)))),
 ])
 def test_parts_that_do_not_sum_up(source, kind, sums):
-    """An upload whose parts carry other checksums than it announces can still be completed."""
+    """An upload whose parts carry other checksums than it announces can still be ended."""
     with serving("--bucket", "mine", "--min-part-size", "0") as server:
         upload_id = source.upload  # of the key "large"
         time = struct.pack("<q", 10**18)
@@ -281,13 +281,24 @@ def test_parts_that_do_not_sum_up(source, kind, sums):
         ok(upload(server, "s", crafted(begun, *parts, b"E\x01\0\x01\x02")), 201)
         ok(admin(server, "POST", "snapshots/s/restore"))
         etag = hashlib.md5(b"").hexdigest()
-        listed = "".join(f"<Part><PartNumber>{i}</PartNumber><ETag>{etag}</ETag>"
-                         f"<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>" for i in (1, 2))
-        reply = http_request(
-            server, "POST", f"/fixture/large?uploadId={upload_id}",
-            body=f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode())
-        assert reply.status == 200, reply
-        assert b"Checksum" not in reply.body
+
+        def complete(more):
+            listed = "".join(f"<Part><PartNumber>{i}</PartNumber><ETag>{etag}</ETag>{more}</Part>"
+                             for i in (1, 2))
+            return http_request(
+                server, "POST", f"/fixture/large?uploadId={upload_id}",
+                body=f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode())
+
+        # A checksum that is none of the part's.
+        assert complete("<ChecksumCRC32>AAAAAQ==</ChecksumCRC32>").code == "InvalidPart"
+        reply = complete("")
+        if kind == b"\x01":
+            # COMPOSITE: every part's is asked for, and one has none. The upload can be given up.
+            assert reply.code == "InvalidRequest", reply
+            gone = http_request(server, "DELETE", f"/fixture/large?uploadId={upload_id}")
+            assert gone.status == 204
+        else:
+            assert reply.status == 200 and b"Checksum" not in reply.body, reply
         assert http_request(server, "GET", "/fixture?uploads").status == 200
 
 
