@@ -36,7 +36,7 @@ struct admin_options {
     /* For the statistics; false, or NULL: there is no state on disk. */
     bool (*persist_stats)(void *arg, struct persist_stats *out);
     void *persist_stats_arg;
-    struct init_record *init; /* NULL: nobody runs init scripts */
+    struct init_record *init; /* borrowed; NULL: nobody runs init scripts */
     struct turns *turns;      /* what the front end records long turns in; NULL: nobody does */
 };
 
@@ -71,12 +71,12 @@ void admin_set_ready(struct admin *admin);
 enum init_stage { INIT_BOOT, INIT_START, INIT_READY, INIT_SHUTDOWN, INIT_STAGES };
 enum init_state { INIT_UNKNOWN, INIT_RUNNING, INIT_SUCCESSFUL, INIT_ERROR };
 
-/* The scripts of --init-dir, as /_localstack/init shows them. Whoever runs them keeps it; it is
- * older than the admin, since the first ones run before there is one. Thread-safe. */
+/* The scripts of --init-dir, as /_localstack/init shows them. The caller of admin_new owns the
+ * record, which is there before the admin, as the first scripts run before. Thread-safe. */
 struct init_record *init_record_new(void);
 /* Accepts NULL. */
 void init_record_free(struct init_record *record);
-/* One that is to be run; the name is copied. Returns its number. */
+/* Adds a script that is to be run; the name is copied. Returns its number. */
 size_t init_record_add(struct init_record *record, enum init_stage stage, const char *name);
 void init_record_set(struct init_record *record, size_t number, enum init_state state);
 /* All scripts of the stage were run, if there were any. */

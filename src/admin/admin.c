@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* Takes about a millisecond to read. */
+/* Such a document takes about a millisecond to read. */
 #define LONG_DOCUMENT KiB(16)
 
 /* ---- life -------------------------------------------------------------------------- */
@@ -168,7 +168,8 @@ static bool body_is_as_signed(struct admin_call *c)
     return false;
 }
 
-/* APP_WANT_BODY: there is none, or it was read before. Reading a long one is a turn of its own. */
+/* Reads the JSON document of the body, if there is one. APP_WANT_BODY: go on; APP_REPLY: refused;
+ * APP_WAIT: it was long, so the call goes on in a turn of its own. */
 static enum app_next parse_document(struct admin_call *c)
 {
     struct str text = str_trim(buf_str(&c->document));

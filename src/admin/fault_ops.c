@@ -252,8 +252,8 @@ static struct fault_rule *read_rule(struct admin_call *c, json_t *value)
 
 /* ---- endpoints --------------------------------------------------------------------- */
 
-/* What the rules keep of it is theirs alone when other threads may see them: jansson's counts
- * order nothing. */
+/* Gives up the document before other threads may see the rules, so that the rules alone hold what
+ * they keep of it: jansson counts references without ordering memory. */
 static void drop_document(struct admin_call *c)
 {
     json_decref(c->json);

@@ -79,7 +79,7 @@ static bool is_completed(struct init_record *record, size_t stage)
     return completed;
 }
 
-/* Those of the stages from first to last. */
+/* The scripts of the stages from first to last. */
 static json_t *scripts_json(struct init_record *record, size_t first, size_t last)
 {
     static const char *const states[] = {

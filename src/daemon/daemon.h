@@ -12,7 +12,7 @@ struct daemon {
     sigset_t signals; /* blocked in every thread; main waits for them */
     int caught;       /* the SIGTERM or SIGINT that ends us; 0 before */
     bool reload;      /* SIGHUP came, and nothing was read again since */
-    /* Called before a second signal ends the process; may be NULL. */
+    /* Called before a second signal ends the process at once; may be NULL. */
     void (*at_once)(void *arg);
     void *at_once_arg;
 };
@@ -35,7 +35,8 @@ void notify_systemd(const char *state);
 
 struct init_scripts;
 
-/* Of --init-dir, if there is one. NULL with a sentence in why: the folder cannot be read. */
+/* The scripts of --init-dir, if there is one; d is borrowed. NULL with a sentence in why: the
+ * folder cannot be read. */
 MUST_CHECK struct init_scripts *init_scripts_open(struct daemon *d, struct buf *why);
 /* Runs the scripts of a stage, one after the other; a failing one is logged, and no reason to
  * stop. Before the end a signal ends the one that runs and spares the rest; at the end all have

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* init_command.c - what runs an init script: the interpreter that its first line names, sh or
- * python3 for its name's sake, or, of an executable of another name, itself. */
+/* init_command.c - what runs an init script: python3 a .py, else the interpreter that its first
+ * line names, else sh a .sh; an executable of another name runs itself. */
 #include "daemon/init_scripts.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static bool has_suffix(const char *path, const char *suffix)
     return str_has_suffix(str_c(path), str_c(suffix));
 }
 
-/* Its first bytes, NUL-terminated. False: errno tells. */
+/* Reads the first bytes of a file, NUL-terminated. False: errno tells. */
 static bool read_start(const char *path, char line[INIT_LINE_MAX])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -57,10 +57,16 @@ static bool is_executable_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-char *init_program_find(const char *name)
+const char *init_program_path(void)
 {
     const char *path = getenv("PATH");
-    struct str rest = str_c(path ? path : "/usr/local/bin:/usr/bin:/bin"), part;
+
+    return path ? path : "/usr/local/bin:/usr/bin:/bin";
+}
+
+char *init_program_find(const char *name)
+{
+    struct str rest = str_c(init_program_path()), part;
 
     while (str_split(&rest, ':', &part)) {
         AUTO_BUF(file, KiB(4));
@@ -75,7 +81,7 @@ char *init_program_find(const char *name)
 
 /* ---- the command ------------------------------------------------------------------- */
 
-/* As the kernel reads "#! INTERPRETER [ARGUMENT]": one argument, blanks and all. */
+/* Splits "#! INTERPRETER [ARGUMENT]" as the kernel does: one argument, blanks and all. */
 static bool read_interpreter(struct init_command *out, char *path, struct buf *why)
 {
     char *end = out->line + strcspn(out->line, "\n"), *word, *argument;

@@ -14,8 +14,8 @@
 #define AWSLOCAL "awslocal"
 #define CA_FILE  "ca.pem"
 
-/* Ours, and those of the caller's that would lead the AWS tools elsewhere, or that are meant for
- * one process only. */
+/* Variables that are not inherited: those that are set here, those that would lead the AWS tools
+ * elsewhere, and those of systemd, which are meant for one process only. */
 static const char *const replaced[] = {
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
@@ -40,8 +40,8 @@ static const char *const replaced[] = {
     "LISTEN_FDNAMES",
 };
 
-/* What is added beyond those: PATH and AWS_CA_BUNDLE, which are replaced when there is cause. */
-#define OTHERS 2
+/* How many may be set beyond those: PATH and AWS_CA_BUNDLE, each when there is cause. */
+#define OTHERS_MAX 2
 
 /* ---- the private folder ------------------------------------------------------------ */
 
@@ -72,7 +72,7 @@ static bool make_folder(struct init_env *env)
         return false;
     }
     env->folder_fd = open(env->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    /* Who clears /tmp now and then leaves alone what is locked: systemd-tmpfiles(8). */
+    /* systemd-tmpfiles(8), which clears /tmp now and then, leaves locked folders alone. */
     if (env->folder_fd >= 0)
         flock(env->folder_fd, LOCK_SH);
     return env->folder_fd >= 0;
@@ -129,7 +129,7 @@ void init_env_remove_folder(struct init_env *env)
 
 /* ---- the variables ----------------------------------------------------------------- */
 
-static bool names(const char *variable, const char *name)
+static bool is_variable(const char *variable, const char *name)
 {
     size_t len = strlen(name);
 
@@ -139,15 +139,16 @@ static bool names(const char *variable, const char *name)
 static bool is_replaced(const struct init_env *env, const char *variable)
 {
     for (size_t i = 0; i < ARRAY_LEN(replaced); i++) {
-        if (names(variable, replaced[i]))
+        if (is_variable(variable, replaced[i]))
             return true;
     }
-    return (env->has_awslocal && names(variable, "PATH")) ||
-           (env->has_ca && names(variable, "AWS_CA_BUNDLE"));
+    return (env->has_awslocal && is_variable(variable, "PATH")) ||
+           (env->has_ca && is_variable(variable, "AWS_CA_BUNDLE"));
 }
 
-static void add(struct init_env *env, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void add(struct init_env *env, const char *name, const char *fmt, ...)
+static void add_variable(struct init_env *env, const char *name, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+static void add_variable(struct init_env *env, const char *name, const char *fmt, ...)
 {
     AUTO_BUF(text, MiB(1));
     va_list args;
@@ -169,8 +170,8 @@ static void add_no_proxy(struct init_env *env, const char *host, int len)
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const char *before = getenv(variables[i]);
 
-        add(env, variables[i], "%s%s%.*s", before ? before : "", before && *before ? "," : "",
-            len, host);
+        add_variable(env, variables[i], "%s%s%.*s", before ? before : "",
+                     before && *before ? "," : "", len, host);
     }
 }
 
@@ -181,24 +182,24 @@ static void add_address(struct init_env *env, const struct server *server)
     int len;
 
     network_local_url(server, &url);
-    /* Whatever it may be, it is not Amazon. */
+    /* A host that does not exist: without an endpoint the tools would ask Amazon. */
     if (url.len == 0)
         buf_add(&url, STR("http://s3memd-has-no-port.invalid"));
     buf_add_char(&url, '\0');
-    add(env, "AWS_ENDPOINT_URL", "%s", url.ptr);
-    add(env, "AWS_ENDPOINT_URL_S3", "%s", url.ptr);
-    add(env, "USE_SSL", "%s", server_uses_tls(server) ? "true" : "false");
+    add_variable(env, "AWS_ENDPOINT_URL", "%s", url.ptr);
+    add_variable(env, "AWS_ENDPOINT_URL_S3", "%s", url.ptr);
+    add_variable(env, "USE_SSL", "%s", server_uses_tls(server) ? "true" : "false");
     host = strstr(url.ptr, "//") + 2;
     port = strrchr(host, ':');
-    add(env, "LOCALSTACK_HOST", "%s", host);
+    add_variable(env, "LOCALSTACK_HOST", "%s", host);
     len = (int)(port ? (size_t)(port - host) : strlen(host));
-    add(env, "LOCALSTACK_HOSTNAME", "%.*s", len, host);
+    add_variable(env, "LOCALSTACK_HOSTNAME", "%.*s", len, host);
     add_no_proxy(env, host, len);
     if (port)
-        add(env, "EDGE_PORT", "%s", port + 1);
+        add_variable(env, "EDGE_PORT", "%s", port + 1);
 }
 
-/* Before the server has read them, those of the file are not known. */
+/* Adds the administrator's keys. Until the server has read its files only --access-key is known. */
 static void add_keys(struct init_env *env, const struct server *server)
 {
     const struct settings *s = &server->settings;
@@ -207,10 +208,10 @@ static void add_keys(struct init_env *env, const struct server *server)
     const char *key = s->access_key[0] ? s->access_key : "test";
     const char *secret = s->access_key[0] ? s->secret_key : "test";
 
-    add(env, "AWS_ACCESS_KEY_ID", "%s", c ? c->access_key : key);
-    add(env, "AWS_SECRET_ACCESS_KEY", "%s", c ? c->secret_key : secret);
+    add_variable(env, "AWS_ACCESS_KEY_ID", "%s", c ? c->access_key : key);
+    add_variable(env, "AWS_SECRET_ACCESS_KEY", "%s", c ? c->secret_key : secret);
     if (c && c->session_token)
-        add(env, "AWS_SESSION_TOKEN", "%s", c->session_token);
+        add_variable(env, "AWS_SESSION_TOKEN", "%s", c->session_token);
 }
 
 static void forget_items(struct init_env *env)
@@ -231,23 +232,22 @@ void init_env_init(struct init_env *env)
 
 void init_env_build(struct init_env *env, const struct server *server)
 {
-    const char *path = getenv("PATH");
     size_t inherited = 0;
 
     forget_items(env);
     fill_folder(env, server);
     while (environ[inherited])
         inherited++;
-    env->items = xcalloc(inherited + ARRAY_LEN(replaced) + OTHERS + 1, sizeof(*env->items));
+    env->items = xcalloc(inherited + ARRAY_LEN(replaced) + OTHERS_MAX + 1, sizeof(*env->items));
     add_address(env, server);
     add_keys(env, server);
-    add(env, "AWS_DEFAULT_REGION", "%s", server->settings.region);
-    add(env, "AWS_REGION", "%s", server->settings.region);
-    add(env, "DEFAULT_REGION", "%s", server->settings.region);
+    add_variable(env, "AWS_DEFAULT_REGION", "%s", server->settings.region);
+    add_variable(env, "AWS_REGION", "%s", server->settings.region);
+    add_variable(env, "DEFAULT_REGION", "%s", server->settings.region);
     if (env->has_ca)
-        add(env, "AWS_CA_BUNDLE", "%s/" CA_FILE, env->folder);
+        add_variable(env, "AWS_CA_BUNDLE", "%s/" CA_FILE, env->folder);
     if (env->has_awslocal)
-        add(env, "PATH", "%s:%s", env->folder, path ? path : "/usr/local/bin:/usr/bin:/bin");
+        add_variable(env, "PATH", "%s:%s", env->folder, init_program_path());
     for (size_t i = 0; i < inherited; i++) {
         if (!is_replaced(env, environ[i]))
             env->items[env->count++] = environ[i];

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+/* Beyond these a folder is not one of scripts, but somebody's whole disk. The messages and
+ * s3memd(8) name them. */
 #define SCRIPTS_MAX 1024
 #define DEPTH_MAX   32
 
@@ -33,7 +35,8 @@ static void names_release(struct names *names)
     mem_free(names->items);
 }
 
-/* 0 or errno: sorted, without hidden ones, of which the log tells. */
+/* Reads the names in a folder, sorted. Hidden ones are left out, and named in the log. 0 or
+ * errno. */
 static int names_read(struct names *out, const char *folder)
 {
     const struct dirent *entry;
@@ -61,7 +64,7 @@ static int names_read(struct names *out, const char *folder)
 
 enum kind { KIND_FILE, KIND_FOLDER, KIND_OTHER };
 
-/* why: of what is neither. */
+/* *why says what is wrong with KIND_OTHER. */
 static enum kind kind_of(const char *path, const char **why)
 {
     struct stat st;
@@ -84,19 +87,19 @@ static enum kind kind_of(const char *path, const char **why)
     return KIND_OTHER;
 }
 
-static void tell(const char *name, const char *why)
+static void warn_not_run(const char *name, const char *why)
 {
     log_warn("init script %s is not run: %s", name, why);
 }
 
-static void add(struct init_list *list, const char *path, size_t name_at)
+static void list_add(struct init_list *list, const char *path, size_t name_at)
 {
     const char *why = init_command_refusal(path);
 
     if (!why && list->count == SCRIPTS_MAX)
         why = "a stage has 1024 at most";
     if (why) {
-        tell(path + name_at, why);
+        warn_not_run(path + name_at, why);
         return;
     }
     list->items = xrealloc(list->items, (list->count + 1) * sizeof(*list->items));
@@ -105,8 +108,8 @@ static void add(struct init_list *list, const char *path, size_t name_at)
     list->count++;
 }
 
-/* "FOLDER/NAME"; the caller frees it. One that is too long is the kernel's to refuse. */
-static char *join(const char *folder, const char *name)
+/* "FOLDER/NAME"; the caller frees it. The kernel refuses what is too long. */
+static char *path_join(const char *folder, const char *name)
 {
     AUTO_BUF(path, MiB(1));
 
@@ -114,7 +117,8 @@ static char *join(const char *folder, const char *name)
     return xstrndup(buf_str(&path));
 }
 
-/* name_at: where in a path the name for the log begins. */
+/* Files come first, then folders, each by name. name_at: where in a path the name for the log
+ * begins. */
 static void find_below(struct init_list *list, const char *folder, size_t name_at,
                        unsigned depth)
 {
@@ -126,16 +130,16 @@ static void find_below(struct init_list *list, const char *folder, size_t name_a
                   err ? strerror(err) : "more than 32 folders lie around it");
     for (int wanted = KIND_FILE; wanted <= KIND_OTHER; wanted++) {
         for (size_t i = 0; i < names.count; i++) {
-            char *path = join(folder, names.items[i]);
+            char *path = path_join(folder, names.items[i]);
             const char *why = NULL;
             enum kind kind = kind_of(path, &why);
 
             if ((int)kind == wanted && kind == KIND_FILE)
-                add(list, path, name_at);
+                list_add(list, path, name_at);
             else if ((int)kind == wanted && kind == KIND_FOLDER)
                 find_below(list, path, name_at, depth + 1);
             else if ((int)kind == wanted)
-                tell(path + name_at, why);
+                warn_not_run(path + name_at, why);
             mem_free(path);
         }
     }
@@ -144,7 +148,7 @@ static void find_below(struct init_list *list, const char *folder, size_t name_a
 
 void init_list_find(struct init_list *list, const char *dir, const char *folder)
 {
-    char *path = join(dir, folder);
+    char *path = path_join(dir, folder);
     struct stat st;
 
     if (stat(path, &st) == 0 || errno != ENOENT)
@@ -181,7 +185,8 @@ void init_list_strays(const char *dir)
         if (is_stage(names.items[i]))
             stages++;
         else
-            tell(names.items[i], "it is in none of boot.d, start.d, ready.d and shutdown.d");
+            warn_not_run(names.items[i],
+                         "it is in none of boot.d, start.d, ready.d and shutdown.d");
     }
     if (!err && stages == 0)
         log_warn("--init-dir %s has none of boot.d, start.d, ready.d and shutdown.d", dir);

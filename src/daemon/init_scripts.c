@@ -23,7 +23,7 @@ struct init_scripts {
     struct init_list lists[INIT_STAGES];
     struct init_env env;
     enum init_stage stage; /* that is run */
-    int64_t deadline_ns;   /* of the last stage */
+    int64_t deadline_ns;   /* of INIT_SHUTDOWN */
     pid_t running;         /* also its process group; 0: none is */
 };
 
@@ -32,7 +32,7 @@ struct init_scripts {
 /* Starts it in a process group of its own, with the signals a program expects and none of our
  * files. Its output goes to standard error: standard output carries our ready lines. 0 or errno.
  */
-static int spawn(pid_t *pid, char *const argv[], const struct init_env *env)
+static int spawn_script(pid_t *pid, char *const argv[], const struct init_env *env)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
@@ -66,7 +66,7 @@ static bool is_time_up(const struct init_scripts *s)
 }
 
 /* Waits for the script, and ends it when its time is up. Returns its wait status. */
-static int await(struct init_scripts *s, pid_t pid)
+static int await_script(struct init_scripts *s, pid_t pid)
 {
     int64_t kill_at_ns = INT64_MAX;
     int status = 0;
@@ -82,30 +82,30 @@ static int await(struct init_scripts *s, pid_t pid)
         }
         signals_wait(s->d, up || s->stage == INIT_SHUTDOWN ? 50 : -1);
     }
-    /* What it started and did not take with it. */
+    /* Processes that the script started may still be there. */
     if (kill_at_ns != INT64_MAX)
         kill(-pid, SIGKILL);
     return status;
 }
 
-/* Did it end well? */
+/* True: the script ended well. Else the log says what was wrong. */
 static bool run_command(struct init_scripts *s, const struct init_script *script)
 {
     struct init_command command;
     AUTO_BUF(why, KiB(4));
     bool found = init_command_find(&command, script->path, &why);
-    int err = found ? spawn(&s->running, command.argv, &s->env) : 0;
+    int err = found ? spawn_script(&s->running, command.argv, &s->env) : 0;
     int status = 0;
 
     init_command_release(&command);
+    if (err)
+        buf_add_c(&why, strerror(err));
     if (!found || err) {
         s->running = 0;
-        log_error("init script %s is not run: %.*s", script->name,
-                  found ? (int)strlen(strerror(err)) : (int)why.len,
-                  found ? strerror(err) : why.ptr);
+        log_error("init script %s is not run: %.*s", script->name, (int)why.len, why.ptr);
         return false;
     }
-    status = await(s, s->running);
+    status = await_script(s, s->running);
     s->running = 0;
     if (WIFSIGNALED(status))
         log_error("init script %s: ended by signal %d", script->name, WTERMSIG(status));
@@ -131,7 +131,7 @@ static void run_script(struct init_scripts *s, const struct init_script *script)
 
 /* ---- a stage ----------------------------------------------------------------------- */
 
-static void find(struct init_scripts *s, enum init_stage stage)
+static void find_stage(struct init_scripts *s, enum init_stage stage)
 {
     struct init_list *list = &s->lists[stage];
 
@@ -155,11 +155,12 @@ void init_scripts_run(struct init_scripts *s, enum init_stage stage)
     s->deadline_ns = clock_monotonic_ns() +
                      (int64_t)s->d->server.settings.shutdown_timeout * (int64_t)NS_PER_MS;
     if (s->dir && stage == INIT_BOOT)
-        find(s, INIT_BOOT);
+        find_stage(s, INIT_BOOT);
     run_list(s, &s->lists[stage]);
+    /* Scripts of boot may have made those of the other stages. */
     if (s->dir && stage == INIT_BOOT) {
         for (int later = INIT_START; later < INIT_STAGES; later++)
-            find(s, (enum init_stage)later);
+            find_stage(s, (enum init_stage)later);
     }
     init_record_complete(s->d->server.init, stage);
 }

@@ -24,7 +24,7 @@ extern const char *const init_folders[INIT_STAGES]; /* "boot.d" ... */
  * folders, each by name. What is not run is named in the log. */
 void init_list_find(struct init_list *list, const char *dir, const char *folder);
 void init_list_release(struct init_list *list);
-/* Names in the log what lies in DIR itself, where nothing is run. */
+/* Names in the log what lies in DIR itself beside the stages' folders, and is not run. */
 void init_list_strays(const char *dir);
 
 /* ---- init_command.c ---------------------------------------------------------------- */
@@ -34,16 +34,18 @@ void init_list_strays(const char *dir);
 
 /* What runs a script: its interpreter, or a program itself. */
 struct init_command {
-    char *argv[4]; /* argv[0] is executed; ended by NULL; into the rest, but for the script */
+    char *argv[4]; /* ended by NULL; borrowed: of line, found and the script's path */
     char line[INIT_LINE_MAX];
-    char *found; /* owned; may be NULL */
+    char *found; /* owned: an interpreter that PATH has; may be NULL */
 };
 
-/* May the file be run at all? What is wrong with it is static; NULL: nothing. */
+/* Why the file is no script at all, as a static text; NULL: it is one. */
 const char *init_command_refusal(const char *path);
 /* False with a few words in why. To be released in any case. */
 MUST_CHECK bool init_command_find(struct init_command *out, const char *path, struct buf *why);
 void init_command_release(struct init_command *command);
+/* PATH, or where programs are without it. */
+const char *init_program_path(void);
 /* Where PATH has the program; NULL, or the caller frees it. */
 MUST_CHECK char *init_program_find(const char *name);
 
@@ -60,10 +62,10 @@ struct init_env {
 };
 
 void init_env_init(struct init_env *env);
-/* Again for each stage: as much as is known of the server by then. */
+/* Makes the variables anew for a stage: as much of the server as is known by then. */
 void init_env_build(struct init_env *env, const struct server *server);
 void init_env_release(struct init_env *env);
-/* All that a process which is about to be ended has to do. */
+/* The part of a release that a process needs which ends at once. */
 void init_env_remove_folder(struct init_env *env);
 
 #endif

@@ -126,7 +126,7 @@ static void drain(struct daemon *d)
                  DRAIN_S);
 }
 
-/* A server that listens is served from its first script to its last. */
+/* From the first init script to the last, and the server in between. */
 static enum exit_status run(struct daemon *d)
 {
     AUTO_BUF(why, KiB(8));

@@ -16,7 +16,7 @@ void signals_setup(struct daemon *d)
     /* Threads inherit it. */
     pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    /* A parent that ignored it would have the kernel bury our scripts. */
+    /* Where a parent ignored SIGCHLD, waitpid would not get the status of our scripts. */
     signal(SIGCHLD, SIG_DFL);
     /* A limit on the size of files is a full disk, not the end. */
     signal(SIGXFSZ, SIG_IGN);

@@ -151,14 +151,15 @@ static struct MHD_Response *from_reader(struct exchange *x, uint64_t len)
                                              COPY_BLOCK, read_body, x, read_end);
 }
 
-/* A HEAD's reader is never asked. */
+/* The reader of a reply to HEAD, which is never asked. */
 static ssize_t read_nothing(void *arg, uint64_t at, char *out, size_t max)
 {
     (void)arg, (void)at, (void)out, (void)max;
     return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
-/* libmicrohttpd 0.9.75 would send the end of a chunked body, were it not told to send none so. */
+/* libmicrohttpd 0.9.75 ends even a reply to HEAD as a chunked body ends, unless the reply is said
+ * to be one of HTTP/1.0, which has no chunks. */
 static struct MHD_Response *bodyless_stream(void)
 {
     struct MHD_Response *response =
