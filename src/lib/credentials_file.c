@@ -86,19 +86,14 @@ static bool read_entry(struct credential *c, json_t *entry, struct buf *why)
 static bool add_entry(struct key_reader *r, json_t *entry, struct str place)
 {
     struct credential c = {0};
-    const char *why_not;
     size_t before = r->why->len;
 
     buf_add(r->why, place);
     buf_add(r->why, STR(": "));
     if (!read_entry(&c, entry, r->why))
         return false;
-    if (!key_reader_add(r, &c, place, &why_not)) {
-        buf_add_c(r->why, why_not);
-        return false;
-    }
     r->why->len = before;
-    return true;
+    return key_reader_add(r, &c, place);
 }
 
 /* as_path: "$.users[0]", as the other members of a seed are told; else "entry 1". */
@@ -141,17 +136,19 @@ static const char *find_place(const struct key_reader *r, const char *access_key
     return NULL;
 }
 
-bool key_reader_add(struct key_reader *r, const struct credential *c, struct str place,
-                    const char **why)
+bool key_reader_add(struct key_reader *r, const struct credential *c, struct str place)
 {
+    const char *why_not;
+
     if (c->access_key && credentials_find(r->set, str_c(c->access_key))) {
-        buf_addf(r->why, "the access key %s is given twice; before: %s", c->access_key,
-                 find_place(r, c->access_key));
-        *why = "";
+        buf_addf(r->why, "%.*s: the access key %s is given twice; before: %s", (int)place.len,
+                 place.ptr, c->access_key, find_place(r, c->access_key));
         return false;
     }
-    if (!credentials_add(r->set, c, why))
+    if (!credentials_add(r->set, c, &why_not)) {
+        buf_addf(r->why, "%.*s: %s", (int)place.len, place.ptr, why_not);
         return false;
+    }
     buf_add_c(&r->places, c->access_key);
     buf_add_char(&r->places, '\0');
     buf_add(&r->places, place);

@@ -105,17 +105,17 @@ void network_url(const struct server *server, size_t listener, struct buf *out)
              l->address);
 }
 
-/* address: "HOST:PORT". Listening everywhere is not an address to connect to; and of localhost's
- * two, this one is always there. */
+/* address: "HOST:PORT". A host that means "everywhere" is no address to connect to; of localhost's
+ * two addresses 127.0.0.1 is always there. */
 static void add_local_url(const struct server *server, struct str address, struct buf *out)
 {
     static const struct {
         struct str host;
         const char *local;
     } hosts[] = {
-        {{"0.0.0.0:", 8}, "127.0.0.1:"},
-        {{"[::]:", 5}, "[::1]:"},
-        {{"localhost:", 10}, "127.0.0.1:"},
+        {STR("0.0.0.0:"), "127.0.0.1:"},
+        {STR("[::]:"), "[::1]:"},
+        {STR("localhost:"), "127.0.0.1:"},
     };
 
     buf_addf(out, "%s://", server_uses_tls(server) ? "https" : "http");
@@ -129,7 +129,7 @@ static void add_local_url(const struct server *server, struct str address, struc
     buf_add(out, address);
 }
 
-/* The first port that is chosen, of what --listen takes: HOST:PORT, :PORT or PORT. */
+/* Adds the URL of the first --listen that names a port, as HOST:PORT, :PORT or PORT. */
 static void add_planned_url(const struct server *server, struct buf *out)
 {
     const struct str_list *addresses = &server->settings.listen;

@@ -133,7 +133,7 @@ static bool is_line(const char *text)
     return !strpbrk(text, "\r\n");
 }
 
-/* Of the key of a user, as he owns what he makes. */
+/* Adds the owner that a user with this access key is of what it makes. */
 static bool add_owner_of(const struct config *c, const char *access_key, struct buf *out)
 {
     AUTO(credentials) set = keyring_get(c->server->keyring);

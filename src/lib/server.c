@@ -100,16 +100,12 @@ static void tell_administrator(const struct credentials *credentials)
 static bool read_keys(struct key_reader *r, const struct settings *s)
 {
     const struct credential c = {.access_key = s->access_key, .secret_key = s->secret_key};
-    const char *why_not;
-
     if (!s->access_key[0] != !s->secret_key[0]) {
         buf_add(r->why, STR("--access-key and --secret-key need each other"));
         return false;
     }
-    if (s->access_key[0] && !key_reader_add(r, &c, STR("--access-key"), &why_not)) {
-        buf_addf(r->why, "--access-key: %s", why_not);
+    if (s->access_key[0] && !key_reader_add(r, &c, STR("--access-key")))
         return false;
-    }
     if (s->credentials[0] && !key_reader_read_file(r, s->credentials))
         return false;
     if (s->seed_config[0] && !key_reader_read_seed(r, s->seed_config))
@@ -130,6 +126,7 @@ static struct credentials *read_credentials(const struct settings *s, struct buf
     struct key_reader r = {.set = set, .why = why};
     bool ok;
 
+    /* Bounded by the files, which are. */
     buf_init(&r.places, SIZE_MAX / 2);
     ok = read_keys(&r, s);
     buf_release(&r.places);

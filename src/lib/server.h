@@ -129,7 +129,8 @@ MUST_CHECK bool persist_wait(const struct server *server);
 
 /* ---- the rest ---------------------------------------------------------------------- */
 
-/* Keys from several places, in their order: the same one twice is told with both. */
+/* Reads keys from several places, in their order; one that is given twice is refused with both
+ * places. */
 struct key_reader {
     struct credentials *set; /* borrowed */
     struct buf *why;         /* a sentence about what is wrong */
@@ -137,18 +138,19 @@ struct key_reader {
     bool unreadable;         /* a file is not there, or cannot be read */
     bool has_users;          /* the seed has some */
 };
-/* *why: a static text, to be told behind the place; empty when r->why has it already. */
+/* Adds a key that was given at the place. False with a sentence in r->why, as the next two. */
 MUST_CHECK bool key_reader_add(struct key_reader *r, const struct credential *c,
-                               struct str place, const char **why);
-/* A --credentials file. False with a sentence in why, as the next one. */
+                               struct str place);
+/* Adds those of a --credentials file. */
 MUST_CHECK bool key_reader_read_file(struct key_reader *r, const char *path);
-/* The users of a --seed-config file, if it has any. */
+/* Adds the users of a --seed-config file, if it has any. */
 MUST_CHECK bool key_reader_read_seed(struct key_reader *r, const char *path);
 
+/* Bytes of a --seed-config file. */
 #define SEED_CONFIG_MAX MiB(64)
 /* Loads DIR/BUCKET/KEY files; stops early when interrupted. */
 MUST_CHECK enum exit_status seed_load(struct server *server, const char *dir);
-/* Buckets that the file describes; key_reader_read_seed has read its users. */
+/* Makes the buckets that the file describes; key_reader_read_seed has read its users before. */
 MUST_CHECK enum exit_status seed_config_load(struct server *server, const char *path);
 
 /* ---- identity.c -------------------------------------------------------------------- */
