@@ -110,6 +110,7 @@ static enum s3_err malformed(struct auth_failure *failure, const char *what)
                        "The authorization header is malformed; %s", what);
 }
 
+/* Where the value of a component goes; NULL when there is no such component. */
 static struct str *component_named(struct str name, struct str *credential,
                                    struct sigv4_claim *out)
 {
@@ -130,9 +131,9 @@ static bool split_components(struct str text, struct str *credential, struct sig
     for (; str_split(&text, ',', &part); count++) {
         part = str_trim(part);
         size_t equals = str_find_char(part, '=');
+        struct str name = equals == SIZE_MAX ? part : str_of(part.ptr, equals);
         struct str value = equals == SIZE_MAX ? STR_NONE : str_from(part, equals + 1);
-        struct str *to = component_named(str_of(part.ptr, part.len - value.len - !!value.ptr),
-                                         credential, out);
+        struct str *to = component_named(name, credential, out);
         if (to && !to->ptr)
             *to = value;
         /* Without credentials an access key may be anything, "a=b" too. */

@@ -521,7 +521,7 @@ static enum s3_err unwanted_body(struct s3_call *c)
                            "include a non-empty body.");
 }
 
-/* A payload hash that announces a trailer, where nothing is uploaded. Source:
+/* True: the payload hash announces a trailer, where nothing is uploaded. Source:
  * backlot/routers/s3.py (_TRAILERS), measured with reads, lists, deletes and XML bodies. */
 static bool announces_stray_trailer(const struct s3_call *c)
 {
@@ -719,9 +719,10 @@ static void report(struct s3_call *c, uint64_t sent, bool aborted)
         traffic->end(traffic->arg, t);
 }
 
-/* What its user has to do something about: memory, and a program that needs another server. The
- * latter once an operation: some ask for a bucket's policy with each thing they do. */
-static void warn(struct s3_call *c)
+/* Warns of refusals that the server's user can do something about: memory is full, or a program
+ * needs what is not built. The latter once an operation: some programs ask for a bucket's policy
+ * each time. */
+static void warn_of_refusal(struct s3_call *c)
 {
     const char *name = c->op ? c->op->name : "-";
     unsigned number = c->op ? route_operation_number(c->op) : 0;
@@ -744,7 +745,7 @@ static void call_done(void *call, uint64_t sent, bool aborted)
         s3_fail(c, S3_REQUEST_TIMEOUT, "the client left");
     report(c, sent, aborted);
     if (c->err && !c->faulty)
-        warn(c);
+        warn_of_refusal(c);
     if (c->state_free)
         c->state_free(c->state);
     payload_release(&c->payload);

@@ -96,7 +96,7 @@ struct s3_call {
     int64_t fault_until_ns; /* monotonic: it is carried out then; 0 before it waits */
     bool carried_out;       /* only the disk may still be waited for */
     bool guest;             /* a page that may read one object: nothing is made for it */
-    bool has_message;       /* message replaces the default one even when it is empty */
+    bool has_message;       /* message replaces the default one, though it may be empty */
     bool undurable;         /* refused because of the disk */
     struct durable_wait durable_wait;
     struct arena *arena;
@@ -126,6 +126,8 @@ struct str s3_param(const struct s3_call *c, struct str name);
  * to it. */
 MUST_CHECK enum s3_err s3_param_count(struct s3_call *c, struct str name, uint32_t max,
                                       uint32_t *out);
+/* What is said of max-buckets that is not in its range. */
+#define S3_BUCKETS_RANGE "Argument max-buckets must be an integer between 1 and 10000"
 /* Memory that lives as long as the call. Never NULL for small sizes (aborts). */
 void *s3_alloc(struct s3_call *c, size_t size);
 struct str s3_copy(struct s3_call *c, struct str s); /* NUL-terminated copy */
@@ -143,15 +145,13 @@ enum s3_err s3_fail(struct s3_call *c, enum s3_err err, const char *fmt, ...)
 /* Replaces the Message that the client sees, and returns err. */
 enum s3_err s3_fail_message(struct s3_call *c, enum s3_err err, const char *fmt, ...)
     PRINTF_LIKE(3, 4) RARE;
-/* Says which rule was broken, where S3's Message does not: the document's last element but the
- * ids, Detail, the log and the journal tell it. rule is static. Returns err. */
+/* Names the rule that was broken, where S3's Message does not: in <Detail>, before the ids of the
+ * error document, in the log and in the journal. rule is static. Returns err. */
 enum s3_err s3_fail_rule(struct s3_call *c, enum s3_err err, const char *rule) RARE;
 /* Adds an element to the error document, in order. value is copied. Elements that follow from
  * the code (BucketName, Key, UploadId, VersionId, Method, ResourceType) are added by the
  * writer. */
 void s3_error_field(struct s3_call *c, const char *name, struct str value) RARE;
-#define S3_BUCKETS_RANGE "Argument max-buckets must be an integer between 1 and 10000"
-
 /* INVALID_ARGUMENT with ArgumentName and ArgumentValue. */
 enum s3_err s3_invalid_argument(struct s3_call *c, const char *message, struct str name,
                                 struct str value) RARE;

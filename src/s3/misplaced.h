@@ -5,7 +5,8 @@
 
 #include "s3/call.h"
 
-/* Before authentication, as S3 does. INVALID_ARGUMENT */
+/* Refuses ?versionId and headers that the operation must not have; before authentication, as S3
+ * does. INVALID_ARGUMENT */
 MUST_CHECK enum s3_err s3_refuse_misplaced(struct s3_call *c);
 
 #endif

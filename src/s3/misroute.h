@@ -6,10 +6,10 @@
 
 #include "s3/call.h"
 
-/* Does S3 take the name for a sub-resource here, or does a read ignore it? */
+/* True: S3 takes the name for a sub-resource here; false: a read ignores it. */
 bool sub_resource_counts(const struct s3_call *c, enum op_scope scope, struct str name);
-/* The sub-resource (STR_NONE: none) has no row for this method and scope. S3_OK: c->op is the
- * bucket's row that answers a read nevertheless, and the key is forgotten.
+/* Answers a request whose sub-resource (STR_NONE: none) has no row for this method and scope.
+ * S3_OK: c->op is the bucket's row that answers a read nevertheless, and the key is forgotten.
  * METHOD_NOT_ALLOWED with Allow, INVALID_REQUEST, NO_LOGGING_STATUS_FOR_KEY */
 MUST_CHECK enum s3_err misrouted(struct s3_call *c, enum op_scope scope, struct str name);
 

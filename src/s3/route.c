@@ -393,9 +393,9 @@ static enum op_scope scope_of(const struct s3_call *c)
     return c->at.bucket.len ? SCOPE_BUCKET : SCOPE_SERVICE;
 }
 
-/* Two sub-resources at once. Source: backlot issue 230 and that project's backlot/routers/s3.py
- * (measured). */
-static enum s3_err conflicting(struct s3_call *c, struct str a, struct str b)
+/* Refuses two sub-resources at once. Source: backlot issue 230 and that project's
+ * backlot/routers/s3.py (measured). */
+static enum s3_err conflicting_params(struct s3_call *c, struct str a, struct str b)
 {
     struct str first = str_cmp(a, b) < 0 ? a : b, second = first.ptr == a.ptr ? b : a;
     struct str message = s3_printf(c, "Conflicting query string parameters: %.*s, %.*s",
@@ -403,8 +403,8 @@ static enum s3_err conflicting(struct s3_call *c, struct str a, struct str b)
     return s3_invalid_argument(c, message.ptr, STR("ResourceType"), first);
 }
 
-/* The one sub-resource that the query names; STR_NONE when there is none. */
-static enum s3_err find_sub_resource(struct s3_call *c, enum op_scope scope, struct str *out)
+/* *out: the one sub-resource that the query names; STR_NONE when there is none. */
+static enum s3_err read_sub_resource(struct s3_call *c, enum op_scope scope, struct str *out)
 {
     *out = STR_NONE;
     for (size_t i = 0; i < c->known_count; i++) {
@@ -413,13 +413,13 @@ static enum s3_err find_sub_resource(struct s3_call *c, enum op_scope scope, str
             str_eq(name, STR("annotationName")))
             continue;
         if (out->ptr && scope != SCOPE_SERVICE)
-            return conflicting(c, *out, name);
+            return conflicting_params(c, *out, name);
         *out = name;
     }
     return S3_OK;
 }
 
-/* A write is refused that asks for a sub-resource nobody knows. */
+/* Refuses a write with a parameter that looks like a sub-resource, but is none of S3's. */
 static enum s3_err check_leftovers(struct s3_call *c)
 {
     for (size_t i = 0; i < c->param_count; i++) {
@@ -466,13 +466,14 @@ static enum s3_err check_request(struct s3_call *c)
     return c->param_count ? check_leftovers(c) : S3_OK;
 }
 
-/* A bucket's path with what qualifies an object. Source: backlot/routers/s3.py, measured. */
+/* Refuses parameters of objects where the path names a bucket. Source: backlot/routers/s3.py,
+ * measured. */
 static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
 {
     struct str part = STR("partNumber"), version = STR("versionId");
     if (known_param(c, part).ptr) {
         if (sub.ptr && !str_eq(sub, STR("uploadId")))
-            return conflicting(c, part, sub);
+            return conflicting_params(c, part, sub);
         return sub.ptr ? misrouted(c, SCOPE_BUCKET, part)
                        : s3_fail_message(c, S3_INVALID_REQUEST,
                                          "Object must have a valid key name.");
@@ -483,7 +484,7 @@ static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
     return S3_OK;
 }
 
-/* An object's path with a part's number beside a sub-resource. Source: backlot/routers/s3.py,
+/* Refuses a part's number beside a sub-resource of an object. Source: backlot/routers/s3.py,
  * measured; of writes only those of an upload are refused. */
 static enum s3_err check_key_query(struct s3_call *c, struct str sub)
 {
@@ -492,7 +493,7 @@ static enum s3_err check_key_query(struct s3_call *c, struct str sub)
         return S3_OK;
     if (str_eq(sub, STR("uploadId")))
         return misrouted(c, SCOPE_OBJECT, part);
-    return c->op && !(c->op->flags & WRITES) ? conflicting(c, part, sub) : S3_OK;
+    return c->op && !(c->op->flags & WRITES) ? conflicting_params(c, part, sub) : S3_OK;
 }
 
 static const struct op *matching_row(struct s3_call *c, enum op_scope scope)
@@ -516,7 +517,7 @@ enum s3_err route_operation(struct s3_call *c)
     c->op = matching_row(c, scope);
     if (c->op && c->op->handler == op_preflight)
         return S3_OK;
-    if (c->known_count && find_sub_resource(c, scope, &sub))
+    if (c->known_count && read_sub_resource(c, scope, &sub))
         return c->err;
     if (c->known_count && scope == SCOPE_BUCKET && check_bucket_query(c, sub))
         return c->err;
