@@ -15,7 +15,5 @@ enum ctl_exit ctl_explain_refusal(struct ctl *c, const struct ctl_target *t, lon
 /* An endpoint without slashes at its end, to which paths are added. *socket_path: the PATH of
  * http+unix:PATH, else NULL. Both are borrowed from the endpoint. */
 struct str ctl_base_url(const char *endpoint, const char **socket_path);
-/* Says so if https is spoken where the endpoint has http, or the other way round. */
-bool ctl_tell_other_scheme(const struct ctl *c);
 
 #endif

@@ -10,10 +10,10 @@
 
 #include <stdlib.h>
 
-#define LANES         16
-#define POLL_MS       200
-#define ABORT_SECONDS 10L
-#define PARTS_MAX     10000
+#define LANES         16 /* small objects are mostly waited for; large ones fill a line alone */
+#define POLL_MS       200   /* an interruption is noticed so soon */
+#define ABORT_SECONDS 10L   /* for an upload that is dropped: nobody waits longer at the end */
+#define PARTS_MAX     10000 /* S3's limit */
 
 enum step {
     STEP_IDLE,

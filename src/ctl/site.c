@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define URL_MAX         KiB(64)
-#define ANSWER_MAX      MiB(64)
-#define HEADERS_OF_SITE 5 /* that sign() adds at most */
+#define URL_MAX         KiB(192) /* of a key and a query that are 64 KiB each at most */
+#define ANSWER_MAX      MiB(64)  /* a page of a listing has 1000 keys, of 1 KiB each */
+#define HEADERS_OF_SITE 5        /* that sign() adds at most */
 #define CONNECT_SECONDS 30L
 #define SILENCE_SECONDS 60L
 
@@ -304,6 +304,28 @@ static void set_body(struct call *c, const char *method)
     }
 }
 
+/* Writes the request's URL, and what is signed of it. */
+static void write_url(struct call *c, struct request *req, struct str key, struct str query)
+{
+    size_t base = strlen(c->site->base), path_len;
+
+    buf_reset(&c->url);
+    buf_add_c(&c->url, c->site->base);
+    buf_add_char(&c->url, '/');
+    buf_add_uri(&c->url, str_c(c->site->bucket), false);
+    if (key.len > 0)
+        buf_add_char(&c->url, '/');
+    buf_add_uri(&c->url, key, true);
+    path_len = c->url.len - base;
+    if (query.len > 0)
+        buf_add_char(&c->url, '?');
+    buf_add(&c->url, query);
+    buf_add_char(&c->url, '\0');
+    req->path = str_of(c->url.ptr + base, path_len);
+    req->target = str_c(req->path.ptr);
+    req->query = query.len > 0 ? query : STR_NONE;
+}
+
 void call_begin(struct call *c, const struct site *site, const char *method, struct str key,
                 struct str query, const struct header *headers, size_t header_count)
 {
@@ -318,26 +340,11 @@ void call_begin(struct call *c, const struct site *site, const char *method, str
     else
         c->curl = curl_easy_init();
     curl_slist_free_all(TAKE(c->lines));
-    buf_reset(&c->url);
     buf_reset(&c->answer);
     c->site = site;
     c->status = 0;
     c->detail[0] = '\0';
-    buf_add_c(&c->url, site->base);
-    buf_add_char(&c->url, '/');
-    buf_add_uri(&c->url, str_c(site->bucket), false);
-    if (key.len > 0)
-        buf_add_char(&c->url, '/');
-    buf_add_uri(&c->url, key, true);
-    req.path = str_from(buf_str(&c->url), strlen(site->base));
-    if (query.len > 0)
-        buf_add_char(&c->url, '?');
-    buf_add(&c->url, query);
-    buf_add_char(&c->url, '\0');
-    /* The buffer may have moved. */
-    req.path.ptr = c->url.ptr + strlen(site->base);
-    req.target = str_c(req.path.ptr);
-    req.query = query.len > 0 ? query : STR_NONE;
+    write_url(c, &req, key, query);
     set_options(c);
     for (size_t i = 0; i < header_count; i++) {
         set[i] = headers[i];
@@ -347,7 +354,7 @@ void call_begin(struct call *c, const struct site *site, const char *method, str
     buf_add_hex(&nothing, str_of((const char *)digest, sizeof(digest)));
     sign(c, &req, set, header_count, c->from ? STR("UNSIGNED-PAYLOAD") : buf_str(&nothing));
     mem_free(set);
-    /* No question whether the body is wanted; no type but the object's. */
+    /* libcurl is to ask for no "100 Continue", and to add no type. */
     c->lines = curl_slist_append(c->lines, "Expect:");
     if (!has_type)
         c->lines = curl_slist_append(c->lines, "Content-Type:");

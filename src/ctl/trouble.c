@@ -46,7 +46,8 @@ static bool other_scheme_answers(const struct ctl *c, struct buf *url)
     return result == CURLE_OK;
 }
 
-bool ctl_tell_other_scheme(const struct ctl *c)
+/* Says so if https is spoken where the endpoint has http, or the other way round. */
+static bool tell_other_scheme(const struct ctl *c)
 {
     AUTO_BUF(url, KiB(4));
     bool secure = str_has_prefix_nocase(str_c(c->endpoint), STR("https://"));
@@ -80,7 +81,7 @@ const char *ctl_health_version(const json_t *health)
 enum ctl_exit ctl_no_s3memd(const struct ctl *c)
 {
     /* A server of TLS may have a line for those who speak plain HTTP. */
-    if (ctl_tell_other_scheme(c))
+    if (tell_other_scheme(c))
         return CTL_UNREACHED;
     return ctl_complain(CTL_REFUSED, "%s answers, but is no s3memd: use aws s3", c->endpoint);
 }
@@ -106,7 +107,7 @@ static enum ctl_exit explain_tls(const struct ctl *c, CURLcode result, const cha
             "the certificate of %s is not trusted (%s): --cacert FILE names its "
             "authority, --insecure trusts any",
             c->endpoint, detail);
-    if (ctl_tell_other_scheme(c))
+    if (tell_other_scheme(c))
         return CTL_UNREACHED;
     return ctl_complain(CTL_UNREACHED, "%s: TLS fails: %s", c->endpoint, detail);
 }
@@ -126,8 +127,7 @@ enum ctl_exit ctl_explain_unreached(const struct ctl *c, CURLcode result, const 
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
         /* libcurl's word for an answer that is no HTTP, too. */
-        if (str_has_prefix_nocase(str_c(c->endpoint), STR("http://")) &&
-            ctl_tell_other_scheme(c))
+        if (str_has_prefix_nocase(str_c(c->endpoint), STR("http://")) && tell_other_scheme(c))
             return CTL_UNREACHED;
         return ctl_complain(CTL_USAGE,
                             "--endpoint %s: must be http://HOST:PORT, https://HOST:PORT or "
@@ -143,7 +143,7 @@ enum ctl_exit ctl_explain_unreached(const struct ctl *c, CURLcode result, const 
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_WEIRD_SERVER_REPLY:
-        if (ctl_tell_other_scheme(c))
+        if (tell_other_scheme(c))
             return CTL_UNREACHED;
         return ctl_complain(CTL_UNREACHED, "%s closed the connection without an answer",
                             c->endpoint);
@@ -203,7 +203,7 @@ enum ctl_exit ctl_explain_refusal(struct ctl *c, const struct ctl_target *t, lon
     const char *field = json_string_value(json_object_get(error, "field"));
     enum ctl_exit result = CTL_REFUSED;
 
-    if (!message && ctl_tell_other_scheme(c)) {
+    if (!message && tell_other_scheme(c)) {
         result = CTL_UNREACHED;
     } else if (!message && !ctl_is_s3memd(c)) {
         ctl_no_s3memd(c);

@@ -67,7 +67,7 @@ static void add_utf8(struct buf *out, unsigned long code)
     buf_add_char(out, (char)(0x80 | (code & 0x3F)));
 }
 
-/* name: what stands between & and ;. False: nobody knows it. */
+/* Adds the character of an entity, whose name stands between & and ;. False: there is none. */
 static bool add_entity(struct buf *out, struct str name)
 {
     static const struct {
@@ -96,7 +96,8 @@ static bool add_entity(struct buf *out, struct str name)
     return false;
 }
 
-void xml_add_text(struct buf *out, struct str inner)
+/* Adds text from between tags, its entities replaced by what they stand for. */
+static void add_text(struct buf *out, struct str inner)
 {
     while (inner.len > 0) {
         size_t mark = str_find_char(inner, '&'), end;
@@ -120,6 +121,6 @@ bool xml_text(struct str xml, struct str name, struct buf *out)
 
     if (!xml_next(&xml, name, &inner))
         return false;
-    xml_add_text(out, inner);
+    add_text(out, inner);
     return true;
 }

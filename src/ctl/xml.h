@@ -11,7 +11,5 @@
 bool xml_next(struct str *rest, struct str name, struct str *inner);
 /* The first one's text, without XML's entities; false, and nothing is added: there is none. */
 bool xml_text(struct str xml, struct str name, struct buf *out);
-/* Text between tags, its entities replaced by what they stand for. */
-void xml_add_text(struct buf *out, struct str inner);
 
 #endif
