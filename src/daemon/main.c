@@ -12,16 +12,27 @@
 
 #define DRAIN_S 10
 
-/* "s3memd: ..." on standard error. */
+/* "s3memd: ..." on standard error; what drives a terminal, as a file may have it, as in the log. */
 static void PRINTF_LIKE(1, 2) complain(const char *fmt, ...)
 {
+    AUTO_BUF(text, MiB(1));
+    struct str rest;
     va_list args;
 
     va_start(args, fmt);
-    fputs("s3memd: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    buf_vaddf(&text, fmt, args);
     va_end(args);
+    fputs("s3memd: ", stderr);
+    for (rest = buf_str(&text); rest.len > 0;) {
+        size_t len = str_printable(rest);
+
+        if (len > 0)
+            fwrite(rest.ptr, 1, len, stderr);
+        else
+            fprintf(stderr, "\\x%02x", (unsigned char)rest.ptr[0]);
+        rest = str_from(rest, len > 0 ? len : 1);
+    }
+    fputc('\n', stderr);
 }
 
 static void setup_log(const struct settings *s)

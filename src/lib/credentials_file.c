@@ -4,9 +4,7 @@
  *   accessKey, secretKey, and optionally canonicalId, displayName, email, accountId,
  *   sessionToken: texts
  *   admin: true for one that may administer the server */
-#include "lib/server.h"
-
-#include <jansson.h>
+#include "lib/seed.h"
 
 #define CREDENTIALS_MAX MiB(16)
 
@@ -163,7 +161,7 @@ static json_t *read_document(struct key_reader *r, const char *path, size_t max,
                              struct str file)
 {
     AUTO_BUF(content, max);
-    json_error_t error;
+    size_t before = r->why->len;
     json_t *document;
     int err = file_read(&content, path);
 
@@ -172,13 +170,13 @@ static json_t *read_document(struct key_reader *r, const char *path, size_t max,
         r->unreadable = true;
         return NULL;
     }
-    document =
-        json_loadb(content.ptr ? content.ptr : "", content.len, JSON_REJECT_DUPLICATES, &error);
+    buf_add(r->why, file);
+    document = seed_json_read(&content, r->why);
     /* It holds secrets; jansson's own copies are beyond our reach. */
     if (content.ptr)
         mem_wipe(content.ptr, content.len);
-    if (!document)
-        buf_addf(r->why, "%.*sline %d: %s", (int)file.len, file.ptr, error.line, error.text);
+    if (document)
+        r->why->len = before;
     return document;
 }
 

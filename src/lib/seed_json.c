@@ -49,8 +49,16 @@ json_t *seed_json_read(struct buf *content, struct buf *why)
     json_t *document = json_loadb(content->ptr ? content->ptr : "", content->len,
                                   JSON_REJECT_DUPLICATES, &error);
 
-    if (!document)
-        buf_addf(why, "line %d: %s", error.line, error.text);
+    if (!document) {
+        struct str text = str_c(error.text);
+        size_t near = str_find(text, STR(" near "));
+
+        /* jansson quotes what it read last, which may be a secret, or half of one. */
+        if (near != SIZE_MAX && !str_has_prefix(text, STR("duplicate ")))
+            text.len = near;
+        buf_addf(why, "line %d: %.*s (column %d)", error.line, (int)text.len, text.ptr,
+                 error.column);
+    }
     return document;
 }
 

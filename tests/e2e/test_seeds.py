@@ -186,6 +186,26 @@ def test_a_config_that_is_not_good(tmp_path, document, complaint):
     assert complaint in done.stderr, done
 
 
+@pytest.mark.parametrize("option", ["--seed-config", "--credentials"])
+@pytest.mark.parametrize("users", ['[{"accessKey": "a", "secretKey": "hush-hush', '[{"accessKey": "a", "secretKey" "hush-hush"}]',
+                                   '[{"accessKey": "a", "secretKey": "x" "hush-hush"}]', '[{"accessKey": "a", "secretKey": hush-hush}]'])
+def test_a_broken_file_shows_no_secret(tmp_path, option, users):
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"users": ' + users + "}" if option == "--seed-config" else users)
+    keys.chmod(0o600)
+    done = run_daemon("--listen", "127.0.0.1:0", option, keys)
+    assert done.returncode == 2 and f"{option} {keys}: line 1: " in done.stderr and "(column " in done.stderr
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize("document", [{"buckets": {"a\x1b[31m": {}}}, {"users": {"accessKey": "a", "secretKey": "s", "\x1b[31m": 1}}])
+def test_a_complaint_drives_no_terminal(tmp_path, document):
+    config = tmp_path / "seed.json"
+    config.write_text(json.dumps(document))
+    done = run_daemon("--listen", "127.0.0.1:0", "--seed-config", config)
+    assert done.returncode == 2 and "\x1b" not in done.stderr and "\\x1b[31m" in done.stderr
+
+
 def write_secret(path, document):
     path.write_text(json.dumps(document))
     path.chmod(0o600)
