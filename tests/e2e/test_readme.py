@@ -2,6 +2,7 @@
 """README as it is printed: each fenced block and each row of its table of clients runs against a server; of the text only
 the port is another. What cannot run here stands in NOT_HERE with the reason."""
 
+import contextlib
 import json
 import os
 import re
@@ -100,16 +101,25 @@ def first_steps(text, folder):
         assert client(server).get_object(Bucket="demo", Key="greeting")["Body"].read() == b"hello\n"
 
 
+@contextlib.contextmanager
+def started(text, folder):
+    """A block that starts a server in the background: its URL, and what runs further commands there."""
+    with serving() as other:  # whose port stands for README's, so that no command reaches another server
+        def then(command, check=True, **more):
+            state = {"S3MEMD_LISTEN": "127.0.0.1:0", "XDG_STATE_HOME": str(folder), "S3MEMD": S3MEMD}
+            return run(command, other, folder, check=check, **state, **more)
+
+        try:
+            yield re.search(r"s3memd ready on (\S+)", then(text))[1], then
+        finally:
+            then("s3memctl stop", check=False)
+
+
 @block("s3memctl start")
 def in_the_background(text, folder):
-    with serving() as other:  # only to say what a free port is
-        port = {"S3MEMD_LISTEN": "127.0.0.1:0", "XDG_STATE_HOME": str(folder), "S3MEMD": S3MEMD}
-        try:
-            url = re.match(r"s3memd ready on (\S+)", run(text, other, folder, **port))[1]
-            assert "test" in run(f"s3memctl ls --endpoint {url}; s3memctl status", other, folder, **port)
-            assert "Ready." in run("s3memctl logs", other, folder, **port)
-        finally:
-            run("s3memctl stop", other, folder, check=False, **port)
+    with started(text, folder) as (url, then):
+        assert "test" in then(f"s3memctl ls --endpoint {url}; s3memctl status")
+        assert "Ready." in then("s3memctl logs")
 
 
 FILES = {"a.txt": b"text", "dir/b c.json": b"{}", "dir/\u00e9.bin": bytes(range(256)) * 300}
@@ -157,15 +167,10 @@ def files_by_rclone(text, folder):
 
 @block("cat > seed.json")
 def seeded_users(text, folder):
-    with serving() as other:  # only to say what a free port is
-        port = {"S3MEMD_LISTEN": "127.0.0.1:0", "XDG_STATE_HOME": str(folder), "S3MEMD": S3MEMD}
-        try:
-            url = re.search(r"s3memd ready on (\S+)", run(text, other, folder, **port))[1]
-            bob = {"AWS_ACCESS_KEY_ID": "bob", "AWS_SECRET_ACCESS_KEY": "builder", "AWS_ENDPOINT_URL_S3": url}
-            assert run("aws s3 cp s3://demo/hello.txt -", other, folder, **bob) == "hello"
-            assert run("aws s3 ls", other, folder, **{**bob, "AWS_SECRET_ACCESS_KEY": "x"}, check=False) == ""
-        finally:
-            run("s3memctl stop", other, folder, check=False, **port)
+    with started(text, folder) as (url, then):
+        bob = {"AWS_ACCESS_KEY_ID": "bob", "AWS_SECRET_ACCESS_KEY": "builder", "AWS_ENDPOINT_URL_S3": url}
+        assert then("aws s3 cp s3://demo/hello.txt -", **bob) == "hello"
+        assert then("aws s3 ls", **{**bob, "AWS_SECRET_ACCESS_KEY": "x"}, check=False) == ""
 
 
 @block("s3memctl snapshot clean")
