@@ -5,7 +5,7 @@
 
 /* Sources: backlot/routers/s3.py (ListParts, measured), Scality's cloudserver pull request 698
  * (writes). A write with a version's id would else overwrite the object. */
-static enum s3_err refuse_version(struct s3_call *c)
+enum s3_err s3_refuse_version(struct s3_call *c)
 {
     struct str name = STR("versionId"), version = s3_param(c, name);
     if (!version.ptr)
@@ -65,7 +65,7 @@ static enum s3_err refuse_metadata(struct s3_call *c)
 
 enum s3_err s3_refuse_misplaced(struct s3_call *c)
 {
-    if ((c->op->flags & NO_VERSION) && c->param_count && refuse_version(c))
+    if ((c->op->flags & NO_VERSION) && c->param_count && s3_refuse_version(c))
         return c->err;
     if (c->op->handler == op_upload_part && refuse_metadata(c))
         return c->err;

@@ -8,5 +8,7 @@
 /* Refuses ?versionId and headers that the operation must not have; before authentication, as S3
  * does. INVALID_ARGUMENT */
 MUST_CHECK enum s3_err s3_refuse_misplaced(struct s3_call *c);
+/* Refuses ?versionId where there are no versions. INVALID_ARGUMENT */
+MUST_CHECK enum s3_err s3_refuse_version(struct s3_call *c);
 
 #endif

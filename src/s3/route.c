@@ -3,6 +3,7 @@
  * Keys are percent-decoded once and never normalised: a//b and a/../b are keys. */
 #include "s3/route.h"
 
+#include "s3/misplaced.h"
 #include "s3/misroute.h"
 #include "s3/service.h"
 
@@ -470,7 +471,7 @@ static enum s3_err check_request(struct s3_call *c)
  * measured. */
 static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
 {
-    struct str part = STR("partNumber"), version = STR("versionId");
+    struct str part = STR("partNumber");
     if (known_param(c, part).ptr) {
         if (sub.ptr && !str_eq(sub, STR("uploadId")))
             return conflicting_params(c, part, sub);
@@ -478,10 +479,7 @@ static enum s3_err check_bucket_query(struct s3_call *c, struct str sub)
                        : s3_fail_message(c, S3_INVALID_REQUEST,
                                          "Object must have a valid key name.");
     }
-    if (known_param(c, version).ptr)
-        return s3_invalid_argument(c, "This operation does not accept a version-id.", version,
-                                   known_param(c, version));
-    return S3_OK;
+    return s3_refuse_version(c);
 }
 
 /* Refuses a part's number beside a sub-resource of an object. Source: backlot/routers/s3.py,
