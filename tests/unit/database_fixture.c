@@ -130,20 +130,26 @@ int64_t ask_sql(const char *path, const char *sql)
     return value;
 }
 
-void wait_tidy(const struct fixture *f)
+void wait_sql(const struct fixture *f, const char *sql, int64_t value)
 {
     for (int tries = 0; tries < 5000; tries++) {
-        if (ask_sql(f->path,
-                    "SELECT (SELECT count(*) FROM garbage) + (SELECT count(*) FROM node n"
-                    " WHERE id NOT IN (SELECT node FROM branch)"
-                    " AND id NOT IN (SELECT node FROM snapshot)"
-                    " AND (SELECT count(*) FROM node WHERE parent = n.id)"
-                    " + (SELECT count(*) FROM bucket WHERE base = n.id"
-                    "    AND node NOT IN (SELECT id FROM node WHERE parent = n.id)) < 2)") == 0)
+        if (ask_sql(f->path, sql) == value)
             return;
         usleep(2000);
     }
-    fail_msg("garbage stays");
+    fail_msg("%s stays %lld", sql, (long long)ask_sql(f->path, sql));
+}
+
+void wait_tidy(const struct fixture *f)
+{
+    wait_sql(f,
+             "SELECT (SELECT count(*) FROM garbage) + (SELECT count(*) FROM node n"
+             " WHERE id NOT IN (SELECT node FROM branch)"
+             " AND id NOT IN (SELECT node FROM snapshot)"
+             " AND (SELECT count(*) FROM node WHERE parent = n.id)"
+             " + (SELECT count(*) FROM bucket WHERE base = n.id"
+             "    AND node NOT IN (SELECT id FROM node WHERE parent = n.id)) < 2)",
+             0);
 }
 
 void reopen(struct fixture *f)

@@ -33,6 +33,8 @@ void add_document(struct buf *out, struct root *root);
 void describe(struct store *store, struct buf *out);
 void assert_described(struct store *store, struct str before);
 int64_t ask_sql(const char *path, const char *sql);
+/* Waits until the query answers the value; fails after ten seconds. */
+void wait_sql(const struct fixture *f, const char *sql, int64_t value);
 /* Until the writer has nothing left to collect. */
 void wait_tidy(const struct fixture *f);
 /* Closed and opened again it is as it was; both ways of opening agree. */

@@ -351,13 +351,12 @@ static void test_garbage_is_collected(void **state)
     do_put(&p, b);
     assert_int_equal(branch_clear(&b), NAMED_OK);
     assert_int_equal(store_snapshot_drop(f.store, STR("s")), NAMED_OK);
-    while (ask_sql(f.path,
-                   "SELECT (SELECT count(*) FROM object) + (SELECT count(*) FROM segment)"
-                   " + (SELECT count(*) FROM chunk) + (SELECT count(*) FROM extent)"
-                   " + (SELECT count(*) FROM garbage)") > 0)
-        usleep(2000);
-    while (ask_sql(f.path, "SELECT count(*) FROM node") > 1)
-        usleep(2000);
+    wait_sql(&f,
+             "SELECT (SELECT count(*) FROM object) + (SELECT count(*) FROM segment)"
+             " + (SELECT count(*) FROM chunk) + (SELECT count(*) FROM extent)"
+             " + (SELECT count(*) FROM garbage)",
+             0);
+    wait_sql(&f, "SELECT count(*) FROM node", 1);
     branch_unref(TAKE(b));
     reopen(&f);
     close_fixture(&f);
@@ -386,8 +385,7 @@ static void test_a_small_object_replaces_a_large_one(void **state)
                                          " + (SELECT count(*) FROM segment)"),
                          0);
         /* One with the change, the others when nobody waits. */
-        while (ask_sql(f.path, "SELECT count(*) FROM chunk") > 0)
-            usleep(2000);
+        wait_sql(&f, "SELECT count(*) FROM chunk", 0);
         assert_int_equal(ask_sql(f.path, "SELECT count(*) FROM object"), 1);
     }
     branch_unref(TAKE(b));
