@@ -210,7 +210,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     if (str_has_prefix_nocase(line, LOST_HEADER)) {
         value = str_trim(str_from(line, LOST_HEADER.len));
         json_decref(x->lost);
-        x->lost = json_loadb(value.ptr, value.len, JSON_DISABLE_EOF_CHECK, NULL);
+        x->lost =
+            json_loadb(value.ptr, value.len, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
         ctl_make_printable(x->lost);
     }
     return line.len;
@@ -343,7 +344,9 @@ static void show_progress(struct exchange *x)
 
 static json_t *parse(const struct exchange *x)
 {
-    json_t *answer = json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, 0, NULL);
+    /* A key may have a NUL in it. */
+    json_t *answer =
+        json_loadb(x->answer.ptr ? x->answer.ptr : "", x->answer.len, JSON_ALLOW_NUL, NULL);
 
     if (!x->c->json && !x->c->as_is)
         ctl_make_printable(answer);

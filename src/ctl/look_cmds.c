@@ -225,7 +225,7 @@ static const char *text_of(const json_t *event, const char *field)
 
 static void print_event(const struct follower *f, struct str data)
 {
-    json_t *event = json_loadb(data.ptr, data.len, 0, NULL);
+    json_t *event = json_loadb(data.ptr, data.len, JSON_ALLOW_NUL, NULL);
 
     ctl_make_printable(event);
     if (f->c->json) {

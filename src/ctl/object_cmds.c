@@ -75,16 +75,33 @@ static void format_time(const char *iso, char out[32])
         (void)strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* A name from there on: as it is for a program, NUL and all; for eyes, as a terminal may have it.
+ */
+static void print_name(const struct ctl *c, const json_t *name, size_t from)
+{
+    struct str text = str_of(json_string_value(name), json_string_length(name));
+    AUTO_BUF(shown, MiB(1));
+
+    text = str_from(text, from);
+    if (c->terminal) {
+        ctl_add_printable(&shown, text);
+        text = buf_str(&shown);
+    }
+    if (text.len > 0)
+        fwrite(text.ptr, 1, text.len, stdout);
+    putchar('\n');
+}
+
 static void print_entry(const struct ctl *c, const json_t *entry, size_t folder_len)
 {
-    const char *prefix = json_string_value(json_object_get(entry, "prefix"));
-    const char *key = json_string_value(json_object_get(entry, "key"));
-    const char *version = json_string_value(json_object_get(entry, "versionId"));
+    const json_t *prefix = json_object_get(entry, "prefix");
+    json_t *version = json_object_get(entry, "versionId");
     uint64_t size = (uint64_t)json_integer_value(json_object_get(entry, "size"));
     char time[32], amount[32];
 
     if (prefix) {
-        printf("%30s %s\n", "PRE", prefix + folder_len);
+        printf("%30s ", "PRE");
+        print_name(c, prefix, folder_len);
         return;
     }
     format_time(json_string_value(json_object_get(entry, "modified")), time);
@@ -95,9 +112,11 @@ static void print_entry(const struct ctl *c, const json_t *entry, size_t folder_
     else
         snprintf(amount, sizeof(amount), "%llu", (unsigned long long)size);
     printf("%s %10s ", time, amount);
+    if (c->terminal)
+        ctl_make_printable(version);
     if (ctl_option(c, "versions"))
-        printf("%-32s ", version ? version : "-");
-    puts(key ? key + folder_len : "");
+        printf("%-32s ", json_is_string(version) ? json_string_value(version) : "-");
+    print_name(c, json_object_get(entry, "key"), folder_len);
 }
 
 /* Folders first. */
@@ -145,8 +164,7 @@ enum ctl_exit cmd_ls(struct ctl *c)
     status = read_place(c->args[0], false, &at);
     if (status)
         return status;
-    /* A program gets the keys as they are. */
-    c->as_is = !c->terminal;
+    c->as_is = true;
     status = ask_for_objects(c, at.bucket, at.key, recursive, &answer);
     if (status)
         return status;
@@ -377,7 +395,8 @@ static enum ctl_exit remove_batch(struct removal *r)
 static bool has_no_xml(struct str key)
 {
     for (size_t i = 0; i < key.len; i++) {
-        if ((unsigned char)key.ptr[i] < 0x20 && !strchr("\t\n\r", key.ptr[i]))
+        /* strchr would find a NUL, too. */
+        if ((unsigned char)key.ptr[i] < 0x20 && !memchr("\t\n\r", key.ptr[i], 3))
             return true;
     }
     return str_find(key, STR("\xEF\xBF\xBE")) != SIZE_MAX ||

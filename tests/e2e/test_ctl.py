@@ -320,17 +320,19 @@ def on_terminal(server, *args):
 
 @pytest.fixture(scope="module")
 def hostile():
-    with serving("--bucket", "data", "--verbose") as server:
+    with serving("--bucket", "data", "--bucket", "deep", "--verbose") as server:
         reply = http_request(server, "PUT", "/data/" + urllib.parse.quote(HOSTILE), body=b"x",
                              headers={"x-amz-meta-a": "b"})
         assert reply.status == 200
+        # What is shown is shorter than the key.
+        assert http_request(server, "PUT", "/deep/" + urllib.parse.quote(HOSTILE + "/x"), body=b"x").status == 200
         assert http_request(server, "GET", "/data/" + urllib.parse.quote(HOSTILE, safe="k\u20ac")).status
         yield server
 
 
 @pytest.mark.options
 @pytest.mark.parametrize("command", [
-    ["ls", "data"], ["requests"], ["events", "--count", "3"], ["stats"], ["requests", "--code", HOSTILE],
+    ["ls", "data"], ["ls", f"deep/{HOSTILE}/"], ["requests"], ["events", "--count", "3"], ["stats"], ["requests", "--code", HOSTILE],
     ["restore", HOSTILE], ["drop", HOSTILE], ["fault", "add", "--error", HOSTILE]])
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_nothing_drives_the_terminal(hostile, command, form):

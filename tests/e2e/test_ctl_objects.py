@@ -53,6 +53,15 @@ def test_ls_prints_what_aws_s3_ls_prints(store, place, how):
         assert shown == ctl(store, "ls", f"s3://{place}", *how, env=UTC)
 
 
+def test_keys_with_a_nul():
+    with serving("--bucket", "nul") as server:
+        for key in ("a%00b", "c%00d/e"):
+            http_request(server, "PUT", f"/nul/{key}", body=b"")
+        assert re.fullmatch(" *PRE c\0d/\n.* 0 a\0b\n", ctl(server, "ls", "nul"))
+        assert [e["key"] for e in ctl_json(server, "ls", "nul", "--recursive")] == ["a\0b", "c\0d/e"]
+        assert "a?b" in ctl(server, "requests")
+
+
 def test_ls_in_numbers(store):
     lines = ctl(store, "ls", "data").splitlines()
     assert lines[0] == " " * 27 + "PRE a/"
@@ -164,15 +173,15 @@ def test_rm(store):
 
 
 def test_rm_of_many_is_a_request_a_thousand():
-    keys = [f"k/{n:04} & <>" for n in range(2500)] + ["k/\r\n\t", "k/\x01"]
+    keys = [f"k/{n:04} & <>" for n in range(2500)] + ["k/\r\n\t", "k/\x01", "k/\0", "k/\0/x"]
     with serving("--bucket", "many") as server:
         for key in keys:
             http_request(server, "PUT", "/many/" + urllib.parse.quote(key), body=b"")
         ctl(server, "requests", "--clear")
-        assert ctl(server, "rm", "many/k", "--recursive") == "branch main: 2502 objects removed from many\n"
+        assert ctl(server, "rm", "many/k", "--recursive") == "branch main: 2504 objects removed from many\n"
         asked = [r["operation"] for r in ctl_json(server, "requests")["requests"]]
         # What XML cannot say goes by itself.
-        assert sorted(asked) == ["DeleteObject", "DeleteObjects", "DeleteObjects", "DeleteObjects"]
+        assert sorted(asked) == ["DeleteObject"] * 3 + ["DeleteObjects"] * 3
         assert "Contents" not in client(server).list_objects_v2(Bucket="many")
 
 
