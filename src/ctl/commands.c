@@ -10,9 +10,8 @@
         "key", "PATTERN", "only keys like this (* and ?)"                                      \
     }
 
-#define BACKUP_OPTIONS                                                                         \
-    {"bucket", "BUCKET", "of this bucket"},                                                    \
-        {"prefix", "PREFIX", "of the database under this prefix"},                             \
+#define BACKUP_OPTIONS(of_bucket, of_prefix)                                                   \
+    {"bucket", "BUCKET", of_bucket}, {"prefix", "PREFIX", of_prefix},                          \
         {"resources", "NAMES", "only these resources (users,orders)"},                         \
         {"passphrase-file", "FILE",                                                            \
          "what secrets are encrypted with (else $S3MEMCTL_PASSPHRASE)"},                       \
@@ -113,7 +112,7 @@ const struct ctl_command ctl_commands[] = {
      1,
      cmd_export,
      BRANCH,
-     {BACKUP_OPTIONS,
+     {BACKUP_OPTIONS("of this bucket", "of the database under this prefix"),
       {"no-compress", NULL, "plain .jsonl files"},
       {"archive", NULL, "what s3db.js's BackupPlugin restores, in place of JSONL"},
       {"force", NULL, "replace the backup that is there"}}},
@@ -125,7 +124,9 @@ const struct ctl_command ctl_commands[] = {
      1,
      cmd_import,
      BRANCH,
-     {BACKUP_OPTIONS,
+     {BACKUP_OPTIONS(
+          "into this one, made if it is missing (that of the manifest; --from needs it)",
+          "of the database under this prefix; with --from, only keys that start with it"),
       {"clear", NULL, "what is there of these resources goes first"},
       {"atomic", NULL, "all or nothing, in one step"},
       {"raw", NULL, "store lines as MemoryClient's importBackup does"},
