@@ -470,16 +470,17 @@ static enum ctl_exit check_options(const struct ctl *c, const struct site *from)
                                              "clear",     "atomic",          "raw"};
 
     if (c->arg_count > 0)
-        return ctl_complain(CTL_USAGE, "--from goes without '%s': import either", c->args[0]);
+        return ctl_complain(CTL_USAGE, "import takes '%s' or --from URL, not both", c->args[0]);
     if (!ctl_option(c, "bucket"))
-        return ctl_complain(CTL_USAGE, "--bucket says which bucket it is to come into");
+        return ctl_complain(CTL_USAGE, "--from needs --bucket BUCKET, into which it copies");
     for (size_t i = 0; i < ARRAY_LEN(of_backups); i++) {
         if (ctl_option(c, of_backups[i]))
             return ctl_complain(CTL_USAGE, "--%s goes with a backup, not with --from",
                                 of_backups[i]);
     }
     if (ctl_option(c, "no-sign-request") && ctl_option(c, "from-profile"))
-        return ctl_complain(CTL_USAGE, "--no-sign-request needs no --from-profile");
+        return ctl_complain(CTL_USAGE,
+                            "--no-sign-request and --from-profile exclude each other");
     if (ctl_option(c, "prefix") && *from->prefix)
         return ctl_complain(CTL_USAGE,
                             "a prefix stands in the URL already: leave out --prefix");
