@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DRAIN_S 10
@@ -117,6 +118,9 @@ static void serve(struct daemon *d)
         d->reload = false;
         server_reload(&d->server);
     }
+    /* As process 1 of a container it inherits what scripts left behind. */
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
     signals_wait(d, -1);
 }
 

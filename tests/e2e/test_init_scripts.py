@@ -689,3 +689,19 @@ def test_ignored_sigchld(tmp_path):
     server.wait_ready()
     assert scripts_of(server) == [("READY", "1.sh", "ERROR")]
     server.stop()
+
+
+def test_what_scripts_leave_is_buried(tmp_path):
+    """As process 1 of a container, which inherits all; here by PR_SET_CHILD_SUBREAPER."""
+    out = tmp_path / "out"
+    script(tmp_path / "init/ready.d/leave.sh", f"sleep 0.2 & sleep 1 & echo $! > {out}")
+    inherit = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", inherit, S3MEMD, "--listen", "127.0.0.1:0", "--init-dir", tmp_path / "init"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        try:
+            assert b"ready" in run.stdout.readline()
+            left = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+            assert lines(out)[0] in left.read_text().split()
+            eventually(lambda: not left.read_text())
+        finally:
+            run.terminate()
