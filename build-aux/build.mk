@@ -36,12 +36,13 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(LIB_CFLAGS) $(HARDEN_CFLAGS) -fvisibility=
              -fPIC -pthread $(CFLAGS) $(LTO_CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) -pthread $(LDFLAGS) $(SANITIZE)
 
-ROOMS := base app store auth s3 s3db http disk admin config lib daemon
-LIB_SRC := $(filter-out src/daemon/main.c,$(patsubst $(SRC)/%,%,$(foreach r,$(ROOMS),$(wildcard $(SRC)/src/$(r)/*.c))))
+# The sources of rooms, at every depth; with the path below $(SRC).
+sources = $(sort $(patsubst $(SRC)/%,%,$(shell find $(SRC)/src/$(1) -name '*.c')))
+LIB_SRC := $(filter-out src/daemon/main.c src/ctl/%,$(call sources,))
 LIB_OBJ = $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB = $(BUILD)/libs3mem-internal.a
 # s3memctl: what it needs of the rooms base and auth comes out of the archive.
-CTL_SRC := $(patsubst $(SRC)/%,%,$(wildcard $(SRC)/src/ctl/*.c))
+CTL_SRC := $(call sources,ctl)
 CTL_OBJ = $(CTL_SRC:%.c=$(BUILD)/%.o)
 PROGRAMS = $(BUILD)/s3memd $(if $(filter no,$(WITH_CTL)),,$(BUILD)/s3memctl)
 
@@ -62,8 +63,8 @@ $(BUILD)/gen/%.inc: $(SRC)/src/%.sql
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 DISK_SQL = schema columns invariants
 $(BUILD)/src/admin/openapi.o: $(BUILD)/gen/admin/openapi.inc
-$(BUILD)/src/disk/database.o: $(BUILD)/gen/disk/schema.inc
-$(BUILD)/src/disk/check.o: $(DISK_SQL:%=$(BUILD)/gen/disk/%.inc)
+$(BUILD)/src/disk/sqlite/database.o: $(BUILD)/gen/disk/sqlite/schema.inc
+$(BUILD)/src/disk/sqlite/check.o: $(DISK_SQL:%=$(BUILD)/gen/disk/sqlite/%.inc)
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

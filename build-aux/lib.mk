@@ -21,9 +21,9 @@ else
 all: lib
 endif
 
-$(LIBS3MEM_SO): $(LIBS3MEM_OBJ) $(SRC)/src/lib/libs3mem.map
+$(LIBS3MEM_SO): $(LIBS3MEM_OBJ) $(SRC)/src/server/libs3mem.map
 	$(call say,LD,$@)
-	$(Q)$(CC) -shared -Wl,-soname,$(LIBS3MEM_SONAME) -Wl,--version-script=$(SRC)/src/lib/libs3mem.map \
+	$(Q)$(CC) -shared -Wl,-soname,$(LIBS3MEM_SONAME) -Wl,--version-script=$(SRC)/src/server/libs3mem.map \
 	    -Wl,-z,relro,-z,now -pthread $(LDFLAGS) $(LTO_LDFLAGS) $(LIBS3MEM_OBJ) $(LIB_LIBS) -o $@
 	$(Q)ln -sf $(@F) $(BUILD)/$(LIBS3MEM_SONAME) && ln -sf $(@F) $(BUILD)/libs3mem.so
 

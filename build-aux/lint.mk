@@ -17,6 +17,6 @@ check-format:
 	@clang-format --dry-run --Werror $(FORMATTED)
 
 # clang-tidy with the checks of .clang-tidy, one process a core; any finding is an error.
-tidy: $(BUILD)/config.mk $(DISK_SQL:%=$(BUILD)/gen/disk/%.inc) $(BUILD)/gen/admin/openapi.inc
+tidy: $(BUILD)/config.mk $(DISK_SQL:%=$(BUILD)/gen/disk/sqlite/%.inc) $(BUILD)/gen/admin/openapi.inc
 	printf '%s\n' $(LIB_SRC:%=$(SRC)/%) $(CTL_SRC:%=$(SRC)/%) $(SRC)/src/daemon/main.c | xargs -P $$(nproc) -I{} \
 	    clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CPPFLAGS) -std=gnu11 $(LIB_CFLAGS)

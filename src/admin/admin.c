@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* admin.c - the life of a request, and the door. */
 #include "admin/call.h"
-#include "admin/faults.h"
-#include "admin/jobs.h"
-#include "admin/journal.h"
-#include "admin/statistics.h"
+#include "admin/files/jobs.h"
+#include "admin/traffic/faults.h"
+#include "admin/traffic/journal.h"
+#include "admin/traffic/statistics.h"
 
 #include <stdlib.h>
 

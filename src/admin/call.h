@@ -11,8 +11,8 @@
 #ifndef S3MEM_ADMIN_CALL_H
 #define S3MEM_ADMIN_CALL_H
 
-#include "s3mem/admin.h"
-#include "s3mem/store.h"
+#include "admin/admin.h"
+#include "store/store.h"
 
 #include <jansson.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* clear.c - emptying a branch, a bucket (both O(1)) or a prefix (in turns). */
-#include "admin/stats.h"
+#include "admin/traffic/stats.h"
 
 /* Between two looks at the clock; others get their turn when a prefix takes longer. */
 #define KEYS_A_LOOK 2

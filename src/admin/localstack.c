@@ -2,7 +2,7 @@
 /* localstack.c - the endpoints of LocalStack that tools wait on and test suites call, in its
  * JSON shapes. Source: LocalStack's documentation, "Internal endpoints". */
 #include "admin/call.h"
-#include "s3mem/store.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <sys/utsname.h>

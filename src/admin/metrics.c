@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics.c - GET metrics: the statistics in Prometheus' text format 0.0.4. Source: Prometheus
  * documentation, "Exposition formats". */
-#include "admin/stats.h"
+#include "admin/traffic/stats.h"
 
 #define STORED_MAX MiB(16)
 

@@ -2,7 +2,7 @@
 /* objects.c - GET objects: what a bucket holds, as it was at one instant. Written in turns, so
  * that a list of a million keys stops nobody. */
 #include "admin/call.h"
-#include "admin/entry.h"
+#include "admin/traffic/entry.h"
 
 /* Of one request; released with it. */
 struct object_list {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cors.c - headers of replies to browsers: what a page at home may read of them (CORS), and
  * what keeps an object from running as a page of our own origin. */
-#include "s3mem/app.h"
+#include "app/app.h"
 
 /* "*" is for requests without credentials (cookies), as those of SDKs; the rest for others. */
 #define EXPOSED                                                                                \

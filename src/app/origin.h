@@ -3,7 +3,7 @@
 #ifndef S3MEM_APP_ORIGIN_H
 #define S3MEM_APP_ORIGIN_H
 
-#include "s3mem/app.h"
+#include "app/app.h"
 
 /* "localhost:4566" gives "localhost", "[::1]:4566" gives "[::1]". */
 struct str host_without_port(struct str host);

@@ -4,7 +4,7 @@
 #ifndef S3MEM_AUTH_CANONICAL_H
 #define S3MEM_AUTH_CANONICAL_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 struct canonical_form {
     struct str signed_headers; /* "host;x-amz-date", in the client's order */

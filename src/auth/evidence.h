@@ -4,7 +4,7 @@
 #ifndef S3MEM_AUTH_EVIDENCE_H
 #define S3MEM_AUTH_EVIDENCE_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 enum evidence_id {
     /* headers */

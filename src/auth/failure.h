@@ -4,7 +4,7 @@
 #ifndef S3MEM_AUTH_FAILURE_H
 #define S3MEM_AUTH_FAILURE_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 /* Forgets what was there, makes room for `bytes` of text and returns err. The message stays
  * S3's default. Everything that is added later is cut to the room: the fields point into the

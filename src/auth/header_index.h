@@ -3,7 +3,7 @@
 #ifndef S3MEM_AUTH_HEADER_INDEX_H
 #define S3MEM_AUTH_HEADER_INDEX_H
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 /* Fewer are gone through one by one. */
 #define HEADER_INDEX_MIN 32

@@ -3,7 +3,7 @@
 #ifndef S3MEM_AUTH_POLICY_H
 #define S3MEM_AUTH_POLICY_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 struct post_fields {
     const struct form_field *fields;

@@ -6,7 +6,7 @@
 #ifndef S3MEM_AUTH_SIGNING_KEY_H
 #define S3MEM_AUTH_SIGNING_KEY_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 #define REGION_MAX     64 /* longer regions are malformed */
 #define SCOPE_DATE_LEN 8

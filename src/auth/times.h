@@ -3,7 +3,7 @@
 #ifndef S3MEM_AUTH_TIMES_H
 #define S3MEM_AUTH_TIMES_H
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 #define MAX_SKEW_NS (15 * 60 * NS_PER_S)
 

@@ -25,6 +25,12 @@ struct str {
     size_t len;
 };
 
+/* One stretch of a body in somebody else's memory. */
+struct slice {
+    const void *ptr;
+    size_t len;
+};
+
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NONE     ((struct str){NULL, 0})
 

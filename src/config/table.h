@@ -3,7 +3,7 @@
 #ifndef S3MEM_CONFIG_TABLE_H
 #define S3MEM_CONFIG_TABLE_H
 
-#include "s3mem/config.h"
+#include "config/config.h"
 
 enum setting_type {
     SETTING_GROUP, /* a heading of --help, no setting */

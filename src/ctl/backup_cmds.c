@@ -2,7 +2,7 @@
 /* backup_cmds.c - s3db backups: on this machine, through a tar that the server sends or takes;
  * or with --server on the server's own disk. */
 #include "ctl/ctl.h"
-#include "disk/container.h"
+#include "disk/backup/container.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #ifndef S3MEM_CTL_CTL_H
 #define S3MEM_CTL_CTL_H
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 #include <jansson.h>
 #include <stdio.h>

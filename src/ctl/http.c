@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http.c - requests to the server, by libcurl; signed when there are keys. */
 #include "ctl/http.h"
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* site.c - requests to one bucket of an S3, signed by SigV4. */
 #include "ctl/site.h"
+#include "auth/auth.h"
 #include "ctl/xml.h"
-#include "disk/container.h"
-#include "s3mem/auth.h"
+#include "disk/backup/container.h"
 
 #include <errno.h>
 #include <stdlib.h>

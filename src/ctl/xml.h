@@ -3,7 +3,7 @@
 #ifndef S3MEM_CTL_XML_H
 #define S3MEM_CTL_XML_H
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 /* The first element of that name in *rest: *inner is what stands between its tags, *rest moves
  * behind it. Of elements that hold others of their own name the first end counts. False: there

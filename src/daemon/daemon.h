@@ -3,7 +3,7 @@
 #ifndef S3MEM_DAEMON_DAEMON_H
 #define S3MEM_DAEMON_DAEMON_H
 
-#include "lib/server.h"
+#include "server/server.h"
 
 #include <signal.h>
 

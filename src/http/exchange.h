@@ -9,7 +9,7 @@
 #ifndef S3MEM_HTTP_EXCHANGE_H
 #define S3MEM_HTTP_EXCHANGE_H
 
-#include "s3mem/http.h"
+#include "http/http.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>

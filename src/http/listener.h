@@ -3,7 +3,7 @@
 #ifndef S3MEM_HTTP_LISTENER_H
 #define S3MEM_HTTP_LISTENER_H
 
-#include "s3mem/http.h"
+#include "http/http.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -3,7 +3,7 @@
 #ifndef S3MEM_HTTP_TLS_H
 #define S3MEM_HTTP_TLS_H
 
-#include "s3mem/http.h"
+#include "http/http.h"
 
 struct MHD_Connection;
 

@@ -16,7 +16,7 @@
 #include "s3/route.h"
 #include "s3/service.h"
 #include "s3/settle.h"
-#include "s3/xml_read.h"
+#include "s3/xml/xml_read.h"
 
 #define DOCUMENT_MAX KiB(64)
 /* 10,000 parts with checksums, or 1,000 keys of 1,024 bytes escaped, take more than one MiB. */

@@ -11,8 +11,8 @@
 #ifndef S3MEM_S3_CALL_H
 #define S3MEM_S3_CALL_H
 
-#include "s3/payload.h"
-#include "s3mem/s3.h"
+#include "s3/body/payload.h"
+#include "s3/s3.h"
 
 struct s3_call;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* misplaced.c - parameters and headers of other operations. */
 #include "s3/misplaced.h"
-#include "s3/user_metadata.h"
+#include "s3/object/user_metadata.h"
 
 /* Sources: backlot/routers/s3.py (ListParts, measured), Scality's cloudserver pull request 698
  * (writes). A write with a version's id would else overwrite the object. */

@@ -3,7 +3,7 @@
 #include "s3/service.h"
 #include "s3/route.h"
 
-#include "s3/xml_read.h"
+#include "s3/xml/xml_read.h"
 
 #define DEFAULT_OWNER DEFAULT_OWNER_ID "\n" DEFAULT_OWNER_NAME "\n" DEFAULT_OWNER_ACCOUNT
 

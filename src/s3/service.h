@@ -6,9 +6,9 @@
 
 #include <stdatomic.h>
 
-#include "base/traffic.h"
+#include "app/app.h"
 #include "s3/call.h"
-#include "s3/rename_tokens.h"
+#include "s3/object/rename_tokens.h"
 
 #define DEFAULT_OWNER_ID      "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 #define DEFAULT_OWNER_NAME    "webfile"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* js.h - what JavaScript does to values, for the sources of this room; s3mem/s3db.h has the
+/* js.h - what JavaScript does to values, for the sources of this room; s3db/s3db.h has the
  * rest. */
 #ifndef S3MEM_S3DB_JS_H
 #define S3MEM_S3DB_JS_H
 
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 /* NULL: memory is out, or the bytes are no UTF-8. */
 json_t *js_string(struct str text);

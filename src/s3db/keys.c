@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* keys.c - which object of a bucket is what, by its key. */
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 #define DESCRIPTOR_NAME "s3db.json"
 

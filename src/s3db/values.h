@@ -8,7 +8,7 @@
 #ifndef S3MEM_S3DB_VALUES_H
 #define S3MEM_S3DB_VALUES_H
 
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 /* ---- the header layer (header_text.c) ---------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #ifndef S3MEM_STORE_ACCOUNT_H
 #define S3MEM_STORE_ACCOUNT_H
 
-#include "s3mem/base.h"
+#include "base/base.h"
 
 #include <stdatomic.h>
 

@@ -2,7 +2,7 @@
 /* attrs.c - packed attributes: one byte of enum attr, then for ATTR_META the name, then the
  * value, each a length (7 bits a byte, low first, the top bit says more follow) and its bytes.
  */
-#include "s3mem/store.h"
+#include "store/store.h"
 
 static const struct str headers[ATTR_COUNT] = {
 #define X(name, header) [ATTR_##name] = {header, sizeof(header) - 1},

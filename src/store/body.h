@@ -3,7 +3,7 @@
 #ifndef S3MEM_STORE_BODY_H
 #define S3MEM_STORE_BODY_H
 
-#include "s3mem/store.h"
+#include "store/store.h"
 
 /* Gives back what a body that has been written reserved and did not need. Only its writer. */
 void body_seal(struct body *b);

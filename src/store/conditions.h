@@ -3,7 +3,7 @@
 #ifndef S3MEM_STORE_CONDITIONS_H
 #define S3MEM_STORE_CONDITIONS_H
 
-#include "s3mem/store.h"
+#include "store/store.h"
 
 /* False: there is no need to look for the current record. c may be NULL. */
 static inline bool conditions_any(const struct write_conditions *c)

@@ -7,11 +7,11 @@
 #ifndef S3MEM_STORE_CORE_H
 #define S3MEM_STORE_CORE_H
 
-#include "s3mem/store.h"
 #include "store/account.h"
 #include "store/pool.h"
 #include "store/reaper.h"
 #include "store/recycler.h"
+#include "store/store.h"
 #include "store/tree.h"
 
 #include <pthread.h>

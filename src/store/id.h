@@ -5,7 +5,7 @@
 #ifndef S3MEM_STORE_ID_H
 #define S3MEM_STORE_ID_H
 
-#include "s3mem/store.h"
+#include "store/store.h"
 
 void version_id_encode(uint64_t sequence, char out[VERSION_ID_SIZE]);
 /* False when this never was a version id. */

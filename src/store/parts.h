@@ -4,7 +4,7 @@
 #ifndef S3MEM_STORE_PARTS_H
 #define S3MEM_STORE_PARTS_H
 
-#include "s3mem/store.h"
+#include "store/store.h"
 
 struct parts;
 

@@ -5,7 +5,7 @@
 #ifndef S3MEM_STORE_POOL_H
 #define S3MEM_STORE_POOL_H
 
-#include "s3mem/base.h"
+#include "base/base.h"
 
 struct pool;
 

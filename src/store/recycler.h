@@ -10,7 +10,7 @@
 #ifndef S3MEM_STORE_RECYCLER_H
 #define S3MEM_STORE_RECYCLER_H
 
-#include "s3mem/base.h"
+#include "base/base.h"
 
 #include <pthread.h>
 

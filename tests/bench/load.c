@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 #define LATENCIES_MAX (1u << 20)
 #define READ_SIZE     KiB(256)

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 #define BODY_BYTES 100
 #define ROUNDS     201

@@ -3,8 +3,8 @@
  * clock stands at the time of AWS's published examples, so that the seeds are valid. */
 #include <assert.h>
 
+#include "auth/auth.h"
 #include "raw_request.h"
-#include "s3mem/auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

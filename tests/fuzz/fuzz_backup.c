@@ -5,7 +5,7 @@
  * without errors is exported, and goes in again. */
 #include <assert.h>
 
-#include "disk/backup.h"
+#include "disk/backup/backup.h"
 
 #define MEMORY MiB(256)
 

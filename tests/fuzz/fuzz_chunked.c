@@ -3,7 +3,7 @@
  * aws-chunked body. Read whole and in small pieces it must mean the same. */
 #include <assert.h>
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
  * could be written, opened again. */
 #include "work_with.h"
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>

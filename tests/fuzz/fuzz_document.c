@@ -5,7 +5,7 @@
  * that it should have. */
 #include "work_with.h"
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * must mean the same. */
 #include <assert.h>
 
-#include "s3/form_read.h"
+#include "s3/form/form_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
  * What the log is told is printable; names out of options are judged without harm. */
 #include <assert.h>
 
+#include "app/app.h"
 #include "raw_request.h"
-#include "s3mem/app.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

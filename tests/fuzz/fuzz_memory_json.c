@@ -4,7 +4,7 @@
  * same. */
 #include <assert.h>
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

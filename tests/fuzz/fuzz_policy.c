@@ -3,7 +3,7 @@
  * given to the form as base64. Evaluated with and without credentials. */
 #include <assert.h>
 
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

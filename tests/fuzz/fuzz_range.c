@@ -5,7 +5,7 @@
 
 #include "../unit/s3_ask.h"
 
-#include "s3/conditions.h"
+#include "s3/object/conditions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

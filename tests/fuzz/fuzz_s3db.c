@@ -4,7 +4,7 @@
  * Secrets stay closed: opening them takes a hundred thousand hashes each. */
 #include <assert.h>
 
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 #define PAIRS_MAX 64
 #define OUT_MAX   MiB(16)

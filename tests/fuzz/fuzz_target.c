@@ -6,7 +6,7 @@
 #include <assert.h>
 
 #include "raw_request.h"
-#include "s3mem/s3.h"
+#include "s3/s3.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,9 +3,9 @@
  * tells. What the reader accepts must be a proper tree, and the same one. */
 #include <assert.h>
 
-#include "s3/xml_guard.h"
+#include "s3/xml/xml_guard.h"
 
-#include "s3/xml_read.h"
+#include "s3/xml/xml_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

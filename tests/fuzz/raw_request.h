@@ -6,7 +6,7 @@
 #ifndef S3MEM_TESTS_RAW_REQUEST_H
 #define S3MEM_TESTS_RAW_REQUEST_H
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 #define RAW_HEADERS_MAX 64
 

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#include "s3mem/store.h"
+#include "store/store.h"
 
 #define WORK_ENTRIES 24 /* of each listing so many are written to and deleted */
 #define WORK_PARTS   16

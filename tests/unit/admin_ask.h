@@ -3,7 +3,7 @@
 #ifndef S3MEM_TESTS_ADMIN_ASK_H
 #define S3MEM_TESTS_ADMIN_ASK_H
 
-#include "s3mem/admin.h"
+#include "admin/admin.h"
 
 #include <pthread.h>
 #include <stdlib.h>

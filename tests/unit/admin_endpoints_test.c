@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* admin_endpoints_test.c - the endpoints' answers, and who may not have them. The application
  * is called as the front end would. */
-#include "s3mem/admin.h"
-#include "s3mem/store.h"
+#include "admin/admin.h"
+#include "store/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "admin/jobs.h"
+#include "admin/files/jobs.h"
 #include "admin_ask.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* admin_journal_test.c - the journal of requests, its listings, and the events. */
 #include "admin/call.h"
-#include "admin/journal.h"
-#include "admin/statistics.h"
-#include "admin/watch.h"
+#include "admin/traffic/journal.h"
+#include "admin/traffic/statistics.h"
+#include "admin/traffic/watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

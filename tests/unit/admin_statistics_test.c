@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* admin_statistics_test.c - counting requests, and the documents that say what was counted. */
-#include "admin/stats.h"
+#include "admin/traffic/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef S3MEM_TESTS_ADMIN_TRAFFIC_H
 #define S3MEM_TESTS_ADMIN_TRAFFIC_H
 
-#include "s3mem/base.h"
+#include "app/app.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "s3mem/app.h"
+#include "app/app.h"
 
 #define HEADERS_MAX 8
 #define AGENT       "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0\n"

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "../fuzz/raw_request.h"
-#include "s3mem/auth.h"
+#include "auth/auth.h"
 
 #define EXAMPLE_KEY    "AKIAIOSFODNN7EXAMPLE"
 #define EXAMPLE_SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -4,7 +4,7 @@
 #ifndef S3MEM_TESTS_DATABASE_FIXTURE_H
 #define S3MEM_TESTS_DATABASE_FIXTURE_H
 
-#include "disk/database.h"
+#include "disk/sqlite/database.h"
 #include "failing_disk.h"
 #include "store_util.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders, tars and text files: what comes out is what went in, and what is refused. */
-#include "disk/lines.h"
+#include "disk/files/lines.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* disk_document_test.c - snapshot documents: written, read, written again: the same bytes; and
  * whatever is not as it was written is refused whole. */
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 #include "store_util.h"
 
 #define DOCUMENT_MAX MiB(80)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 static const char file[] =
     "{\"timestamp\":\"2026-11-22T22:06:42.465Z\",\"bucket\":\"vec\",\"objectCount\":2,"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "s3mem/disk.h"
+#include "disk/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * to. Files are the real ones, each behind a struct of ours. */
 #include "failing_disk.h"
 
-#include "s3mem/base.h"
+#include "base/base.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>

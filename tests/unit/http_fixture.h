@@ -4,7 +4,7 @@
 #ifndef S3MEM_TESTS_HTTP_FIXTURE_H
 #define S3MEM_TESTS_HTTP_FIXTURE_H
 
-#include "s3mem/http.h"
+#include "http/http.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* http_listener_test.c - addresses, sockets that are taken, socket files. */
-#include "s3mem/http.h"
+#include "http/http.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "s3mem/s3.h"
+#include "s3/s3.h"
 
 #define ASK_HEADERS_MAX 32
 

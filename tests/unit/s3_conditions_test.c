@@ -6,7 +6,7 @@
 
 #include "s3_ask.h"
 
-#include "s3/conditions.h"
+#include "s3/object/conditions.h"
 
 #define ETAG_OF_DATA "\"8d777f385d3dfec8815d20f7496026dc\""
 #define BEFORE       "Fri, 01 Jan 2027 11:59:59 GMT"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "s3/form_read.h"
+#include "s3/form/form_read.h"
 
 /* What the sink was told, as text: "name=value;" and "[filename]bytes". */
 struct seen {

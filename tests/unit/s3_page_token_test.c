@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "s3/page_token.h"
+#include "s3/list/page_token.h"
 
 static bool reads_as(struct str token, struct str position)
 {

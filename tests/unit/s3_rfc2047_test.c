@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "s3/rfc2047.h"
+#include "s3/object/rfc2047.h"
 
 struct pair {
     const char *in, *out;

@@ -9,8 +9,8 @@
 
 #include <time.h>
 
-#include "s3/xml_guard.h"
-#include "s3/xml_read.h"
+#include "s3/xml/xml_guard.h"
+#include "s3/xml/xml_read.h"
 
 /* Reads a whole document, in pieces of so many bytes. */
 static enum s3_err read_pieces(struct xml_reader **reader, const struct xml_node **out,

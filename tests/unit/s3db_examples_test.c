@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 struct example {
     const char *definition; /* JSON: of the attribute */

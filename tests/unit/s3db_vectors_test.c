@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "s3mem/s3db.h"
+#include "s3db/s3db.h"
 
 #define PREFIX    STR("pre/fix/")
 #define PAIRS_MAX 100

@@ -155,12 +155,14 @@ def fill_with(server, head, sent, count):
 MD5 = f"Content-MD5: {'A' * 22}==\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=X\r\n"
 FIELD = '--X\r\nContent-Disposition: form-data; name="{}"\r\n\r\n'
-# Requests whose documents are kept: what they start with, and the length of the rest.
+BLANKS = b" " * 500_000
+ELEMENTS = b"<a>" + b"<a></a>\n" * 70_000  # of XML no blanks are kept
+# Requests whose documents are kept: what they start with, what follows, and the length of that.
 DOCUMENTS = {
-    "DeleteObjects": ("POST /{}?delete HTTP/1.1\r\n" + MD5, "", 500_000),
-    "PutBucketTagging": ("PUT /{}?tagging HTTP/1.1\r\n" + MD5, "", 60_000),
-    "PostObject": ("POST /{} HTTP/1.1\r\n" + FORM, FIELD.format("a"), 60_000),
-    "faults": ("PUT /_s3mem/faults HTTP/1.1\r\n", "", 60_000),
+    "DeleteObjects": ("POST /{}?delete HTTP/1.1\r\n" + MD5, "", ELEMENTS, 500_000),
+    "PutBucketTagging": ("PUT /{}?tagging HTTP/1.1\r\n" + MD5, "", ELEMENTS, 60_000),
+    "PostObject": ("POST /{} HTTP/1.1\r\n" + FORM, FIELD.format("a"), BLANKS, 60_000),
+    "faults": ("PUT /_s3mem/faults HTTP/1.1\r\n", "", BLANKS, 60_000),
 }
 
 
@@ -171,17 +173,17 @@ def test_documents_under_way_are_bounded(which):
     with serving("--max-memory", "2MiB") as server:
         bucket = unique("w")
         client(server).create_bucket(Bucket=bucket)
-        line, start, length = DOCUMENTS[which]
+        line, start, text, length = DOCUMENTS[which]
         head = line.format(bucket) + HOST + f"Content-Length: {length + len(start)}\r\n\r\n" + start
         idle = fill_with(server, head, b"", 50)
         time.sleep(0.1)
         quiet = stats(server)["requests"]
         assert quiet < 128 * 1024, quiet
-        wires = fill_with(server, head, b" " * 16_000, 100)
+        wires = fill_with(server, head, text[:16_000], 100)
         eventually(lambda: 384 * 1024 < stats(server)["requests"] <= 512 * 1024)
         with Wire(server) as w:
             w.send(head)
-            w.send(b" " * length)
+            w.send(text[:length])
             reply = w.reply()
             assert reply.status == 503 and b"SlowDown" in reply.body
         assert stats(server)["requests"] <= 512 * 1024
