@@ -220,6 +220,16 @@ static void use_keys(struct site *s, const char *key, const char *secret, const 
     s->key_source = source;
 }
 
+/* "https://KEY:SECRET@HOST/": it would be shown with each complaint, and is no signature. */
+static bool has_keys(struct str url)
+{
+    size_t scheme = str_find(url, STR("://")), slash;
+    struct str host = scheme == SIZE_MAX ? STR("") : str_from(url, scheme + 3);
+
+    slash = str_find_char(host, '/');
+    return str_find_char(slash == SIZE_MAX ? host : str_of(host.ptr, slash), '@') != SIZE_MAX;
+}
+
 /* p: lends its texts. */
 static enum ctl_exit open_source(struct ctl *c, struct ctl_profile *p, struct site *s)
 {
@@ -228,6 +238,9 @@ static enum ctl_exit open_source(struct ctl *c, struct ctl_profile *p, struct si
     bool ours = variables_are_of_target(c);
     const char *fallback = ours ? NULL : ctl_variable("AWS_PROFILE");
 
+    if (has_keys(str_c(url)))
+        return ctl_complain(CTL_USAGE, "keys do not belong into the URL of --from: "
+                                       "--from-profile names them");
     ctl_profile_read(p, named ? named : fallback ? fallback : "default");
     if (named && !p->found)
         return ctl_complain(CTL_USAGE,

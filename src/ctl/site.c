@@ -76,6 +76,10 @@ bool site_parse(struct site *s, const char *url, const char *endpoint, const cha
         *why = "there is a % without two hex digits in it";
         return false;
     }
+    if (str_find_char(buf_str(&path), '\0') != SIZE_MAX) {
+        *why = "there is a NUL in it";
+        return false;
+    }
     s->base = xstrndup(str_of(text.ptr, scheme + 3 + host.len));
     return take_path(s, buf_str(&path), why);
 }

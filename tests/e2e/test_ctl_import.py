@@ -276,6 +276,10 @@ def test_refusals_in_words(far, source, target):
                  ["--from", "s3://b", "--atomic"], ["--from", "s3://b", "--resources", "x"], ["DIR", "--dry-run"], [],
                  ["--from", "s3://b", "--no-sign-request", "--from-profile", "x"]):
         refused(*args, status=2)
+    assert "there is a NUL in it" in refused("--from", "http://h/b/%00", status=2)
+    for scheme in ("https", "s3"):
+        said = refused("--from", f"{scheme}://key:hush@host/bkt", status=2)
+        assert "--from-profile names them" in said and "hush" not in said
     assert run_ctl(target, "import", "--from", url_of(source, "plain")).returncode == 2
     # A bucket is not created for a source that cannot be read.
     assert "never" not in [b["Name"] for b in client(target).list_buckets()["Buckets"]]
