@@ -355,7 +355,8 @@ static void show_progress(void *arg, const struct pull_counts *counts)
         return;
     m->shown_ns = now_ns;
     ctl_format_bytes(counts->bytes, amount);
-    fprintf(stderr, "\r%zu objects, %s; %zu were there  ", counts->copied, amount, m->skipped);
+    fprintf(stderr, "\r%zu objects, %s; %zu were there  ", counts->copied, amount,
+            m->skipped + counts->unchanged);
 }
 
 /* Had the object to be put at once, as its source or the target would not have its parts? */
@@ -364,9 +365,11 @@ static bool lost_its_parts(const struct entry *source, const struct entry *targe
     return strchr(source->etag, '-') && !strchr(target->etag, '-');
 }
 
+enum presence { MISSING, OTHER_ETAG, THERE };
+
 /* Does the target have it as it is? Metadata may have changed where the bytes did not: then the
  * source's is the newer one. */
-static bool is_there(struct import *m, const struct entry *e)
+static enum presence look_for(struct import *m, const struct entry *e)
 {
     const struct entry *there = listing_entry(&m->target);
 
@@ -374,19 +377,24 @@ static bool is_there(struct import *m, const struct entry *e)
         m->target.at++;
         there = listing_entry(&m->target);
     }
-    return there && str_eq(entry_key(there), entry_key(e)) && there->size == e->size &&
-           there->modified_ns >= e->modified_ns &&
-           (strcmp(there->etag, e->etag) == 0 || lost_its_parts(e, there));
+    if (!there || !str_eq(entry_key(there), entry_key(e)) || there->size != e->size ||
+        there->modified_ns < e->modified_ns)
+        return MISSING;
+    if (strcmp(there->etag, e->etag) == 0 || lost_its_parts(e, there))
+        return THERE;
+    /* Times have seconds only: of two in one second nobody knows which is the newer. */
+    return there->modified_ns > e->modified_ns ? OTHER_ETAG : MISSING;
 }
 
 /* False: it is over. */
 static bool import_entry(struct import *m, const struct entry *e)
 {
-    struct pull_item item = {entry_key(e), str_c(e->etag), e->size};
+    enum presence presence = look_for(m, e);
+    struct pull_item item = {entry_key(e), str_c(e->etag), e->size, presence == OTHER_ETAG};
     AUTO_BUF(shown, KiB(64));
     char amount[32];
 
-    if (is_there(m, e)) {
+    if (presence == THERE) {
         m->skipped++;
         return !is_interrupted();
     }
@@ -425,6 +433,7 @@ static enum ctl_exit import_entries(struct import *m)
 static enum ctl_exit tell_result(const struct import *m, enum ctl_exit status)
 {
     const struct pull_counts *n = pull_counts(m->pull);
+    size_t unchanged = m->skipped + n->unchanged;
     const char *url = ctl_option(m->c, "from"), *bucket = ctl_option(m->c, "bucket");
     bool dry = ctl_option(m->c, "dry-run") != NULL;
     char amount[32];
@@ -434,7 +443,7 @@ static enum ctl_exit tell_result(const struct import *m, enum ctl_exit status)
                                        "bucket", bucket, "branch", ctl_branch_name(m->c),
                                        "copied", (json_int_t)(dry ? m->planned : n->copied),
                                        "bytes", (json_int_t)(dry ? m->planned_bytes : n->bytes),
-                                       "unchanged", (json_int_t)m->skipped, "failed",
+                                       "unchanged", (json_int_t)unchanged, "failed",
                                        (json_int_t)n->failed, "dryRun", dry));
         return status;
     }
@@ -444,8 +453,8 @@ static enum ctl_exit tell_result(const struct import *m, enum ctl_exit status)
     printf("%zu objects (%s) %s %s into bucket %s of branch %s", dry ? m->planned : n->copied,
            amount, dry ? "would be copied from" : "copied from", url, bucket,
            ctl_branch_name(m->c));
-    if (m->skipped > 0)
-        printf("; %zu are there already", m->skipped);
+    if (unchanged > 0)
+        printf("; %zu are there already", unchanged);
     if (n->failed > 0)
         printf("; %zu failed", n->failed);
     putchar('\n');

@@ -13,10 +13,12 @@
 struct pull_item {
     struct str key, etag;
     uint64_t size;
+    bool other_etag; /* the target has one like it, but for the ETag: is that an MD5? */
 };
 
 struct pull_counts {
     size_t copied, failed;
+    size_t unchanged; /* of those that had another ETag */
     uint64_t bytes;
     bool stopped; /* nothing more can go well, as was said */
 };

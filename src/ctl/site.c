@@ -293,6 +293,7 @@ static void set_options(struct call *c)
 
 static void set_body(struct call *c, const char *method)
 {
+    curl_easy_setopt(c->curl, CURLOPT_NOBODY, strcmp(method, "HEAD") == 0 ? 1L : 0L);
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     if (c->from) {
         c->from->sent = 0;

@@ -174,6 +174,27 @@ def test_records_of_s3db(source, target):
     assert exported_people(target, "shop") == PEOPLE
 
 
+def test_etags_that_are_no_md5(source, target):
+    """Under aws:kms (API reference, "Object": ETag): another with each copy, which is no reason to copy again."""
+    s3 = client(source)
+    s3.create_bucket(Bucket="kms")
+    for key in ("k", "l"):
+        s3.put_object(Bucket="kms", Key=key, Body=b"x", ServerSideEncryption="aws:kms")
+    s3.put_object(Bucket="kms", Key="plain", Body=b"x")
+    time.sleep(1.1)  # LastModified has seconds
+    run = ("import", "--from", url_of(source, "kms"), "--bucket", "kms")
+    assert ctl_json(target, *run)["copied"] == 3
+    s3.put_object(Bucket="kms", Key="l", Body=b"y", ServerSideEncryption="aws:kms")
+    # What was written here since is not the source's, as its MD5 tells.
+    client(target).put_object(Bucket="kms", Key="plain", Body=b"z")
+    said = ctl_json(target, *run)
+    assert (said["copied"], said["unchanged"], said["failed"]) == (2, 1, 0)
+    assert [client(target).get_object(Bucket="kms", Key=key)["Body"].read() for key in ("k", "l", "plain")] == [b"x", b"y", b"x"]
+    time.sleep(1.1)
+    ctl(target, *run)
+    assert "0 objects" in (said := ctl(target, *run)) and "3 are there already" in said
+
+
 def test_into_a_branch(source):
     client(source).put_object(Bucket="plain", Key="k", Body=b"x")
     with serving() as server:
