@@ -187,10 +187,6 @@ enum app_next admin_follow_events(struct admin_call *c)
         return APP_REPLY;
     reply_kept_header(r, "Content-Type", "text/event-stream");
     reply_kept_header(r, "Cache-Control", "no-cache");
-    if (str_eq(c->req->method, STR("HEAD"))) {
-        r->no_body = true;
-        return APP_REPLY;
-    }
     c->state = f = xcalloc(1, sizeof(*f));
     c->state_free = follower_free;
     *f = (struct follower){.journal = c->admin->journal,
