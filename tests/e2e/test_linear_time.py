@@ -10,6 +10,7 @@ the same is sent, and only the sanitizer judges.
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import io
@@ -17,7 +18,9 @@ import json
 import math
 import os
 import re
+import resource
 import socket
+import sqlite3
 import tarfile
 import urllib.parse
 
@@ -25,8 +28,9 @@ import pytest
 
 import hostile
 from admin import admin, ok
-from harness import ACCESS_KEY, ATTACHED, MIB, SECRET_KEY, SLOW, TURN_MS, http_request, serving
+from harness import ACCESS_KEY, ATTACHED, MIB, ROOT, SECRET_KEY, SLOW, TURN_MS, http_request, run_daemon, serving
 from sign import Signer
+from test_state_files import unpacked
 
 pytestmark = pytest.mark.skipif(bool(ATTACHED), reason="reads /proc of its own server")
 
@@ -619,3 +623,55 @@ def database(folder, count):
 ])  # fmt: skip
 def test_starts(tmp_path, make, largest):
     check_start(make, largest, tmp_path)
+
+
+def check_cost(path):
+    """The CPU time of reading the file as at a start, whatever comes of it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = run_daemon("--check", path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode in (0, 3), result
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def tables_of_a_database():
+    db = sqlite3.connect(":memory:")
+    db.executescript((ROOT / "src/disk/sqlite/schema.sql").read_text())
+    return [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+
+
+def write_cell(path, table, columns, name, value):
+    """Into the last row: what comes before it is read, too. False: SQLite itself keeps it a number."""
+    cell = f"SELECT {name} FROM {table} ORDER BY {', '.join(columns)} DESC LIMIT 1"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        try:
+            db.execute(f"UPDATE OR IGNORE {table} SET {name} = {value} WHERE {name} IS ({cell})")
+        except sqlite3.IntegrityError:
+            return False
+        db.commit()
+    return True
+
+
+@pytest.mark.parametrize("table", tables_of_a_database())
+def test_columns_of_a_database(tmp_path, table):
+    """Whatever somebody wrote into a cell of the file, at any length, as text or as bytes."""
+    good, path = unpacked("database", "2b", "db"), tmp_path / "state.db"
+    path.write_bytes(good)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        rows = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    for name in columns if rows else []:
+        for value in ("zeroblob({})", "replace(hex(zeroblob({} / 2)), '0', 'a')"):
+            sizes, costs = [MIB // 4, MIB, 4 * MIB], [math.inf] * 3
+            for _ in range(RUNS):
+                for i, size in enumerate(sizes):
+                    path.write_bytes(good)
+                    if not write_cell(path, table, columns, name, value.format(size)):
+                        costs[i] = 0
+                        continue
+                    costs[i] = min(costs[i], check_cost(path))
+                steep = exponent(sizes, costs, 0.02)
+                if steep <= EXPONENT:
+                    break
+            told = ", ".join(f"{s}: {c * 1e3:.1f} ms" for s, c in zip(sizes, costs))
+            assert steep <= EXPONENT, f"{table}.{name}: {told}"
