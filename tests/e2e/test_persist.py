@@ -44,7 +44,7 @@ pytestmark = [
 
 def statements(name):
     text = ""
-    for line in (ROOT / "src/disk" / name).read_text().splitlines(keepends=True):
+    for line in (ROOT / "src/disk/sqlite" / name).read_text().splitlines(keepends=True):
         text += line
         if sqlite3.complete_statement(text):
             yield text

@@ -176,7 +176,7 @@ static void test_deletes_refused(void **state)
 static void test_deletes(void **state)
 {
     struct asked *a = *state;
-    static const char *const conditions[] = {"", "If-Match: *", "If-Match: " ETAG_OF_DATA};
+    static const char *const conditions[] = {"", "If-Match: *", ("If-Match: " ETAG_OF_DATA)};
     for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
         clock_freeze_at_ns(AT_NS + NS_PER_S - 1);
         assert_int_equal(ask(a, "PUT", "/bucket/d", "", STR("data")), 200);
