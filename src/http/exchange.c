@@ -234,8 +234,10 @@ static enum MHD_Result exchange_body(struct exchange *x, const char *data, size_
 
         if (next == APP_REPLY)
             x->state = EXCHANGE_DISCARD;
-        else if (next == APP_WAIT)
+        if (next == APP_WAIT)
             wait_sleep(x);
+        else
+            wait_end(x);
         return MHD_YES;
     }
     x->discarded += size;

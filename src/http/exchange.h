@@ -130,6 +130,9 @@ void wait_init(struct wait *w);
 /* The application says that it waits: libmicrohttpd leaves the connection alone until it is
  * woken, and then calls back. From its callbacks only. */
 void wait_sleep(struct exchange *x);
+/* It waits for nothing any more: called back in its sleep (libmicrohttpd had more of a chunked body
+ * at hand), where nobody else would wake it. */
+void wait_end(struct exchange *x);
 /* Called back: what woke it so far is taken note of. False: the connection must close. */
 MUST_CHECK bool wait_over(struct exchange *x);
 /* The front thread's part. Server's lock held: wakes those whose time has come; returns when

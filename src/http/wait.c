@@ -68,6 +68,14 @@ void wait_sleep(struct exchange *x)
         MHD_resume_connection(x->mhd);
 }
 
+void wait_end(struct exchange *x)
+{
+    struct conn *conn = exchange_conn(x);
+
+    if (atomic_load_explicit(&conn->wait.state, memory_order_relaxed) == WAIT_ASLEEP)
+        wake(&conn->wait.waker);
+}
+
 bool wait_over(struct exchange *x)
 {
     struct conn *conn = exchange_conn(x);

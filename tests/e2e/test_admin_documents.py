@@ -2,8 +2,10 @@
 """Snapshots as documents: fixtures travel from one server to another."""
 
 import concurrent.futures
+import contextlib
 import gzip
 import hashlib
+import http.client
 import os
 import socket
 import struct
@@ -153,6 +155,21 @@ def test_many_objects_and_large_ones(source):
                              timeout=PATIENCE)
         assert reply.status_code == 201, reply.text
         assert download(server, "chunked").body == document
+
+
+def test_no_chunk_is_waited_for_in_vain(source):
+    """A client in chunks that is quicker than the reader, now and then: it sends on each time."""
+    with serving("--bucket", "big") as server:
+        for i in range(6):
+            http_request(server, "PUT", f"/big/{i}", body=os.urandom(5_000_000))
+        ok(admin(server, "POST", "snapshots", {"name": "s"}), 201)
+        document = download(server, "s").body
+        for _ in range(100 if SLOW <= 10 else 20):
+            chunks = (document[i : i + 100_000] for i in range(0, len(document), 100_000))
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE / 5)) as sending:
+                sending.request("PUT", "/_s3mem/snapshots/again", chunks, {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+                assert sending.getresponse().status == 201
+            ok(admin(server, "DELETE", "snapshots/again"), 204)
 
 
 def test_a_download_is_one_instant(source):
