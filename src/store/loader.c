@@ -91,13 +91,18 @@ static bool is_bucket_char(char c)
 static bool bucket_is_good(const struct loader *l, const struct bucket_info *info)
 {
     struct str name = str_of(info->name, strnlen(info->name, sizeof(info->name)));
+    struct str region = str_of(info->region, strnlen(info->region, sizeof(info->region)));
 
-    if (name.len == 0 || name.len == sizeof(info->name) ||
-        strnlen(info->region, sizeof(info->region)) == sizeof(info->region) ||
+    if (name.len == 0 || name.len == sizeof(info->name) || region.len == sizeof(info->region) ||
         (unsigned)info->versioning > VERSIONING_SUSPENDED || !info->owner)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         if (!is_bucket_char(name.ptr[i]))
+            return false;
+    }
+    /* It goes into headers. */
+    for (size_t i = 0; i < region.len; i++) {
+        if (!is_bucket_char(region.ptr[i]) || region.ptr[i] == '.')
             return false;
     }
     return str_cmp(name, current_bucket(l)) > 0;

@@ -269,6 +269,20 @@ def test_numbers_that_end_the_counting(number):
         assert http_request(server, "PUT", "/mine/k", body=b"x").status == 200
 
 
+@pytest.mark.parametrize("name, region", [
+    (b"fix\0ture", b""), (b"fix\nture", b""), (b"mine", b"us\0\1"), (b"mine", b"eu\r\nx-a: b"), (b"mine", b"a.b"),
+    (b"mine", "\u00e9".encode()),
+])
+def test_buckets_that_cannot_be(name, region):
+    """A name or a region goes into headers, and is kept up to a NUL."""
+    bucket = b"s3mem snapshot 1\nB" + text(name) + text(region) + text(b"o\no\n000000000000")
+    document = sealed(bucket + struct.pack("<q", 10**18) + b"\0\0E\x01\0\0\0")
+    with serving() as server:
+        admin_refused(upload(server, "s", document), 400, "InvalidDocument")
+        good = document.replace(text(name), text(b"fine")).replace(text(region), text(b""))[:-32]
+        ok(upload(server, "s", sealed(good)), 201)
+
+
 @pytest.mark.parametrize("time", [-(2**63), -1, 2**63 - 1])
 def test_largest_number_and_times(time):
     with serving("--bucket", "mine") as server:

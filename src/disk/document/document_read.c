@@ -239,7 +239,8 @@ static enum s3_err load_bucket(struct document_reader *r, struct take *t)
     info.created_ns = take_time(t);
     info.versioning = (enum versioning)take_byte(t);
     if (t->state == TAKEN &&
-        (name.len >= sizeof(info.name) || region.len >= sizeof(info.region)))
+        (name.len >= sizeof(info.name) || memchr(name.ptr, '\0', name.len) ||
+         region.len >= sizeof(info.region) || memchr(region.ptr, '\0', region.len)))
         t->state = BAD;
     for (uint64_t docs = take_number(t); docs > 0 && t->state == TAKEN; docs--) {
         struct str doc = take_text(t), text = take_text(t);
