@@ -804,6 +804,7 @@ static void test_a_slow_reader_is_told_what_it_lost(void **state)
     ask_end(&a);
 }
 
+/* Whose length nobody knows: it is the front end that sends none of it. */
 static void test_head_of_events(void **state)
 {
     struct ask a;
@@ -811,8 +812,8 @@ static void test_head_of_events(void **state)
     (void)state;
     ask_begin(&a, admin, "HEAD", "/_s3mem/events", NULL, NULL);
     assert_int_equal(a.reply->status, 200);
-    assert_true(a.reply->no_body);
-    assert_null(a.reply->stream);
+    assert_true(a.reply->stream && a.reply->endless);
+    assert_true(a.reply->content_length == CONTENT_LENGTH_NONE);
     ask_end(&a);
 }
 
