@@ -24,26 +24,28 @@ bool collect_prepare(struct database *db)
     "CREATE TEMP TRIGGER " name " AFTER " when                                                 \
     " BEGIN INSERT OR IGNORE INTO left_node VALUES (" node "); END;"
 
+/* One a line: the formatter takes what follows a macro's call for its operand. */
+/* clang-format off */
+static const char TRIGGERS[] =
+    LEAVES("branch_left", "DELETE ON main.branch", "old.node")
+    LEAVES("branch_moved", "UPDATE OF node ON main.branch", "old.node")
+    LEAVES("snapshot_left", "DELETE ON main.snapshot", "old.node")
+    LEAVES("snapshot_moved", "UPDATE OF node ON main.snapshot", "old.node")
+    LEAVES("child_left", "DELETE ON main.node WHEN old.parent > 0", "old.parent")
+    LEAVES("child_moved", "UPDATE OF parent ON main.node WHEN old.parent > 0", "old.parent")
+    LEAVES("taker_left", "DELETE ON main.bucket WHEN old.base > 0", "old.base")
+    LEAVES("taker_moved", "UPDATE OF node, base ON main.bucket WHEN old.base > 0", "old.base")
+    LEAVES("taker_came", "UPDATE OF base ON main.bucket WHEN new.base > 0", "new.base");
+/* clang-format on */
+
+/* What an earlier process left. */
+static const char LEFT_BEFORE[] =
+    "INSERT INTO left_node SELECT id FROM node WHERE id NOT IN (SELECT node FROM branch)"
+    " AND id NOT IN (SELECT node FROM snapshot)";
+
 bool collect_begin(struct database *db)
 {
-    return sql_exec(
-        db,
-        LEAVES("branch_left", "DELETE ON main.branch", "old.node") LEAVES(
-            "branch_moved", "UPDATE OF node ON main.branch",
-            "old.node") LEAVES("snapshot_left", "DELETE ON main.snapshot", "old.node")
-            LEAVES("snapshot_moved", "UPDATE OF node ON main.snapshot", "old.node") LEAVES(
-                "child_left", "DELETE ON main.node WHEN old.parent > 0", "old.parent")
-                LEAVES("child_moved", "UPDATE OF parent ON main.node WHEN old.parent > 0",
-                       "old.parent") LEAVES("taker_left",
-                                            "DELETE ON main.bucket WHEN old.base > 0",
-                                            "old.base")
-                    LEAVES("taker_moved",
-                           "UPDATE OF node, base ON main.bucket WHEN old.base > 0", "old.base")
-                        LEAVES("taker_came", "UPDATE OF base ON main.bucket WHEN new.base > 0",
-                               "new.base")
-        /* What an earlier process left. */
-        "INSERT INTO left_node SELECT id FROM node WHERE id NOT IN (SELECT node FROM branch)"
-        " AND id NOT IN (SELECT node FROM snapshot)");
+    return sql_exec(db, TRIGGERS) && sql_exec(db, LEFT_BEFORE);
 }
 
 /* Of segments that may be loose so many are looked at, at once. */
